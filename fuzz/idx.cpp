@@ -1,0 +1,22 @@
+// Any bytes: an IDX array, plain or gzip, that survives being written, or a gradus::Error of one
+// line.
+#include <gradus/base/error.h>
+#include <gradus/core/buffer.h>
+#include <gradus/io/idx.h>
+
+#include <cstdlib>
+#include <string_view>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const gradus::Bytes bytes = std::as_bytes(std::span(data, size));
+  gradus::Tensor x;
+  try {
+    x = gradus::read_idx(bytes, "fuzz");
+  } catch (const gradus::Error& error) {
+    if (std::string_view(error.what()).find('\n') != std::string_view::npos) std::abort();
+    return 0;
+  }
+
+  if (!gradus::same_bits(x, gradus::read_idx(gradus::idx_bytes(x), "again"))) std::abort();
+  return 0;
+}

@@ -1,0 +1,18 @@
+// Any bytes: an npz archive, or a gradus::Error of one line.
+#include <gradus/base/error.h>
+#include <gradus/io/npy.h>
+
+#include <cstdlib>
+#include <string_view>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const gradus::Bytes bytes = std::as_bytes(std::span(data, size));
+  try {
+    gradus::read_npz(bytes, "fuzz");
+  } catch (const gradus::Error& error) {
+    if (std::string_view(error.what()).find('\n') != std::string_view::npos) std::abort();
+    return 0;
+  }
+
+  return 0;
+}

@@ -1,0 +1,14 @@
+// The program: one line a verb.
+#include <gradus/app/verbs.h>
+
+int main(int argc, char** argv) {
+  using namespace gradus::app;
+  return run_program(argc, argv,
+                     {{"calc", "evaluate an expression", add_calc},
+                      {"trace", "every number of a computation, forward and backward", add_trace},
+                      {"grad", "derivatives of an expression", add_grad},
+                      {"eval", "measure a trained run on data", add_eval},
+                      {"float", "how a number is stored, bit by bit", add_float},
+                      {"rng", "random numbers from explicit keys", add_rng},
+                      {"ops", "what the library can compute", add_ops}});
+}

@@ -1,0 +1,20 @@
+// The verbs. Each lives in a file of its own name, and main.cpp lists them.
+// To add one: declare add_NAME here, define it in NAME.cpp, add a line to main.cpp.
+#pragma once
+
+#include <gradus/app/command.h>
+
+namespace gradus::app {
+
+void add_calc(Command& command, const Settings& settings);
+void add_trace(Command& command, const Settings& settings);
+void add_grad(Command& command, const Settings& settings);
+void add_float(Command& command, const Settings& settings);
+void add_rng(Command& command, const Settings& settings);
+void add_ops(Command& command, const Settings& settings);
+void add_eval(Command& command, const Settings& settings);
+
+// The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.
+std::function<int()> add_eval_run(Command& command, const Settings& settings);
+
+}  // namespace gradus::app

@@ -1,0 +1,265 @@
+#include <gradus/base/error.h>
+#include <gradus/base/half.h>
+#include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+// Small blocks are kept for reuse by this thread: a step on numbers costs no system call.
+struct SmallBlocks {
+  static constexpr size_t size = 256, most = 64;
+  std::byte* kept[most];
+  size_t count = 0;
+  ~SmallBlocks() {
+    while (count > 0) std::free(kept[--count]);
+  }
+};
+thread_local SmallBlocks small_blocks;
+thread_local uint64_t next_block = 1;
+
+std::byte* take(size_t bytes) {
+  if (bytes <= SmallBlocks::size) {
+    if (small_blocks.count > 0) return small_blocks.kept[--small_blocks.count];
+    bytes = SmallBlocks::size;
+  }
+  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* p = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
+  if (p == nullptr)
+    raise(ErrorKind::domain, "allocate: " + std::to_string(bytes) +
+                                 " bytes are not to be had. Use fewer or smaller tensors.");
+  return static_cast<std::byte*>(p);
+}
+
+template <class T>
+double read(const std::byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return static_cast<double>(value);
+}
+
+// Calls f(element offset) in row-major order.
+template <class F>
+void each_offset(const View& v, F f) {
+  const int64_t n = element_count(v.shape);
+  Dims at = v.shape;
+  for (int i = 0; i < at.size(); ++i) at[i] = 0;
+  int64_t offset = 0;
+  for (int64_t k = 0; k < n; ++k) {
+    f(offset);
+    for (int i = at.size() - 1; i >= 0; --i) {
+      offset += v.strides[i];
+      if (++at[i] < v.shape[i]) break;
+      offset -= at[i] * v.strides[i];
+      at[i] = 0;
+    }
+  }
+}
+
+std::string where_is(const Tensor& x) {
+  const Tape* tape = Tape::open();
+  std::string s = to_string(x.type());
+  if (tape && x.tape_value() && x.tape_value()->tape == tape->serial()) {
+    const ValueId id = x.tape_value()->id;
+    if (!tape->label(id).empty()) s = "'" + tape->label(id) + "' " + s;
+    s = std::string(tape->step_of(id).op->name) + " " + s;
+  }
+  return s;
+}
+
+const Buffer& buffer_of(const Tensor& x) {
+  if (x.buffer()) return *x.buffer();
+  if (x.is_absent()) raise(ErrorKind::trace, "tensor: an absent tensor has no numbers. It stands for a zero cotangent.");
+  const Tape* tape = Tape::open();
+  if (tape == nullptr || tape->serial() != x.tape_value()->tape)
+    raise(ErrorKind::trace, "tensor: a value " + to_string(x.type()) +
+                                " of a recording that has ended was used. Values made inside grad, vjp, jvp or "
+                                "compile end with the call. Return it from the function instead.");
+  const Value& v = tape->value(x.tape_value()->id);
+  if (!v.has_numbers())
+    raise(ErrorKind::trace, std::string(tape->opened_by()) + ": 'if' needs a number, but " + where_is(x) +
+                                " has only a shape while compiling. Use where(condition, a, b), or call "
+                                "grad without compile.");
+  return v.buffer;
+}
+
+}  // namespace
+
+Block::Block(size_t n) : data(take(n)), bytes(n), born(next_block++) {}
+
+Block::~Block() {
+  if (bytes <= SmallBlocks::size && small_blocks.count < SmallBlocks::most)
+    small_blocks.kept[small_blocks.count++] = data;
+  else
+    std::free(data);
+}
+
+uint64_t blocks_born() { return next_block; }
+
+Buffer allocate(const Type& type) {
+  int64_t bytes;
+  if (__builtin_mul_overflow(element_count(type.shape), size_of(type.dtype), &bytes))
+    raise(ErrorKind::shape, "allocate: " + to_string(type) + " does not fit the address space. Use a smaller shape.");
+  return {std::make_shared<Block>(static_cast<size_t>(bytes)), 0, row_major(type.shape)};
+}
+
+Tensor empty(const Type& type) { return {type, allocate(type)}; }
+
+View view_of(const Type& type, const Buffer& buffer) {
+  return {buffer.block->data + buffer.offset * size_of(type.dtype), type.dtype, type.shape, buffer.strides};
+}
+
+View view_of(const Tensor& x) { return view_of(x.type(), buffer_of(x)); }
+
+void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer> in,
+            const Attrs& attrs, std::span<const Type> out_types, std::span<Buffer> out) {
+  if (op.view) {
+    Layout layout;
+    if (op.view(in_types[0], {in[0].offset, in[0].strides}, attrs, out_types[0], &layout)) {
+      out[0] = {in[0].block, layout.offset, layout.strides};
+      return;
+    }
+  }
+  constexpr size_t inline_views = 8;
+  View few[inline_views];
+  std::vector<View> many;
+  const size_t total = in.size() + out.size();
+  std::span<View> views(few, total);
+  if (total > inline_views) views = (many.resize(total), std::span<View>(many));
+  for (size_t i = 0; i < in.size(); ++i) views[i] = view_of(in_types[i], in[i]);
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = allocate(out_types[i]);
+    views[in.size() + i] = view_of(out_types[i], out[i]);
+  }
+  if (op.pointwise) collapse(views);
+  const Kernel kernel = op.kernel(op, in_types, out_types[0]);
+  const Call call{kernel.run, kernel.row, views.first(in.size()), views.subspan(in.size()), &attrs};
+  call.run(call);
+}
+
+Tensor from_bytes(const Type& type, std::span<const std::byte> bytes) {
+  Tensor x = empty(type);
+  if (!bytes.empty()) std::memcpy(x.buffer()->block->data, bytes.data(), bytes.size());
+  return x;
+}
+
+template <class T>
+Tensor from_span(std::span<const T> values, const Shape& shape) {
+  const Type type{dtype_of<T>::value, shape};
+  if (element_count(shape) != static_cast<int64_t>(values.size()))
+    raise(ErrorKind::shape, "tensor: " + std::to_string(values.size()) + " numbers for " + to_string(type) +
+                                ". The product of the sizes must equal the count of numbers.");
+  return from_bytes(type, std::as_bytes(values));
+}
+template Tensor from_span(std::span<const float>, const Shape&);
+template Tensor from_span(std::span<const double>, const Shape&);
+template Tensor from_span(std::span<const int32_t>, const Shape&);
+template Tensor from_span(std::span<const int64_t>, const Shape&);
+template Tensor from_span(std::span<const bool>, const Shape&);
+
+Tensor scalar(double value, DType dtype) {
+  Tensor x = empty({dtype, {}});
+  std::byte* p = x.buffer()->block->data;
+  const auto store = [p](auto v) { std::memcpy(p, &v, sizeof v); };
+  const auto integer = [&](auto zero) {
+    using T = decltype(zero);
+    if (!(value >= -9.2e18 && value <= 9.2e18) || static_cast<double>(static_cast<T>(static_cast<int64_t>(value))) != value)
+      raise(ErrorKind::dtype, "literal: a C++ number with a fraction, or out of range, met " + to_string(x.type()) +
+                                  ". A C++ number takes the type of the tensor it meets. Cast the tensor to f64 first.");
+    store(static_cast<T>(static_cast<int64_t>(value)));
+  };
+  switch (dtype) {
+    case DType::f32: store(static_cast<float>(value)); break;
+    case DType::f64: store(value); break;
+    case DType::i32: integer(int32_t{}); break;
+    case DType::i64: integer(int64_t{}); break;
+    case DType::boolean: store(value != 0); break;
+    case DType::f16: store(f16_from(value)); break;
+    case DType::bf16: store(bf16_from(value)); break;
+    case DType::i8: integer(int8_t{}); break;
+    case DType::u8: integer(uint8_t{}); break;
+  }
+  return x;
+}
+
+Tensor literal_as(const Tensor& x, DType dtype) {
+  if (!x.is_literal()) return x;
+  if (x.dtype() == dtype) return {x.type(), *x.buffer()};
+  return scalar(element_as_double(view_of(x), 0), dtype);
+}
+
+double element_as_double(const View& v, int64_t offset) {
+  const std::byte* p = v.data + offset * size_of(v.dtype);
+  switch (v.dtype) {
+    case DType::f32: return read<float>(p);
+    case DType::f64: return read<double>(p);
+    case DType::i32: return read<int32_t>(p);
+    case DType::i64: return read<int64_t>(p);
+    case DType::boolean: return read<bool>(p);
+    case DType::i8: return read<int8_t>(p);
+    case DType::u8: return read<uint8_t>(p);
+    case DType::f16:
+    case DType::bf16: break;
+  }
+  uint16_t bits;
+  std::memcpy(&bits, p, sizeof bits);
+  return v.dtype == DType::f16 ? f32_from_f16(bits) : f32_from_bf16(bits);
+}
+
+double number(const Tensor& x) {
+  if (x.size() != 1)
+    raise(ErrorKind::shape, "number: " + to_string(x.type()) + " has " + std::to_string(x.size()) +
+                                " elements, not one. Use numbers(x), or reduce it first.");
+  return element_as_double(view_of(x), 0);
+}
+
+std::vector<double> numbers(const Tensor& x) {
+  const View v = view_of(x);
+  std::vector<double> result;
+  result.reserve(static_cast<size_t>(x.size()));
+  each_offset(v, [&](int64_t offset) { result.push_back(element_as_double(v, offset)); });
+  return result;
+}
+
+template <class T>
+std::vector<T> values(const Tensor& x) {
+  if (x.dtype() != dtype_of<T>::value)
+    raise(ErrorKind::dtype, "values: asked for " + std::string(name_of(dtype_of<T>::value)) + " from " +
+                                to_string(x.type()) + ". The type must be exactly the tensor's. Cast it first.");
+  const View v = view_of(x);
+  std::vector<T> result;
+  result.reserve(static_cast<size_t>(x.size()));
+  each_offset(v, [&](int64_t offset) { result.push_back(v.as<T>()[offset]); });
+  return result;
+}
+template std::vector<float> values(const Tensor&);
+template std::vector<double> values(const Tensor&);
+template std::vector<int32_t> values(const Tensor&);
+template std::vector<int64_t> values(const Tensor&);
+template std::vector<bool> values(const Tensor&);
+
+std::vector<std::byte> bytes_of(const Tensor& x) {
+  const View v = view_of(x);
+  const auto size = static_cast<size_t>(size_of(v.dtype));
+  std::vector<std::byte> result(static_cast<size_t>(x.size()) * size);
+  if (result.empty()) return result;
+  if (v.is_row_major()) {
+    std::memcpy(result.data(), v.data, result.size());
+    return result;
+  }
+  std::byte* to = result.data();
+  each_offset(v, [&](int64_t offset) {
+    std::memcpy(to, v.data + offset * static_cast<int64_t>(size), size);
+    to += size;
+  });
+  return result;
+}
+
+bool same_bits(const Tensor& x, const Tensor& y) { return x.type() == y.type() && bytes_of(x) == bytes_of(y); }
+
+}  // namespace gradus

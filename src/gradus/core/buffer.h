@@ -1,0 +1,62 @@
+// The numbers themselves. Nothing in ops/ may include this file, so a derivative rule cannot
+// drop below the tensor level.
+#pragma once
+
+#include <gradus/core/op.h>
+
+namespace gradus {
+
+inline constexpr size_t alignment = 64;  // one AVX-512 vector, one cache line
+
+struct Block {
+  explicit Block(size_t bytes);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  std::byte* data;
+  size_t bytes;
+  uint64_t born;  // grows with every block of this thread
+};
+// The number the next block of this thread will get.
+uint64_t blocks_born();
+
+// A fresh row-major buffer. Contents are not set.
+Buffer allocate(const Type& type);
+Tensor empty(const Type& type);
+
+// The window of a tensor that has numbers, on or off the tape. Raises a TraceError when it has only
+// a shape, or when its tape is closed.
+View view_of(const Tensor& x);
+View view_of(const Type& type, const Buffer& buffer);
+
+// Computes one op on views: collapses, chooses the kernel, runs it.
+void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer> in,
+            const Attrs& attrs, std::span<const Type> out_types, std::span<Buffer> out);
+
+// Tensors from numbers.
+template <class T>
+Tensor from_span(std::span<const T> values, const Shape& shape);
+template <class T>
+Tensor from_vector(const std::vector<T>& values) {
+  return from_span<T>(values, {static_cast<int64_t>(values.size())});
+}
+template <class T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  return from_span<T>(values, shape);
+}
+// Raw bytes of any type, row-major.
+Tensor from_bytes(const Type& type, std::span<const std::byte> bytes);
+// One number of this type; raises when an integer type cannot hold it.
+Tensor scalar(double value, DType dtype);
+
+// Numbers from tensors. Any dtype is converted to double.
+double number(const Tensor& x);                    // x has one element
+std::vector<double> numbers(const Tensor& x);      // row-major
+template <class T>
+std::vector<T> values(const Tensor& x);            // T is exactly x's type
+// Row-major bytes of x.
+std::vector<std::byte> bytes_of(const Tensor& x);
+double element_as_double(const View& v, int64_t offset);
+bool same_bits(const Tensor& x, const Tensor& y);
+
+}  // namespace gradus

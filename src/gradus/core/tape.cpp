@@ -1,0 +1,291 @@
+#include <gradus/base/error.h>
+#include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+thread_local Tape* current = nullptr;
+thread_local uint64_t last_serial = 0;
+
+Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) { return in[0]; }
+
+bool same_layout(const Type&, const Layout& in, const Attrs&, const Type&, Layout* out) {
+  *out = in;
+  return true;
+}
+
+Tensor pass_on(const Context&, std::span<const Tensor> out_bar, int) { return out_bar[0]; }
+
+std::string_view count_word(size_t n) { return n == 1 ? " input" : " inputs"; }
+
+}  // namespace
+
+namespace op {
+constinit const Op input{.name = "input", .says = "a value from outside", .math = "x", .kind = Kind::source, .inputs = 0};
+constinit const Op constant{.name = "constant", .says = "a number that stays", .math = "c", .kind = Kind::source, .inputs = 0};
+constinit const Op alias{.name = "alias",
+                         .says = "the same value, behind which a derivative stops",
+                         .math = "alias(x) = x",
+                         .form = "{0}",
+                         .kind = Kind::linear,
+                         .type = same_type,
+                         .view = same_layout,
+                         .rule = {.pull = pass_on}};
+}  // namespace op
+
+void Recording::set_label(ValueId id, std::string_view text) {
+  values_[id].label = static_cast<uint32_t>(labels_.size());
+  labels_.emplace_back(text);
+}
+
+ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs& attrs, std::span<const Type> out) {
+  if (values_.size() + out.size() >= no_value)
+    raise(ErrorKind::trace, "tape: more than 4294967294 values were recorded. Split the computation.");
+  Step s;
+  s.op = &op;
+  s.inputs = static_cast<uint16_t>(in.size());
+  s.outputs = static_cast<uint16_t>(out.size());
+  s.first_out = static_cast<ValueId>(values_.size());
+  if (in.size() <= 3) {
+    std::copy(in.begin(), in.end(), s.in);
+  } else {
+    s.in[0] = static_cast<ValueId>(pool_.size());
+    pool_.insert(pool_.end(), in.begin(), in.end());
+  }
+  if (!(attrs == attrs_[0])) {
+    s.attrs = static_cast<uint32_t>(attrs_.size());
+    attrs_.push_back(attrs);
+  }
+  for (const Type& t : out) values_.push_back({t, {}, static_cast<uint32_t>(steps_.size()), 0});
+  steps_.push_back(s);
+  return s.first_out;
+}
+
+Tape::Tape(const char* opened_by, bool everything)
+    : serial_(++last_serial), everything_(everything), opened_by_(opened_by), born_(blocks_born()), table_(256) {
+  if (current)
+    raise(ErrorKind::trace, std::string(opened_by) + ": a recording opened by " + current->opened_by_ +
+                                " is already open on this thread. Call it outside that function.");
+  current = this;
+}
+
+Tape::~Tape() { current = nullptr; }
+
+Tape* Tape::open() { return current; }
+
+ValueId Tape::place(const Tensor& x) {
+  if (const TapeValue* v = x.tape_value()) {
+    if (v->tape == serial_) return v->id;
+    raise(ErrorKind::trace, std::string(opened_by_) + ": a value " + to_string(x.type()) +
+                                " of a recording that has ended was used. Values end with the call that made them. "
+                                "Return it from that function instead.");
+  }
+  if (everything_ && x.size() > 1 && x.buffer()->block->born < born_)
+    raise(ErrorKind::trace, std::string(opened_by_) + ": the function reads " + to_string(x.type()) +
+                                ", which is not one of its arguments. The plan would keep today's value for ever. "
+                                "Pass it in, or write constant(x) if that is what you mean.");
+  return constant(x);
+}
+
+ValueId Tape::place_constant(const Tensor& x) { return x.tape_value() ? place(x) : constant(x); }
+
+ValueId Tape::constant(const Tensor& x) {
+  // Equal constants share a step: scalars by their bits, larger ones by the memory they look at.
+  Attrs key;
+  key.dtype = x.dtype();
+  const Buffer& b = *x.buffer();
+  if (x.rank() == 0) {
+    std::memcpy(&key.number, view_of(x).data, static_cast<size_t>(size_of(x.dtype())));
+  } else {
+    key.a = x.shape();
+    key.b = b.strides;
+    // Its address, not its number: another thread's blocks have the same numbers.
+    key.c = {b.offset, reinterpret_cast<intptr_t>(b.block->data)};
+  }
+  const ValueId before = value_count();
+  const ValueId id = record(op::constant, {}, key);
+  if (id == before) values_[id].buffer = b;
+  return id;
+}
+
+ValueId Tape::input(const Type& type, std::string_view label) {
+  const ValueId id = append(op::input, {}, {}, {&type, 1});
+  if (!label.empty()) set_label(id, label);
+  return id;
+}
+
+ValueId Tape::input(const Tensor& x, std::string_view label) {
+  const ValueId id = input(x.type(), label);
+  values_[id].buffer = *x.buffer();
+  return id;
+}
+
+ValueId Tape::alias(ValueId source) {
+  const Type type = values_[source].type;
+  const ValueId id = append(op::alias, {&source, 1}, {}, {&type, 1});
+  values_[id].buffer = values_[source].buffer;
+  return id;
+}
+
+uint64_t Tape::hash(const Op& op, std::span<const ValueId> in, const Attrs& attrs) const {
+  uint64_t h = reinterpret_cast<uintptr_t>(&op);
+  const auto mix = [&h](uint64_t v) {
+    h = (h ^ v) * 0x9E3779B97F4A7C15u;  // 2^64 / golden ratio
+    h ^= h >> 29;
+  };
+  for (ValueId id : in) mix(id);
+  if (!(attrs == attrs_[0])) {
+    for (const Dims* d : {&attrs.a, &attrs.b, &attrs.c})
+      for (int64_t v : *d) mix(static_cast<uint64_t>(v));
+    uint64_t bits;
+    std::memcpy(&bits, &attrs.number, sizeof bits);
+    mix(bits + static_cast<uint64_t>(attrs.dtype));
+  }
+  return h;
+}
+
+ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& attrs) {
+  if ((shared_ + 1) * 2 > table_.size()) {
+    std::vector<uint32_t> old(table_.size() * 2);
+    old.swap(table_);
+    for (uint32_t entry : old) {
+      if (entry == 0) continue;
+      const Step& s = steps_[entry - 1];
+      size_t slot = hash(*s.op, inputs(s), attrs_[s.attrs]) & (table_.size() - 1);
+      while (table_[slot] != 0) slot = (slot + 1) & (table_.size() - 1);
+      table_[slot] = entry;
+    }
+  }
+  size_t slot = hash(op, in, attrs) & (table_.size() - 1);
+  for (; table_[slot] != 0; slot = (slot + 1) & (table_.size() - 1)) {
+    const Step& s = steps_[table_[slot] - 1];
+    if (s.op == &op && std::ranges::equal(inputs(s), in) && attrs_[s.attrs] == attrs) return s.first_out;
+  }
+
+  constexpr int most_outputs = 4;
+  Type out[most_outputs];
+  if (op.kind == Kind::source) {
+    out[0] = {attrs.dtype, attrs.a};
+  } else {
+    constexpr size_t few = 8;
+    Type few_types[few];
+    std::vector<Type> many_types;
+    std::span<Type> types(few_types, std::min(in.size(), few));
+    if (in.size() > few) types = (many_types.resize(in.size()), std::span<Type>(many_types));
+    for (size_t i = 0; i < in.size(); ++i) types[i] = values_[in[i]].type;
+    for (int o = 0; o < op.outputs; ++o) out[o] = op.type(op, types, attrs, o);
+  }
+  const ValueId id = append(op, in, attrs, {out, static_cast<size_t>(op.outputs)});
+  table_[slot] = static_cast<uint32_t>(steps_.size());
+  ++shared_;
+  if (op.kind != Kind::source &&
+      std::ranges::all_of(in, [&](ValueId i) { return values_[i].has_numbers(); }))
+    compute(id);
+  return id;
+}
+
+void Tape::compute(ValueId first_out) {
+  const Step s = steps_[values_[first_out].step];
+  const auto ids = inputs(s);
+  std::vector<Type> in_types;
+  std::vector<Buffer> in;
+  for (ValueId id : ids) {
+    in_types.push_back(values_[id].type);
+    in.push_back(values_[id].buffer);
+  }
+  Type out_types[4];
+  Buffer out[4];
+  for (uint16_t o = 0; o < s.outputs; ++o) out_types[o] = values_[first_out + o].type;
+  run_op(*s.op, in_types, in, attrs_[s.attrs], {out_types, s.outputs}, {out, s.outputs});
+  for (uint16_t o = 0; o < s.outputs; ++o) values_[first_out + o].buffer = std::move(out[o]);
+}
+
+Tensor Tape::detached(const Tensor& x) const {
+  if (x.tape_value() == nullptr || x.tape_value()->tape != serial_) return x;
+  const Value& v = values_[x.tape_value()->id];
+  return v.has_numbers() ? Tensor(v.type, v.buffer) : x;
+}
+
+Graph Tape::freeze(std::span<const ValueId> inputs_kept, std::span<const ValueId> outputs) const {
+  std::vector<bool> needed(steps_.size());
+  for (ValueId id : outputs) needed[values_[id].step] = true;
+  for (ValueId id : inputs_kept) needed[values_[id].step] = true;
+  for (size_t i = steps_.size(); i-- > 0;)
+    if (needed[i])
+      for (ValueId id : inputs(steps_[i])) needed[values_[id].step] = true;
+
+  Graph g;
+  std::vector<ValueId> place(values_.size(), no_value);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (!needed[i]) continue;
+    const Step& s = steps_[i];
+    std::vector<ValueId> in;
+    for (ValueId id : inputs(s)) in.push_back(place[id]);
+    std::vector<Type> types;
+    for (uint16_t o = 0; o < s.outputs; ++o) types.push_back(values_[s.first_out + o].type);
+    const ValueId first = g.append(*s.op, in, attrs_[s.attrs], types);
+    for (uint16_t o = 0; o < s.outputs; ++o) {
+      const ValueId from = s.first_out + o;
+      place[from] = first + o;
+      g.values_[first + o].buffer = values_[from].buffer;
+      if (values_[from].label != 0) g.set_label(first + o, labels_[values_[from].label]);
+      g.origin_.push_back(from);
+    }
+  }
+  for (ValueId id : inputs_kept) g.inputs_.push_back(place[id]);
+  for (ValueId id : outputs) g.outputs_.push_back(place[id]);
+  return g;
+}
+
+std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
+  if (op.inputs >= 0 && in.size() != static_cast<size_t>(op.inputs))
+    raise(ErrorKind::shape, std::string(op.name) + ": got " + std::to_string(in.size()) +
+                                std::string(count_word(in.size())) + ". It takes " + std::to_string(op.inputs) + ".");
+  Tape* tape = Tape::open();
+  const bool records = tape != nullptr && (tape->records_everything() || std::ranges::any_of(in, [](const Tensor& x) {
+                         return x.tape_value() != nullptr;
+                       }));
+  std::vector<Tensor> result;
+  if (records) {
+    std::vector<ValueId> ids;
+    for (const Tensor& x : in) ids.push_back(tape->place(x));
+    const ValueId first = tape->record(op, ids, attrs);
+    for (int o = 0; o < op.outputs; ++o) result.push_back(tape->tensor(first + static_cast<ValueId>(o)));
+    return result;
+  }
+  std::vector<Type> types;
+  std::vector<Buffer> buffers;
+  for (const Tensor& x : in) {
+    view_of(x);  // raises for an absent tensor and for a value of a closed recording
+    types.push_back(x.type());
+    buffers.push_back(*x.buffer());
+  }
+  std::vector<Type> out_types;
+  for (int o = 0; o < op.outputs; ++o) out_types.push_back(op.type(op, types, attrs, o));
+  std::vector<Buffer> out(out_types.size());
+  run_op(op, types, buffers, attrs, out_types, out);
+  for (size_t o = 0; o < out.size(); ++o) result.emplace_back(out_types[o], std::move(out[o]));
+  return result;
+}
+
+Tensor apply(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
+  return apply_many(op, in, attrs)[0];
+}
+
+Tensor named(const Tensor& x, std::string_view label) {
+  Tape* tape = Tape::open();
+  if (tape && x.tape_value()) tape->set_label(tape->place(x), label);
+  return x;
+}
+
+Tensor constant(const Tensor& x) {
+  Tape* tape = Tape::open();
+  return tape ? tape->tensor(tape->place_constant(x)) : x;
+}
+
+}  // namespace gradus

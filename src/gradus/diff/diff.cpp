@@ -1,0 +1,372 @@
+#include <gradus/base/error.h>
+#include <gradus/base/random.h>
+#include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/diff/diff.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace gradus {
+namespace {
+
+Tensor slope_of(const Slope& s, std::span<const Tensor> in, const Tensor& y) {
+  return s.unary ? s.unary(in[0], y) : s.binary(in[0], in[1], y);
+}
+
+// bar times the slope; a zero bar stays zero whatever the slope is.
+Tensor scaled(const Tensor& bar, const Slope& s, std::span<const Tensor> in, const Tensor& y) {
+  if (s.constant == 1) return bar;
+  if (s.constant == -1) return -bar;
+  if (!s.unary && !s.binary) return {};
+  return strong_product(bar, slope_of(s, in, y));
+}
+
+Tensor total(const Tensor& a, const Tensor& b) { return a.is_absent() ? b : b.is_absent() ? a : a + b; }
+
+// The handles of one step's inputs and outputs. Copied first: rules append to the tape.
+struct Ends {
+  std::vector<Tensor> in, out;
+  Ends(const Tape& tape, const Step& s) {
+    for (ValueId id : tape.inputs(s)) in.push_back(tape.tensor(id));
+    for (uint16_t o = 0; o < s.outputs; ++o) out.push_back(tape.tensor(s.first_out + o));
+  }
+};
+
+// Which values after the last source depend on one, and the sources themselves.
+class Reached {
+ public:
+  Reached(const Tape& tape, std::span<const ValueId> sources, ValueId output) : first_(*std::ranges::min_element(sources)) {
+    marks_.resize(output < first_ ? 0 : output - first_ + 1);
+    const ValueId last = *std::ranges::max_element(sources);
+    for (ValueId s : sources)
+      if (s <= output) marks_[s - first_] = true;
+    for (ValueId id = last + 1; id <= output && id < tape.value_count(); ++id)
+      for (ValueId in : tape.inputs(tape.step_of(id)))
+        if (has(in)) marks_[id - first_] = true;
+  }
+  bool has(ValueId id) const { return id >= first_ && id - first_ < marks_.size() && marks_[id - first_]; }
+
+ private:
+  ValueId first_;
+  std::vector<bool> marks_;
+};
+
+Tensor pull_input(const Op& op, const Context& c, std::span<const Tensor> bars, int i) {
+  if (op.kind == Kind::elementwise) return scaled(bars[0], op.rule.slope[i], c.in, c.out[0]);
+  return op.rule.pull ? op.rule.pull(c, bars, i) : Tensor();
+}
+
+Tensor push_output(const Op& op, const Context& c, std::span<const Tensor> dots, int o) {
+  Tensor result;
+  switch (op.kind) {
+    case Kind::elementwise:
+      for (size_t i = 0; i < dots.size(); ++i)
+        if (!dots[i].is_absent()) result = total(result, scaled(dots[i], op.rule.slope[i], c.in, c.out[0]));
+      return result;
+    case Kind::linear: {
+      std::vector<Tensor> in(c.in.begin(), c.in.end());
+      for (size_t i = 0; i < in.size(); ++i)
+        if (is_float(in[i].dtype())) in[i] = dots[i].is_absent() ? zeros_like(in[i]) : dots[i];
+      return apply(op, in, c.attrs);
+    }
+    case Kind::bilinear:
+      for (size_t i = 0; i < dots.size(); ++i) {
+        if (dots[i].is_absent()) continue;
+        std::vector<Tensor> in(c.in.begin(), c.in.end());
+        in[i] = dots[i];
+        result = total(result, apply(op, in, c.attrs));
+      }
+      return result;
+    case Kind::custom: return op.rule.push(c, dots, o);
+    case Kind::fixed:
+    case Kind::source: break;
+  }
+  return result;
+}
+
+// The tape a transform writes to: the open one, or its own, closed when the transform returns.
+class Recorder {
+ public:
+  explicit Recorder(const char* name) {
+    if (Tape::open() == nullptr) own_.emplace(name);
+  }
+  Tape& tape() { return *Tape::open(); }
+  Tensor give_back(const Tensor& x) const { return own_ ? own_->detached(x) : x; }
+
+  // Sources first, then one fresh alias each, one after the other.
+  std::vector<ValueId> aliases(std::span<const Tensor> args) {
+    std::vector<ValueId> ids;
+    for (const Tensor& x : args) {
+      const Tensor solid = x.is_literal() ? literal_as(x, x.dtype()) : x;
+      ids.push_back(own_ && solid.buffer() ? tape().input(solid) : tape().place(solid));
+    }
+    for (ValueId& id : ids) id = tape().alias(id);
+    return ids;
+  }
+
+  std::vector<Tensor> handles(std::span<const ValueId> ids) {
+    std::vector<Tensor> result;
+    for (ValueId id : ids) result.push_back(tape().tensor(id));
+    return result;
+  }
+
+ private:
+  std::optional<Tape> own_;
+};
+
+void require_one_number(const char* name, const Tensor& y) {
+  if (y.rank() != 0)
+    raise(ErrorKind::shape, std::string(name) + ": the function returned " + to_string(y.type()) + ", but " + name +
+                                " differentiates one number, " + name_of(y.dtype()) +
+                                "[]. Take mean(...) or sum(...) first, or ask for jacobian(...).");
+  if (!is_float(y.dtype()))
+    raise(ErrorKind::dtype, std::string(name) + ": the function returned " + to_string(y.type()) +
+                                ", which has no derivative. It must return f32 or f64.");
+}
+
+void require_float_argument(const char* name, const Tensor& x, size_t place) {
+  if (!is_float(x.dtype()))
+    raise(ErrorKind::dtype, std::string(name) + ": argument " + std::to_string(place) + " is " + to_string(x.type()) +
+                                ". Only f32 and f64 have derivatives. Cast it to f64 first.");
+}
+
+// Element `place` is 1, the rest 0.
+Tensor unit(const Type& type, int64_t place) {
+  const int64_t n = element_count(type.shape);
+  return reshape(one_hot(cast(full({}, static_cast<double>(place), DType::f64), DType::i64), n, type.dtype), type.shape);
+}
+
+}  // namespace
+
+std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output, const Tensor& output_bar,
+                              Sweep* sweep) {
+  const ValueId last = *std::ranges::max_element(sources);
+  const Reached reached(tape, sources, output);
+  std::vector<Tensor> bars(output + 1);
+  if (reached.has(output)) bars[output] = output_bar;
+  if (sweep) sweep->bar.assign(output + 1, no_value);
+
+  for (ValueId top = output; top > last; --top) {
+    if (!reached.has(top)) continue;
+    const Step s = tape.step_of(top);
+    if (s.first_out + s.outputs - 1 != top && top != output) continue;  // handled with its last output
+    bool any = false;
+    for (ValueId id = s.first_out; id < s.first_out + s.outputs && id <= output; ++id) any |= !bars[id].is_absent();
+    if (!any || s.op->kind == Kind::fixed) continue;
+    const Ends ends(tape, s);
+    std::vector<Tensor> out_bars;
+    for (ValueId id = s.first_out; id < s.first_out + s.outputs; ++id) out_bars.push_back(id <= output ? bars[id] : Tensor());
+    const Attrs attrs = tape.attrs(s);
+    const Context context{ends.in, ends.out, attrs};
+    const std::vector<ValueId> in(tape.inputs(s).begin(), tape.inputs(s).end());
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (!reached.has(in[i]) || !is_float(ends.in[i].dtype())) continue;
+      const Tensor part = pull_input(*s.op, context, out_bars, static_cast<int>(i));
+      if (part.is_absent()) continue;
+      if (sweep) sweep->contributions.push_back({in[i], top, tape.place(part)});
+      bars[in[i]] = total(bars[in[i]], part);
+    }
+  }
+  if (sweep)
+    for (ValueId id = 0; id <= output; ++id)
+      if (!bars[id].is_absent()) sweep->bar[id] = tape.place(bars[id]);
+  std::vector<Tensor> result;
+  for (ValueId s : sources) result.push_back(s <= output ? bars[s] : Tensor());
+  return result;
+}
+
+Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents, ValueId output) {
+  const ValueId last = *std::ranges::max_element(sources);
+  const Reached reached(tape, sources, output);
+  if (!reached.has(output)) return {};
+  const ValueId first = *std::ranges::min_element(sources);
+  std::vector<Tensor> dots(output - first + 1);
+  for (size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] <= output) dots[sources[i] - first] = tangents[i];
+
+  for (ValueId id = last + 1; id <= output; ++id) {
+    if (!reached.has(id)) continue;
+    const Step s = tape.step_of(id);
+    if (s.op->kind == Kind::fixed || !is_float(tape.value(id).type.dtype)) continue;
+    const Ends ends(tape, s);
+    std::vector<Tensor> in_dots;
+    bool any = false;
+    for (ValueId in : tape.inputs(s)) {
+      in_dots.push_back(in >= first && in <= output ? dots[in - first] : Tensor());
+      any |= !in_dots.back().is_absent();
+    }
+    if (!any) continue;
+    const Attrs attrs = tape.attrs(s);
+    dots[id - first] = push_output(*s.op, {ends.in, ends.out, attrs}, in_dots, static_cast<int>(id - s.first_out));
+  }
+  return dots[output - first];
+}
+
+ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args, std::span<const int> wrt, const char* name) {
+  for (int w : wrt) require_float_argument(name, args[static_cast<size_t>(w)], static_cast<size_t>(w));
+  Recorder recorder(name);
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = f(recorder.handles(ids));
+  require_one_number(name, y);
+  std::vector<Tensor> bars(ids.size());
+  if (y.tape_value()) bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), ones_like(y));
+  ValueAndGrads result{recorder.give_back(y), {}};
+  for (int w : wrt) {
+    const auto place = static_cast<size_t>(w);
+    result.grads.push_back(recorder.give_back(bars[place].is_absent() ? zeros_like(args[place]) : bars[place]));
+  }
+  return result;
+}
+
+ValueAndGrads vjp(const Function& f, std::span<const Tensor> args, const Tensor& bar) {
+  Recorder recorder("vjp");
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = f(recorder.handles(ids));
+  if (!(bar.shape() == y.shape()))
+    raise(ErrorKind::shape, "vjp: the function returned " + to_string(y.type()) + ", but the cotangent is " +
+                                to_string(bar.type()) + ". Both must have one shape.");
+  std::vector<Tensor> bars(ids.size());
+  if (y.tape_value()) bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), cast(bar, y.dtype()));
+  ValueAndGrads result{recorder.give_back(y), {}};
+  for (size_t i = 0; i < args.size(); ++i)
+    result.grads.push_back(recorder.give_back(bars[i].is_absent() ? zeros_like(args[i]) : bars[i]));
+  return result;
+}
+
+Primal jvp(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots) {
+  Recorder recorder("jvp");
+  std::vector<Tensor> directions;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (!dots[i].is_absent() && !(dots[i].shape() == args[i].shape()))
+      raise(ErrorKind::shape, "jvp: argument " + std::to_string(i) + " is " + to_string(args[i].type()) + ", but its tangent is " +
+                                  to_string(dots[i].type()) + ". Both must have one shape.");
+    directions.push_back(dots[i].is_absent() ? dots[i] : cast(dots[i], args[i].dtype()));
+  }
+  // Directions are placed before the aliases, so no derivative runs through them.
+  for (Tensor& d : directions)
+    if (!d.is_absent()) d = constant(d);
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = f(recorder.handles(ids));
+  Tensor dot;
+  if (y.tape_value()) dot = push_forward(recorder.tape(), ids, directions, recorder.tape().place(y));
+  if (dot.is_absent()) dot = zeros_like(y);
+  return {recorder.give_back(y), recorder.give_back(dot)};
+}
+
+Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, JacobianOptions options) {
+  const auto place = static_cast<size_t>(wrt);
+  require_float_argument("jacobian", args[place], place);
+  Recorder recorder("jacobian");
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = f(recorder.handles(ids));
+  const Type x_type = args[place].type();
+  Shape shape = y.shape();
+  for (int64_t d : x_type.shape) shape.push_back(d);
+  if (!y.tape_value() || y.size() == 0 || args[place].size() == 0)
+    return recorder.give_back(zeros(shape, y.dtype()));
+  const ValueId output = recorder.tape().place(y);
+  const bool reverse = options.mode == Mode::reverse || (options.mode == Mode::automatic && y.size() <= args[place].size());
+  const int64_t sweeps = reverse ? y.size() : args[place].size();
+  std::vector<Tensor> rows;
+  for (int64_t i = 0; i < sweeps; ++i) {
+    Tensor d;
+    if (reverse) {
+      d = pull_back(recorder.tape(), ids, output, unit(y.type(), i))[place];
+      if (d.is_absent()) d = zeros(x_type.shape, x_type.dtype);
+    } else {
+      std::vector<Tensor> dots(args.size());
+      dots[place] = unit(x_type, i);
+      d = push_forward(recorder.tape(), ids, dots, output);
+      if (d.is_absent()) d = zeros_like(y);
+    }
+    rows.push_back(reshape(d, {d.size()}));
+  }
+  const Tensor table = stack(rows, reverse ? 0 : 1);
+  return recorder.give_back(reshape(table, shape));
+}
+
+Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt) {
+  const int places[] = {wrt};
+  return jacobian([&](std::span<const Tensor> a) { return value_and_grads(f, a, places, "hessian").grads[0]; }, args, wrt,
+                  {.mode = Mode::forward});
+}
+
+Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int wrt) {
+  const int places[] = {wrt};
+  std::vector<Tensor> dots(args.size());
+  dots[static_cast<size_t>(wrt)] = v;
+  return jvp([&](std::span<const Tensor> a) { return value_and_grads(f, a, places, "hvp").grads[0]; }, args, dots).derivative;
+}
+
+Tensor nth_derivative(const Function& f, const Tensor& x, int n) {
+  const Tensor args[] = {x};
+  if (n == 0) return f(args);
+  const int first[] = {0};
+  return value_and_grads([&](std::span<const Tensor> a) { return nth_derivative(f, a[0], n - 1); }, args, first, "derivative").grads[0];
+}
+
+namespace {
+
+// Central differences along a direction with the step that balances truncation against rounding:
+// eps^(1/3) times the size of x.
+constexpr double step = 6e-6;
+
+double along(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots, const Tensor& weight) {
+  std::vector<Tensor> up, down;
+  for (size_t i = 0; i < args.size(); ++i) {
+    up.push_back(dots[i].is_absent() ? args[i] : args[i] + step * dots[i]);
+    down.push_back(dots[i].is_absent() ? args[i] : args[i] - step * dots[i]);
+  }
+  return number(sum(weight * (f(up) - f(down)))) / (2 * step);
+}
+
+}  // namespace
+
+GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order, double tolerance, uint64_t seed) {
+  GradCheck result;
+  Key key = key_from_seed(seed);
+  const auto draw = [&](const Type& type) {
+    std::vector<double> z(static_cast<size_t>(element_count(type.shape)));
+    key = split(key, 1);
+    fill_normal(key, 0, std::span<double>(z));
+    return from_vector(z, type.shape);
+  };
+  std::vector<Tensor> dots;
+  for (const Tensor& x : args) dots.push_back(x.dtype() == DType::f64 ? draw(x.type()) : Tensor());
+  const Primal forward = jvp(f, args, dots);
+  const Tensor weight = draw(forward.value.type());
+  const double difference = along(f, args, dots, weight);
+  const auto compare = [&](double got, const std::string& what) {
+    const double error = std::fabs(got - difference) / (1 + std::fabs(difference));
+    if (!(error <= result.worst)) {
+      result.worst = error;
+      result.where = what + ": " + text::significant(got, 9) + " against the difference " + text::significant(difference, 9);
+    }
+    result.passed &= error <= tolerance;
+  };
+  compare(number(sum(weight * forward.derivative)), "forward mode, order " + std::to_string(1));
+  const ValueAndGrads back = vjp(f, args, weight);
+  double reverse = 0;
+  for (size_t i = 0; i < args.size(); ++i)
+    if (!dots[i].is_absent()) reverse += number(sum(back.grads[i] * dots[i]));
+  compare(reverse, "reverse mode, order 1");
+  if (order > 1 && result.passed) {
+    // One number whose gradient holds every second derivative along the drawn direction.
+    const Function next = [&](std::span<const Tensor> a) {
+      return sum(weight * jvp(f, a, dots).derivative);
+    };
+    GradCheck deeper = check_grads(next, args, order - 1, tolerance, seed + 1);
+    if (deeper.worst > result.worst || !deeper.passed) {
+      result = deeper;
+      result.where = "derivative of " + deeper.where;
+    }
+  }
+  return result;
+}
+
+}  // namespace gradus

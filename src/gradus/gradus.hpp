@@ -1,0 +1,12 @@
+// The whole library in one line: tensors, derivatives, plans, networks and their training.
+#pragma once
+
+#include <gradus/base/error.h>
+#include <gradus/base/random.h>
+#include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
+#include <gradus/diff/diff.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>

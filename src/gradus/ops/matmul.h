@@ -1,0 +1,31 @@
+// Products: matmul with leading batch axes, and what is made of it.
+#pragma once
+
+#include <gradus/core/op.h>
+
+namespace gradus {
+
+namespace op {
+extern const Op matmul;
+}
+
+// (..., m, k) x (..., k, n) -> (..., m, n). A vector on the left is a row, on the right a column,
+// and its axis is removed. Leading axes broadcast. Every element is one fma chain over k.
+Tensor matmul(const Tensor& a, const Tensor& b);
+// sum(a * b) of two vectors.
+Tensor dot(const Tensor& a, const Tensor& b);
+// sum(a * b) along one axis.
+Tensor vecdot(const Tensor& a, const Tensor& b, int64_t axis = -1);
+// a[i] b[j].
+Tensor outer(const Tensor& a, const Tensor& b);
+// The sum of the diagonal of the last two axes.
+Tensor trace(const Tensor& a);
+// The diagonal of the last two axes, or a diagonal matrix from a vector.
+Tensor diagonal(const Tensor& a);
+Tensor diag(const Tensor& v);
+Tensor kron(const Tensor& a, const Tensor& b);
+// Einstein summation, "bij,bjk->bik"; repeated letters in one operand take the diagonal.
+Tensor einsum(std::string_view spec, std::span<const Tensor> operands);
+Tensor einsum(std::string_view spec, std::initializer_list<Tensor> operands);
+
+}  // namespace gradus

@@ -1,0 +1,163 @@
+// Rows: an entry's scalar function over n numbers, with the lanes of one SIMD target.
+#if defined(GRADUS_OPS_ROWS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRADUS_OPS_ROWS_INL_H_
+#undef GRADUS_OPS_ROWS_INL_H_
+#else
+#define GRADUS_OPS_ROWS_INL_H_
+#endif
+
+#include <gradus/ops/lanes-inl.h>
+
+#include <cstring>
+#include <type_traits>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D>
+Lanes<D> sign(Lanes<D> x) {
+  return if_then_else(x == 0.0, x, if_then_else(isnan(x), x, copysign(Lanes<D>(1.0), x)));
+}
+template <class D>
+Lanes<D> relu(Lanes<D> x) {
+  return if_then_else(x <= 0.0, Lanes<D>(0.0), x);
+}
+// NaN wins, as in NumPy.
+template <class D>
+Lanes<D> maximum(Lanes<D> a, Lanes<D> b) {
+  return if_then_else(isnan(a), a, if_then_else(a > b, a, b));
+}
+template <class D>
+Lanes<D> minimum(Lanes<D> a, Lanes<D> b) {
+  return if_then_else(isnan(a), a, if_then_else(a < b, a, b));
+}
+template <class D>
+Lanes<D> strong_product(Lanes<D> a, Lanes<D> b) {
+  return if_then_else(a == 0.0, a, a * b);
+}
+template <class D>
+Lanes<D> floor_divide(Lanes<D> a, Lanes<D> b) {
+  // Through the remainder: floor(a / b) alone can round up to the next integer.
+  return if_then_else(b == 0.0, a / b, round_even((a - remainder(a, b)) / b));
+}
+
+// The last n < N elements go through a whole vector on the stack, so a number's bits do not depend
+// on its place in the row, and nothing beyond the row is touched.
+template <class T, class F>
+void row_1(const void* const in[], const bool single[], void* out, size_t n) {
+  const hn::ScalableTag<T> d;
+  using L = Lanes<hn::ScalableTag<T>>;
+  const size_t lanes = hn::Lanes(d);
+  constexpr F f{};
+  const T* x = static_cast<const T*>(in[0]);
+  T* y = static_cast<T*>(out);
+  if (single[0]) {
+    const auto v = f(L(hn::Set(d, *x))).v;
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) hn::StoreU(v, d, y + i);
+    HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)];
+    hn::Store(v, d, rest);
+    std::memcpy(y + i, rest, (n - i) * sizeof(T));
+    return;
+  }
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, x + i))).v, d, y + i);
+  if (i == n) return;
+  HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)] = {};
+  std::memcpy(rest, x + i, (n - i) * sizeof(T));
+  hn::Store(f(L(hn::Load(d, rest))).v, d, rest);
+  std::memcpy(y + i, rest, (n - i) * sizeof(T));
+}
+
+template <class T, class F>
+void row_2(const void* const in[], const bool single[], void* out, size_t n) {
+  const hn::ScalableTag<T> d;
+  using L = Lanes<hn::ScalableTag<T>>;
+  const size_t lanes = hn::Lanes(d);
+  const T* a = static_cast<const T*>(in[0]);
+  const T* b = static_cast<const T*>(in[1]);
+  T* y = static_cast<T*>(out);
+  constexpr F f{};
+  size_t i = 0;
+  const auto tail = [&](auto get_a, auto get_b) HWY_ATTR {
+    if (i == n) return;
+    HWY_ALIGN T rest_a[HWY_MAX_BYTES / sizeof(T)] = {};
+    HWY_ALIGN T rest_b[HWY_MAX_BYTES / sizeof(T)] = {};
+    const size_t bytes = (n - i) * sizeof(T);
+    get_a(rest_a, bytes);
+    get_b(rest_b, bytes);
+    hn::Store(f(L(hn::Load(d, rest_a)), L(hn::Load(d, rest_b))).v, d, rest_a);
+    std::memcpy(y + i, rest_a, bytes);
+  };
+  const auto load = [&](const T* from) { return [from, &i](T* rest, size_t bytes) { std::memcpy(rest, from + i, bytes); }; };
+  const auto fill = [](const T* from) {
+    return [from](T* rest, size_t bytes) {
+      for (size_t k = 0; k < bytes / sizeof(T); ++k) rest[k] = *from;
+    };
+  };
+  if (!single[0] && !single[1]) {
+    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), L(hn::LoadU(d, b + i))).v, d, y + i);
+    tail(load(a), load(b));
+  } else if (!single[0]) {
+    const auto vb = hn::Set(d, *b);
+    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), L(vb)).v, d, y + i);
+    tail(load(a), fill(b));
+  } else if (!single[1]) {
+    const auto va = hn::Set(d, *a);
+    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(va), L(hn::LoadU(d, b + i))).v, d, y + i);
+    tail(fill(a), load(b));
+  } else {
+    HWY_ALIGN T v[HWY_MAX_BYTES / sizeof(T)];
+    hn::Store(f(L(hn::Set(d, *a)), L(hn::Set(d, *b))).v, d, v);
+    for (; i < n; ++i) y[i] = v[0];
+  }
+}
+
+// An integer with wrapping arithmetic and the functions that entries admitting integers use.
+template <class T>
+struct Whole {
+  using U = std::make_unsigned_t<T>;
+  T v;
+  friend Whole operator+(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) + static_cast<U>(b.v))}; }
+  friend Whole operator-(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) - static_cast<U>(b.v))}; }
+  friend Whole operator*(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) * static_cast<U>(b.v))}; }
+  friend Whole operator-(Whole a) { return {static_cast<T>(U{0} - static_cast<U>(a.v))}; }
+  friend Whole abs(Whole a) { return a.v < 0 ? -a : a; }
+  friend Whole sign(Whole a) { return {static_cast<T>((a.v > 0) - (a.v < 0))}; }
+  friend Whole maximum(Whole a, Whole b) { return a.v > b.v ? a : b; }
+  friend Whole minimum(Whole a, Whole b) { return a.v < b.v ? a : b; }
+  // NumPy's answers: 0 for division by zero, and the one quotient that overflows wraps.
+  friend Whole floor_divide(Whole a, Whole b) {
+    if (b.v == 0) return {0};
+    if (b.v == -1) return -a;
+    const T q = a.v / b.v;
+    return {static_cast<T>(q - ((a.v % b.v != 0) && ((a.v < 0) != (b.v < 0))))};
+  }
+  friend Whole remainder(Whole a, Whole b) {
+    if (b.v == 0) return {0};
+    return a - floor_divide(a, b) * b;
+  }
+};
+
+template <class T, class F>
+void integer_row_1(const void* const in[], const bool single[], void* out, size_t n) {
+  const T* x = static_cast<const T*>(in[0]);
+  T* y = static_cast<T*>(out);
+  for (size_t i = 0; i < n; ++i) y[i] = F{}(Whole<T>{x[single[0] ? 0 : i]}).v;
+}
+
+template <class T, class F>
+void integer_row_2(const void* const in[], const bool single[], void* out, size_t n) {
+  const T* a = static_cast<const T*>(in[0]);
+  const T* b = static_cast<const T*>(in[1]);
+  T* y = static_cast<T*>(out);
+  for (size_t i = 0; i < n; ++i) y[i] = F{}(Whole<T>{a[single[0] ? 0 : i]}, Whole<T>{b[single[1] ? 0 : i]}).v;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#endif

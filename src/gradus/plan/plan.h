@@ -1,0 +1,99 @@
+// A graph after every decision: steps in order, all memory in one arena, a flat array of kernel
+// calls. Running a plan decides nothing and allocates nothing; its bits are the interpreter's.
+#pragma once
+
+#include <gradus/core/tape.h>
+
+#include <functional>
+#include <initializer_list>
+
+namespace gradus {
+
+using PlanFunction = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
+
+struct Argument {
+  std::string name;
+  Type type;
+};
+
+// After each run, output `from` becomes input `to` of the next.
+struct Carry {
+  int from, to;
+};
+
+class Plan {
+ public:
+  explicit Plan(Graph graph, std::vector<std::string> names = {}, std::span<const Carry> carries = {});
+
+  Plan(Plan&&) = default;
+  Plan& operator=(Plan&&) = default;
+
+  // Copies numbers in. The type must be exactly the argument's.
+  void set(int input, const Tensor& x);
+  // The memory of an argument or a result, row-major.
+  template <class T>
+  std::span<T> input(int i) {
+    return span_of<T>(inputs_[static_cast<size_t>(i)]);
+  }
+  template <class T>
+  std::span<const T> output(int i) const {
+    return span_of<T>(outputs_[static_cast<size_t>(i)]);
+  }
+  // A copy of an argument as it now is, or of a result.
+  Tensor input_tensor(int i) const { return copy_of(inputs_[static_cast<size_t>(i)]); }
+  Tensor output_tensor(int i) const { return copy_of(outputs_[static_cast<size_t>(i)]); }
+
+  void run();
+  std::vector<Tensor> operator()(std::span<const Tensor> args);
+
+  const Graph& graph() const { return graph_; }
+  size_t instruction_count() const { return calls_.size(); }
+  size_t arena_bytes() const { return arena_bytes_; }
+  // One line an instruction: op, types, place in the arena.
+  std::string describe() const;
+
+ private:
+  template <class T>
+  std::span<T> span_of(const View& v) const {
+    require_type(v, dtype_of<T>::value);
+    return {v.as<T>(), static_cast<size_t>(element_count(v.shape))};
+  }
+  void require_type(const View& v, DType wanted) const;
+  Tensor copy_of(const View& v) const;
+
+  struct Copy {
+    View from, to;
+  };
+  struct Move {
+    const std::byte* from;
+    std::byte* to;
+    size_t bytes;
+  };
+  struct Release {  // for the poison build: memory that is free after an instruction
+    size_t instruction;
+    int64_t offset, bytes;
+  };
+
+  Graph graph_;
+  std::vector<std::string> names_;
+  std::shared_ptr<Block> arena_;
+  size_t arena_bytes_ = 0;
+  std::vector<View> views_;
+  std::vector<Call> calls_;
+  std::vector<size_t> steps_;  // the graph's step of each call
+  std::vector<View> inputs_, outputs_;
+  std::vector<Copy> copies_;
+  std::vector<Move> carries_;
+  std::vector<Release> releases_;
+};
+
+// Records f on shapes alone and plans it. Inside, every op is recorded: a tensor that existed
+// before is an error unless wrapped in constant(...).
+Plan compile(const PlanFunction& f, std::span<const Argument> arguments, std::span<const Carry> carries = {});
+// Arguments named and typed like these tensors, with their numbers set.
+Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args, std::initializer_list<Carry> carries = {});
+
+// Exact rewrites: operations with a neutral number disappear.
+Graph simplify(const Graph& graph);
+
+}  // namespace gradus
