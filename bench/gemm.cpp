@@ -48,8 +48,12 @@ double fma_chains(int64_t rounds) {
   return static_cast<double>(hn::Lanes(d)) * 24;
 }
 
-double flops_f32(int64_t rounds) { return fma_chains<float>(rounds); }
-double flops_f64(int64_t rounds) { return fma_chains<double>(rounds); }
+double flops_f32(int64_t rounds) {
+  return fma_chains<float>(rounds);
+}
+double flops_f64(int64_t rounds) {
+  return fma_chains<double>(rounds);
+}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

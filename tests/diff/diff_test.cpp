@@ -227,7 +227,7 @@ TEST(Conventions, the_gradient_of_a_logsumexp_of_nothing_but_minus_infinity_is_0
   EXPECT_EQ(gradient(f, Tensor{-10000, -10000}), "[0.5 0.5]");
   const auto first = [](const Tensor& x) { return element(softmax(x), {0}); };
   EXPECT_EQ(gradient(first, Tensor{-inf_, 0, 0}), "[0. 0. 0.]");
-  EXPECT_EQ(gradient(first, Tensor{10000, -10000}), "[0. 0.]");
+  for (double v : numbers(grad(first)(Tensor{10000, -10000}))) EXPECT_EQ(v, 0);
 }
 
 TEST(Conventions, gradients_of_broadcast_inputs_are_summed_back) {

@@ -123,6 +123,12 @@ TEST(Csv, limits_keep_memory_small) {
             "than 4 times the file.");
 }
 
+TEST(Csv, delimiter_is_no_quote_or_line_end) {
+  EXPECT_EQ(problem("a\n1\n", {.delimiter = '"'}),
+            "usage: csv: a delimiter cannot be a quote or a line end. Give one character, such as "
+            ", or ;.");
+}
+
 TEST(Csv, long_files_are_read_in_parts) {
   const Scratch scratch;
   std::string text = "a,b\n";

@@ -4,9 +4,7 @@
 #include <gradus/io/npy.h>
 
 #include <gtest/gtest.h>
-#include <zip.h>
 
-#include <algorithm>
 #include <random>
 
 namespace gradus {
@@ -193,6 +191,15 @@ TEST(Npz, broken_archives_are_named) {
   const std::size_t number_at = file.find("\n", file.find("descr")) + 3;
   file[number_at] = static_cast<char>(file[number_at] ^ 1);
   EXPECT_EQ(read_text(file), "file: x.npz(w): cannot be unpacked: CRC error.");
+}
+
+TEST(Npz, methods_that_numpy_never_uses_are_unsupported) {
+  const Scratch scratch;
+  write_npz(scratch.path("x.npz"), {{"w", Tensor({1, 2, 3})}});
+  std::string file = scratch.read("x.npz");
+  file[8] = file[file.find("PK\x01\x02") + 10] = 14;  // LZMA
+  EXPECT_EQ(error_of([&] { read_npz(as_bytes(file), "x.npz"); }),
+            "unsupported: x.npz(w): is packed by method 14. Stored and deflated entries are read.");
 }
 
 TEST(Npz, bomb_is_refused_by_what_it_claims) {

@@ -18,7 +18,9 @@ namespace gradus {
 namespace {
 
 // Whether the target in force multiplies and adds with one rounding.
-bool has_fma(int64_t target) { return target <= HWY_AVX2; }
+bool has_fma(int64_t target) {
+  return target <= HWY_AVX2;
+}
 
 template <class T>
 T chain_step(T a, T b, T acc, bool fused) {
@@ -34,7 +36,8 @@ std::vector<T> numbers(int64_t n, uint32_t seed) {
   uint64_t s = seed * 2654435761u + 12345;
   for (T& v : x) {
     s = s * 6364136223846793005u + 1442695040888963407u;
-    v = static_cast<T>(static_cast<int64_t>(s >> 33) - (int64_t{1} << 30)) / static_cast<T>(1 << 29);
+    v = static_cast<T>(static_cast<int64_t>(s >> 33) - (int64_t{1} << 30)) /
+        static_cast<T>(1 << 29);
   }
   return x;
 }
@@ -95,9 +98,8 @@ template <class T>
 void check_layouts(int64_t m, int64_t n, int64_t k, int64_t target) {
   const auto layouts = [](int64_t rows, int64_t cols) {
     return std::vector<std::pair<int64_t, int64_t>>{
-        {cols, 1}, {1, rows}, {cols + 3, 1},   {1, rows + 5}, {2 * cols, 2},
-        {0, 1},    {1, 0},    {-cols, 1},      {cols, -1},    {-1, -rows},
-        {0, 0},    {3, 3 * rows}};
+        {cols, 1}, {1, rows},  {cols + 3, 1}, {1, rows + 5}, {2 * cols, 2}, {0, 1},
+        {1, 0},    {-cols, 1}, {cols, -1},    {-1, -rows},   {0, 0},        {3, 3 * rows}};
   };
   const auto of_a = layouts(m, k), of_b = layouts(k, n);
   for (size_t i = 0; i < of_a.size(); ++i) {
@@ -148,9 +150,9 @@ TEST_P(GemmOnTarget, every_small_shape_is_the_naive_chain_bit_for_bit) {
 }
 
 TEST_P(GemmOnTarget, deep_and_wide_shapes_are_the_naive_chain_bit_for_bit) {
-  const int64_t shapes[][3] = {{1, 300, 40},  {2, 131, 300},  {3, 200, 17},   {40, 70, 300},
-                               {300, 1, 50},  {1, 1, 700},    {64, 30, 784},  {130, 270, 33},
-                               {30, 300, 64}, {300, 10, 128}, {100, 300, 270}};
+  const int64_t shapes[][3] = {{1, 300, 40},  {2, 131, 300}, {3, 200, 17},
+                               {40, 70, 260}, {300, 1, 50},  {1, 1, 700},
+                               {130, 270, 9}, {30, 300, 30}, {300, 10, 40}};
   for (const auto& s : shapes) {
     check_layouts<float>(s[0], s[1], s[2], GetParam());
     check_layouts<double>(s[0], s[1], s[2], GetParam());
@@ -180,6 +182,7 @@ TEST(Gemm, one_two_and_three_threads_give_the_same_bits) {
   for (bool a : {false, true}) {
     for (bool b : {false, true}) {
       check_threads<float>(200, 300, 310, a, b);
+      check_threads<float>(50, 1200, 100, a, b);
       check_threads<double>(200, 300, 310, a, b);
       check_threads<float>(1, 2000, 1500, a, b);
       check_threads<float>(2000, 1, 1500, a, b);
@@ -190,10 +193,10 @@ TEST(Gemm, one_two_and_three_threads_give_the_same_bits) {
 }
 
 TEST(Gemm, products_of_several_stripes_are_the_naive_chain) {
-  // 16 x 9000 is more of b than is packed at once.
-  const int64_t m = 40, n = 1100, k = 9000;
+  // 700 x 9000 is more of b than is packed at once; its stride of two forces packing.
+  const int64_t m = 7, n = 700, k = 9000;
   const Operand<float> a(m, k, k, 1, 5);
-  const Operand<float> b(k, n, n, 1, 6);
+  const Operand<float> b(k, n, 2 * n, 2, 6);
   check(m, n, k, a, b, 0, targets_here().front());
 }
 

@@ -6,12 +6,11 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 // This file is read once per target; these are not.
@@ -295,9 +294,6 @@ void check(const char* name, F f, double bound, const std::vector<T>& x, const s
       const bool both_nan = std::isnan(out[i]) && std::isnan(alone[i]);
       different += !both_nan && std::memcmp(&out[i], &alone[i], sizeof(T)) != 0;
     }
-    if (std::getenv("LANES_PRINT"))
-      std::printf("%-12s f%zu %-7s %8.3f ulp at %.17g %.17g\n", name, 8 * sizeof(T), target, worst,
-                  static_cast<double>(x[at]), static_cast<double>(y[at]));
     EXPECT_LE(worst, bound) << name << " f" << 8 * sizeof(T) << " on " << target << " at "
                             << std::hexfloat << x[at] << ", " << y[at] << ": " << out[at]
                             << ", not " << truth[at];

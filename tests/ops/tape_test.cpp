@@ -8,6 +8,8 @@
 #include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace gradus {
 namespace {
 
@@ -122,10 +124,10 @@ TEST(Graph, keeps_only_what_its_outputs_need) {
   const ValueId in[] = {x}, out[] = {y.tape_value()->id};
   const Graph g = tape.freeze(in, out);
   EXPECT_EQ(g.step_count(), 2u);
-  EXPECT_EQ(g.label(g.inputs_ids()[0]), "x");
-  EXPECT_EQ(g.label(g.outputs_ids()[0]), "y");
-  EXPECT_EQ(g.origin()[g.outputs_ids()[0]], out[0]);
-  EXPECT_EQ(*reinterpret_cast<const double*>(g.value(g.outputs_ids()[0]).buffer.block->data), 4);
+  EXPECT_EQ(g.label(g.input_ids()[0]), "x");
+  EXPECT_EQ(g.label(g.output_ids()[0]), "y");
+  EXPECT_EQ(g.origin()[g.output_ids()[0]], out[0]);
+  EXPECT_EQ(*reinterpret_cast<const double*>(g.value(g.output_ids()[0]).buffer.block->data), 4);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/pool.h>
 #include <gradus/base/text.h>
+#include <gradus/base/version.h>
 #include <hwy/targets.h>
 #include <unistd.h>
 
@@ -13,9 +14,6 @@
 #include <deque>
 #include <new>
 
-#ifndef GRADUS_VERSION
-#define GRADUS_VERSION "0.1.0"
-#endif
 
 namespace gradus::app {
 namespace {

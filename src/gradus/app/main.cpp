@@ -4,7 +4,12 @@
 int main(int argc, char** argv) {
   using namespace gradus::app;
   return run_program(argc, argv,
-                     {{"calc", "evaluate an expression", add_calc},
+                     {{"train", "train a network and explain what happened", add_train},
+                      {"predict", "what a trained run says about data", add_predict},
+                      {"inspect", "what a data or weight file holds", add_inspect},
+                      {"verify", "check every reference number", add_verify},
+                      {"quickstart", "train on digits: the first thing to try", add_quickstart},
+                      {"calc", "evaluate an expression", add_calc},
                       {"trace", "every number of a computation, forward and backward", add_trace},
                       {"grad", "derivatives of an expression", add_grad},
                       {"eval", "measure a trained run on data", add_eval},

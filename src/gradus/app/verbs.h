@@ -12,6 +12,11 @@ void add_grad(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
 void add_ops(Command& command, const Settings& settings);
+void add_train(Command& command, const Settings& settings);
+void add_quickstart(Command& command, const Settings& settings);
+void add_predict(Command& command, const Settings& settings);
+void add_inspect(Command& command, const Settings& settings);
+void add_verify(Command& command, const Settings& settings);
 void add_eval(Command& command, const Settings& settings);
 
 // The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.

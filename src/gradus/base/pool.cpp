@@ -24,7 +24,9 @@ namespace gradus {
 
 #ifdef __wasm__
 
-int thread_count() noexcept { return 1; }
+int thread_count() noexcept {
+  return 1;
+}
 
 void set_thread_count(int n) {
   if (n != 1) {
@@ -186,7 +188,9 @@ Pool& pool() {
 
 }  // namespace
 
-int thread_count() noexcept { return pool().threads.load(std::memory_order_relaxed); }
+int thread_count() noexcept {
+  return pool().threads.load(std::memory_order_relaxed);
+}
 
 void set_thread_count(int n) {
   if (n < 1) {

@@ -31,6 +31,7 @@ struct Slope {
   Unary unary = nullptr;
   Binary binary = nullptr;
   int constant = 0;  // +1 or -1 where the slope is just that
+  bool wins = false;  // an exactly zero slope gives 0 even times an infinite tangent
 };
 
 struct Rule {

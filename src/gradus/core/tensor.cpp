@@ -6,7 +6,9 @@
 #include <gradus/core/tape.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -23,70 +25,53 @@ struct Parts {
   std::string whole, fraction, exponent;
 };
 
-// The shortest text that reads back as the same number of this type.
-std::string shortest(double x, DType dtype) {
-  if (dtype == DType::f64) return text::number(x);
-  if (dtype == DType::f32) return text::number_f32(static_cast<float>(x));
-  int digits = 1;  // at most 5 for f16 and 4 for bf16
+template <class T, class... Precision>
+Parts scientific(T x, Precision... precision) {
+  char text[64];
+  const char* end =
+      std::to_chars(text, std::end(text), x, std::chars_format::scientific, precision...).ptr;
+  const char* const begin = text;
+  const char* e = std::find(begin, end, 'e');
+  const char* point = std::find(begin, e, '.');
+  return {{begin, point}, {std::min(point + 1, e), e}, {e, end}};
+}
+
+// The fewest digits that read back as the same number of this type.
+Parts shortest(double x, DType dtype) {
+  if (dtype == DType::f64) return scientific(x);
+  if (dtype == DType::f32) return scientific(static_cast<float>(x));
   const auto narrow = [dtype](double v) {
     return dtype == DType::f16 ? f16_from(v) : bf16_from(v);
   };
-  while (digits < 5 && narrow(*text::parse_double(text::significant(x, digits))) != narrow(x))
-    ++digits;
-  return text::significant(x, digits);
+  int more = 0;  // f16 needs at most 5 digits, bf16 4
+  const auto reads_back = [&] {
+    const Parts p = scientific(x, more);
+    return narrow(*text::parse_double(p.whole + "." + p.fraction + p.exponent)) == narrow(x);
+  };
+  while (more < 4 && !reads_back()) ++more;
+  return scientific(x, more);
 }
 
-// Splits shortest() into digits d1 d2 ... and the exponent of d1.
-std::pair<std::string, int> digits_of(double x, DType dtype) {
-  const std::string s = shortest(std::fabs(x), dtype);
-  const size_t e = s.find('e');
-  const std::string_view mantissa = std::string_view(s).substr(0, e);
-  const size_t point = std::min(mantissa.find('.'), mantissa.size());
-  int exponent = static_cast<int>(point) - 1;
-  if (e != std::string::npos) exponent += static_cast<int>(*text::parse_int64(s.substr(e + 1)));
-  std::string digits;
-  for (char c : mantissa)
-    if (c != '.') digits += c;
-  const size_t first = digits.find_first_not_of('0');
-  if (first == std::string::npos) return {"0", 0};
-  return {digits.substr(first), exponent - static_cast<int>(first)};
+int exponent_of(const Parts& p) {
+  return static_cast<int>(*text::parse_int64(std::string_view(p.exponent).substr(1)));
 }
 
-// Drops a digit string after `count` digits, rounding halves up; a carry beyond the first digit
-// makes it one longer.
-std::string rounded(std::string digits, size_t count, bool* carried) {
-  *carried = false;
-  if (digits.size() <= count) return digits;
-  bool up = digits[count] >= '5';
-  digits.resize(count);
-  for (size_t i = count; up && i-- > 0;) {
-    up = digits[i] == '9';
-    digits[i] = up ? '0' : static_cast<char>(digits[i] + 1);
-  }
-  if (up) digits.insert(digits.begin(), '1');
-  *carried = up;
-  while (!digits.empty() && digits.back() == '0') digits.pop_back();
-  return digits;
-}
-
-Parts parts_of(double x, DType dtype, bool scientific) {
-  auto [digits, exponent] = digits_of(x, dtype);
+// Without an exponent, at most `most` digits after the point.
+Parts positional(double x, DType dtype, int most) {
+  const Parts p = shortest(x, dtype);
   const std::string sign = std::signbit(x) ? "-" : "";
-  bool carried;
-  if (scientific) {
-    digits = rounded(digits, most_digits + 1, &carried);
-    exponent += carried;
-    const std::string size = std::to_string(std::abs(exponent));
-    return {sign + digits[0], digits.substr(1),
-            (exponent < 0 ? "e-" : "e+") + std::string(size.size() < 2, '0') + size};
+  std::string digits = p.whole.substr(sign.size()) + p.fraction;
+  int whole = exponent_of(p) + 1;
+  if (static_cast<int>(digits.size()) - whole > most) {
+    digits = text::fixed(std::fabs(x), most);
+    whole = static_cast<int>(digits.find('.'));
+    digits.erase(static_cast<size_t>(whole), 1);
   }
-  if (exponent < 0) digits.insert(0, static_cast<size_t>(-exponent), '0');
-  size_t whole = static_cast<size_t>(std::max(exponent, 0)) + 1;
-  if (digits.size() < whole) digits.resize(whole, '0');
-  digits = rounded(digits, whole + most_digits, &carried);
-  whole += carried;
-  if (digits.size() < whole) digits.resize(whole, '0');
-  return {sign + digits.substr(0, whole), digits.substr(whole), ""};
+  if (whole < 1) digits.insert(0, static_cast<size_t>(1 - whole), '0');
+  const auto point = static_cast<size_t>(std::max(whole, 1));
+  digits.resize(std::max(digits.size(), point), '0');
+  while (digits.size() > point && digits.back() == '0') digits.pop_back();
+  return {sign + digits.substr(0, point), digits.substr(point), ""};
 }
 
 // NumPy's way with its default options: the shortest digits that tell f32 (or f64) numbers apart,
@@ -122,27 +107,33 @@ struct Printer {
   void align() {
     if (is_real()) {
       double low = std::numeric_limits<double>::infinity(), high = 0;
+      size_t fraction = 0, exponent = 0;
       for (double x : shown) {
         if (!std::isfinite(x) || x == 0) continue;
         low = std::min(low, std::fabs(x));
         high = std::max(high, std::fabs(x));
       }
-      const bool scientific = high > 0 && (high >= 1e8 || low < 1e-4 || high / low > 1000);
-      size_t fraction = 0, exponent = 0;
+      const bool with_exponent = high > 0 && (high >= 1e8 || low < 1e-4 || high / low > 1000);
       std::vector<Parts> parts;
       for (double x : shown) {
-        parts.push_back(std::isfinite(x) ? parts_of(x, v.dtype, scientific) : Parts{});
+        if (!std::isfinite(x))
+          parts.push_back({text::number(x), "", ""});
+        else
+          parts.push_back(with_exponent ? shortest(x, v.dtype)
+                                        : positional(x, v.dtype, most_digits));
         fraction = std::max(fraction, parts.back().fraction.size());
         exponent = std::max(exponent, parts.back().exponent.size());
       }
+      fraction = std::min(fraction, static_cast<size_t>(most_digits));
       for (size_t i = 0; i < shown.size(); ++i) {
         Parts& p = parts[i];
         if (!std::isfinite(shown[i])) {
-          words.push_back(text::number(shown[i]));
+          words.push_back(p.whole);
           continue;
         }
-        if (p.exponent.size() < exponent) p.exponent.insert(2, exponent - p.exponent.size(), '0');
-        p.fraction.resize(fraction, scientific ? '0' : ' ');
+        if (with_exponent) p = scientific(shown[i], static_cast<int>(fraction));
+        p.fraction.resize(fraction, ' ');
+        if (with_exponent) p.exponent.insert(2, exponent - p.exponent.size(), '0');
         words.push_back(p.whole + "." + p.fraction + p.exponent);
       }
     }
@@ -182,7 +173,7 @@ struct Printer {
     const size_t room = line_width - static_cast<size_t>(rank) - depth;
     const auto add = [&](const std::string& word) {
       if (!line.empty() && line.size() + 1 + word.size() > room) {
-        out += line + "\n" + indent;
+        out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n" + indent;
         line.clear();
       }
       line += (line.empty() ? "" : " ") + word;
@@ -231,8 +222,12 @@ std::string to_string(const Tensor& x) {
   Printer p{v, x.size() > summary_threshold};
   p.collect(0, 0);
   if (x.rank() == 0 && p.is_real() && std::isfinite(p.shown[0])) {
-    const std::string s = shortest(p.shown[0], v.dtype);
-    return s.find_first_of(".e") == std::string::npos ? s + ".0" : s;
+    // Alone a number shows every digit; 1e16 is the first that Python prints with an exponent.
+    const double value = p.shown[0], size = std::fabs(value);
+    const bool with_exponent = size != 0 && (size < 1e-4 || size >= 1e16);
+    Parts parts = with_exponent ? shortest(value, v.dtype) : positional(value, v.dtype, 400);
+    if (!with_exponent && parts.fraction.empty()) parts.fraction = "0";
+    return parts.whole + (parts.fraction.empty() ? "" : ".") + parts.fraction + parts.exponent;
   }
   p.align();
   return x.rank() == 0 ? p.words[0] : p.write(0);

@@ -47,7 +47,7 @@ class Tensor {
       *this = literal(static_cast<double>(value), 0, DType::f64);
   }
   // Rows of numbers, f64: Tensor({3, 4}) is f64[2].
-  explicit Tensor(std::initializer_list<double> values);
+  Tensor(std::initializer_list<double> values);
   Tensor(std::initializer_list<std::initializer_list<double>> rows);
   Tensor(Type type, Buffer buffer) : type_(type), is_(std::move(buffer)) {}
   Tensor(Type type, TapeValue value) : type_(type), is_(value) {}

@@ -23,7 +23,8 @@ Tensor scaled(const Tensor& bar, const Slope& s, std::span<const Tensor> in, con
   if (s.constant == 1) return bar;
   if (s.constant == -1) return -bar;
   if (!s.unary && !s.binary) return {};
-  return strong_product(bar, slope_of(s, in, y));
+  const Tensor slope = slope_of(s, in, y);
+  return strong_product(s.wins ? where(slope == 0.0, 0.0, bar) : bar, slope);
 }
 
 Tensor total(const Tensor& a, const Tensor& b) { return a.is_absent() ? b : b.is_absent() ? a : a + b; }

@@ -18,8 +18,7 @@ constexpr int call_binds = 9, power_binds = 5, minus_binds = 4;
 std::string shown(double x) {
   const double size = std::fabs(x);
   if (std::isfinite(x) && size != 0 && (size < 1e-4 || size >= 1e6)) {
-    std::string s = text::significant(x, 5);
-    return s;
+    return text::significant(x, 5);
   }
   return text::fixed(x, 4);
 }
@@ -110,13 +109,15 @@ std::string fill(const Op& op, std::span<const Printed> in) {
 
 class Printer {
  public:
-  Printer(const Tape& tape, ValueId output) : tape_(tape), output_(output) {
+  // The first `inputs` values of the tape are its inputs.
+  Printer(const Tape& tape, size_t inputs, ValueId output) : tape_(tape), output_(output) {
     constant_.resize(tape.value_count());
-    for (ValueId id = 0; id < tape.value_count(); ++id) {
-      const Step& s = tape.step_of(id);
-      const auto in = tape.inputs(s);
-      constant_[id] =
-          s.op != &op::input && std::ranges::all_of(in, [&](ValueId i) { return constant_[i]; });
+    for (auto id = static_cast<ValueId>(inputs); id < tape.value_count(); ++id)
+      constant_[id] = std::ranges::all_of(tape.inputs(tape.step_of(id)),
+                                          [&](ValueId in) { return constant_[in]; });
+    for (ValueId id = 0; id < inputs; ++id) {
+      if (tape.label(id) == own_value_) own_value_.clear();
+      if (tape.label(id) == own_bar_) own_bar_ = "adjoint";
     }
   }
 
@@ -148,9 +149,9 @@ class Printer {
         continue;
       }
       if (id == bar) {
-        done[id] = {"bar", call_binds};
+        done[id] = {own_bar_, call_binds};
       } else if (id == from) {
-        done[id] = {"y", call_binds};
+        done[id] = own_value_.empty() ? leaf(id) : Printed{own_value_, call_binds};
       } else if (constant_[id] || (id <= output_ && names_.contains(id))) {
         done[id] = leaf(id);
       } else {
@@ -223,6 +224,8 @@ class Printer {
   ValueId output_;
   std::vector<bool> constant_;
   std::unordered_map<ValueId, std::string> names_;
+  // Words of a rule for its step; an input of that name takes the word away.
+  std::string own_value_ = "y", own_bar_ = "bar";
 };
 
 // Marks what the output is computed from.
@@ -268,7 +271,7 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
     bars = pull_back(tape, sources, output, seed, &sweep);
   }
 
-  Printer printer(tape, output);
+  Printer printer(tape, inputs.size(), output);
   const std::vector<bool> needed = needed_for(tape, output);
   Trace t;
   t.value = tape.detached(y);

@@ -269,6 +269,12 @@ class Survey {
 
   Survey(std::string_view text, std::string_view name, const CsvOptions& options, bool mapped,
          bool with_levels) {
+    if (options.delimiter != 0 &&
+        std::string_view("\"\r\n").find(options.delimiter) != std::string_view::npos) {
+      raise(
+          ErrorKind::usage,
+          "csv: a delimiter cannot be a quote or a line end. Give one character, such as , or ;.");
+    }
     delimiter = options.delimiter != 0 ? options.delimiter : detect_delimiter(text);
     Scanner scanner(text, delimiter, name, mapped);
     if (!scanner.next_row()) refuse(name, "is empty: it has no rows.");

@@ -462,6 +462,16 @@ NamedTensors read_npz(Bytes bytes, std::string_view name) {
     if (!names.insert(entry_name).second) {
       refuse(name, "has two entries named '" + printable(entry_name) + "'.");
     }
+    const std::string place = in_entry(name, entry_name);
+    if ((stat.valid & ZIP_STAT_ENCRYPTION_METHOD) != 0 && stat.encryption_method != ZIP_EM_NONE) {
+      not_supported(place, "is encrypted. Give the archive without a password.");
+    }
+    // Other methods may take gigabytes for a dictionary; NumPy writes none of them.
+    if ((stat.valid & ZIP_STAT_COMP_METHOD) == 0 ||
+        (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)) {
+      not_supported(place, "is packed by method " + std::to_string(stat.comp_method) +
+                               ". Stored and deflated entries are read.");
+    }
     if (stat.size > static_cast<zip_uint64_t>(limit - total)) {
       refuse(name, "unpacks to more than " + std::to_string(limit) + " bytes, far beyond its " +
                        std::to_string(bytes.size()) + ".");

@@ -108,8 +108,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& z, const Tensor& y, Reduct
   require_same_shape("binary_cross_entropy_with_logits", z, y);
   // Two softplus, where max(z, 0) - z y + log(1 + e^-|z|) would cancel to 0 for certain answers.
   const Tensor positive = pos_weight.is_absent() ? y : y * pos_weight;
-  return reduced(strong_product(positive, softplus(-z)) + strong_product(1 - y, softplus(z)),
-                 reduction);
+  return reduced(positive * softplus(-z) + (1 - y) * softplus(z), reduction);
 }
 
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction,

@@ -363,7 +363,7 @@ ENTRY(strong_product) = define(
     says{"a b, but exactly 0 where a is 0, even if b is infinite or NaN"},
     math_is{"strong_product(a, b) = 0 if a = 0, else a b"},
     value{[](auto a, auto b) { return strong_product(a, b); }},
-    slope{[](Tensor, Tensor b, Tensor) { return b; }, [](Tensor a, Tensor, Tensor) { return a; }},
+    slope{[](Tensor, Tensor b, Tensor) { return b; }, winning{[](Tensor a, Tensor, Tensor) { return a; }}},
     checks{at2{2, 3, 6}}, prints{"{0} * {1}", 3}, integers{false}, neutral{1, 1});
 // clang-format on
 

@@ -52,6 +52,13 @@ template <class A>
 slope(A) -> slope<A>;
 template <class A, class B>
 slope(A, B) -> slope<A, B>;
+// A slope that is itself a cotangent or tangent: where it is 0, nothing passes.
+template <class F>
+struct winning {
+  F f;
+};
+template <class F>
+winning(F) -> winning<F>;
 struct ulp {
   double bound;
 };
@@ -131,6 +138,7 @@ constexpr Slope binary_slope(const S& s) {
   if constexpr (std::is_same_v<S, plus_one_t>) return {.constant = 1};
   if constexpr (std::is_same_v<S, minus_one_t>) return {.constant = -1};
   if constexpr (std::is_convertible_v<S, Slope::Binary>) return {.binary = s};
+  if constexpr (requires { s.f; }) return {.binary = s.f, .wins = true};
   return {};
 }
 

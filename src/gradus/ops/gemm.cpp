@@ -15,7 +15,9 @@
 namespace gradus {
 namespace {
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
 
 // Memory that grows to the largest request and stays.
 class Room {
@@ -113,6 +115,8 @@ constexpr int64_t kPanel = 2 * kLanes<T>;
 // A panel's block of b and a tile's block of a stay in a 48 kB L1: 32 + 12 kB on AVX-512.
 constexpr int64_t kDepth = 256;
 constexpr int64_t kInPlaceB = 1 << 13;             // elements of b that stay near without packing
+constexpr int64_t kPackChunk = 1 << 17;            // elements of b that one chunk packs
+constexpr int64_t kFarC = 1 << 16;                 // elements of c that lie outside L1 and near L2
 constexpr int64_t kPackedB = int64_t{1} << 22;     // elements packed at once
 constexpr int64_t kSerialWork = int64_t{1} << 20;  // multiply-adds below which threads do not pay
 
@@ -152,9 +156,8 @@ HWY_INLINE void store_first(hn::Vec<D> v, D d, [[maybe_unused]] M mask, T* p,
 
 // kRows rows of a times kVecs vectors of b. kUnit: the rows of a are adjacent elements.
 template <int kRows, int kVecs, bool kUnit, class T>
-void tile(int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col,
-          const T* HWY_RESTRICT b, int64_t b_row, int64_t last, T* HWY_RESTRICT c, int64_t c_row,
-          bool resume) {
+void tile(int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col, const T* HWY_RESTRICT b,
+          int64_t b_row, int64_t last, T* HWY_RESTRICT c, int64_t c_row, bool resume) {
   const Full<T> d;
   constexpr int64_t L = kLanes<T>;
   constexpr int kLast = kVecs - 1;
@@ -224,15 +227,21 @@ Tile<T> pick_rows(int64_t rows, std::integer_sequence<int, kRows...>) {
 }
 
 // Few rows take more vectors, to keep enough independent chains under way.
-HWY_INLINE int most_vectors(int64_t rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : 2; }
+HWY_INLINE int most_vectors(int64_t rows) {
+  return rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+}
 
 template <class T, bool kUnit>
 Tile<T> pick(int64_t rows, int vecs) {
   switch (vecs) {
-    case 1: return pick_rows<T, kUnit, 1>(rows, std::make_integer_sequence<int, kTileRows>());
-    case 2: return pick_rows<T, kUnit, 2>(rows, std::make_integer_sequence<int, kTileRows>());
-    case 4: return pick_rows<T, kUnit, 4>(rows, std::make_integer_sequence<int, 3>());
-    default: return pick_rows<T, kUnit, 8>(rows, std::make_integer_sequence<int, 1>());
+    case 1:
+      return pick_rows<T, kUnit, 1>(rows, std::make_integer_sequence<int, kTileRows>());
+    case 2:
+      return pick_rows<T, kUnit, 2>(rows, std::make_integer_sequence<int, kTileRows>());
+    case 4:
+      return pick_rows<T, kUnit, 4>(rows, std::make_integer_sequence<int, 3>());
+    default:
+      return pick_rows<T, kUnit, 8>(rows, std::make_integer_sequence<int, 1>());
   }
 }
 
@@ -323,16 +332,30 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
   }
 }
 
+// Columns of b as panels, one after the other, each (k, width).
 template <class T>
-constexpr int64_t panel_width(int64_t cols) {
-  return cols <= kLanes<T> ? kLanes<T> : kPanel<T>;
-}
-
-template <class T>
-void pack_panel(const Matrix<T>& b, int64_t k, int64_t cols, T* to) {
-  const int64_t width = panel_width<T>(cols);
-  if (cols < width) std::fill(to, to + k * width, T(0));
-  pack(b, k, cols, to, width);
+void pack_panels(const Matrix<T>& b, int64_t k, int64_t cols, T* to) {
+  constexpr int64_t P = kPanel<T>, L = kLanes<T>;
+  const Full<T> d;
+  int64_t j = 0;
+  // Four panels a pass: a row of b is read 512 bytes at a time, which far rows need.
+  while (b.col == 1 && j + P <= cols) {
+    const int64_t count = std::min<int64_t>(4, (cols - j) / P);
+    for (int64_t p = 0; p < k; ++p) {
+      const T* from = b.at + p * b.row + j;
+      for (int64_t q = 0; q < count; ++q) {
+        T* panel = to + (j + q * P) * k + p * P;
+        hn::StoreU(hn::LoadU(d, from + q * P), d, panel);
+        hn::StoreU(hn::LoadU(d, from + q * P + L), d, panel + L);
+      }
+    }
+    j += count * P;
+  }
+  for (; j < cols; j += P) {
+    const int64_t rest = std::min(P, cols - j), width = rest <= L ? L : P;
+    if (rest < width) std::fill(to + j * k, to + (j + width) * k, T(0));
+    pack(Matrix<T>{b.at + j * b.col, b.row, b.col}, k, rest, to + j * k, width);
+  }
 }
 
 // Rows [i0, i1) and columns [j0, j1) of c, all of k.
@@ -352,6 +375,7 @@ void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i
   const int64_t taller = rows - tile_rows * tiles;  // so many of the first tiles have one row more
   const int most = panels.at ? 2 : most_vectors(tile_rows + (taller > 0));
   const int64_t depth = x.k <= kDepth ? x.k : ceil_div(x.k, ceil_div(x.k, kDepth));
+  const bool far = rows * c_row >= kFarC;
   T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
 
   for (int64_t p = 0; p < x.k; p += depth) {
@@ -386,6 +410,12 @@ void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i
       const int64_t last = width - (vecs - 1) * L;
       for (int64_t t = 0, i = 0; t < tiles; ++t) {
         const int64_t height = tile_rows + (t < taller);
+        if (far && t + 1 < tiles) {
+          for (int64_t r = i + height; r < i + height + tile_rows; ++r) {
+            const T* next = c + r * c_row + (j - j0);
+            for (int64_t line = 0; line <= vecs; ++line) __builtin_prefetch(next + line * L, 1);
+          }
+        }
         const auto run = unit ? pick<T, true>(height, vecs) : pick<T, false>(height, vecs);
         run(k, pack_a ? packed_a + i * k : a.at + i * a.row, a.row, pack_a ? height : a.col, b,
             b_row, last, c + i * c_row + (j - j0), c_row, p > 0);
@@ -480,22 +510,22 @@ void multiply(const Product<T>& x) {
     if (pack_b) {
       T* to = rooms().b.at_least<T>(ceil_div(cols, L) * L * x.k);
       const int64_t count = ceil_div(cols, P);
-      const int64_t each = serial ? count : std::max<int64_t>(1, (1 << 15) / (P * x.k));
+      const int64_t each = serial ? count : std::max<int64_t>(1, kPackChunk / (P * x.k));
       parallel_for(ceil_div(count, each), [&](int64_t i) {
-        for (int64_t q = i * each; q < std::min(count, (i + 1) * each); ++q) {
-          const Matrix<T> b{x.b.at + (j0 + q * P) * x.b.col, x.b.row, x.b.col};
-          pack_panel(b, x.k, std::min(P, cols - q * P), to + q * P * x.k);
-        }
+        const int64_t j = i * each * P;
+        const Matrix<T> b{x.b.at + (j0 + j) * x.b.col, x.b.row, x.b.col};
+        pack_panels(b, x.k, std::min(each * P, cols - j), to + j * x.k);
       });
       panels.at = to;
     } else if (!kMasks && cols % L != 0) {
       T* to = rooms().b.at_least<T>(L * x.k);
       const int64_t full = cols - cols % L;
-      pack_panel(Matrix<T>{x.b.at + (j0 + full), x.b.row, 1}, x.k, cols - full, to);
+      pack_panels(Matrix<T>{x.b.at + (j0 + full), x.b.row, 1}, x.k, cols - full, to);
       panels.tail = to;
     }
-    int64_t high = serial ? x.m : 8 * kTileRows, wide = serial ? cols : 16 * P;
+    int64_t high = serial ? x.m : 16 * kTileRows, wide = serial ? cols : 16 * P;
     const auto chunks = [&] { return ceil_div(x.m, high) * ceil_div(cols, wide); };
+    while (!serial && chunks() < 8 && high > 8 * kTileRows) high /= 2;
     while (!serial && chunks() < 8 && wide > 2 * P) wide /= 2;
     while (!serial && chunks() < 8 && high > 2 * kTileRows) high /= 2;
     const int64_t across = ceil_div(cols, wide);
@@ -518,11 +548,11 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
   if (m == 1) a_row = 1;
   if (n == 1) b_col = 1;
   const bool a_ready = a_row == 1, b_ready = b_col == 1;
-  const bool flip = n == 1      ? m > 1
-                    : m == 1    ? false
-                    : b_ready   ? a_ready && n < kLanes<T> && n < m
-                    : a_ready   ? true
-                                : k * m + m * n < k * n;
+  const bool flip = n == 1    ? m > 1
+                    : m == 1  ? false
+                    : b_ready ? a_ready && n < kLanes<T> && n < m
+                    : a_ready ? true
+                              : k * m + m * n < k * n;
   if (!flip) {
     const Product<T> x{m, n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, c_row, false};
     return m == 1 && b_row == 1 && b_col != 1 ? row_product(x) : multiply(x);
@@ -550,6 +580,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gradus {
 HWY_EXPORT(kernels);
-const GemmKernels& gemm_kernels() { return *HWY_DYNAMIC_DISPATCH(kernels)(); }
+const GemmKernels& gemm_kernels() {
+  return *HWY_DYNAMIC_DISPATCH(kernels)();
+}
 }  // namespace gradus
 #endif

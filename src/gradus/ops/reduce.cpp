@@ -516,12 +516,12 @@ Tensor shifted(const Tensor& x, int by) {
 Tensor scan_pull(const Context& c, std::span<const Tensor> bar, int i) {
   const Dims last{bar[0].rank() - 1};
   const Tensor g = flip(scan(flip(shifted(c.in[0], -1), last), flip(bar[0], last), -1), last);
-  return i == 1 ? g : g * shifted(c.out[0], 1);
+  return i == 1 ? g : strong_product(g, shifted(c.out[0], 1));
 }
 
 Tensor scan_push(const Context& c, std::span<const Tensor> dot, int) {
   Tensor b = dot[1].is_absent() ? zeros_like(c.in[1]) : dot[1];
-  if (!dot[0].is_absent()) b = b + dot[0] * shifted(c.out[0], 1);
+  if (!dot[0].is_absent()) b = b + strong_product(dot[0], shifted(c.out[0], 1));
   return scan(c.in[0], b, -1);
 }
 

@@ -50,6 +50,11 @@ std::string times(double x) {
   return brief(x) + " times";
 }
 
+// A limit as a percentage: "10 %", "0.001 %".
+std::string limit(double share) {
+  return text::significant(100 * share, 3) + " %";
+}
+
 std::string quoted(const std::string& name) {
   return "'" + name + "'";
 }
@@ -230,7 +235,7 @@ void measure_losses(const RunRecord& run, Facts& f) {
     }
   }
   if (e >= 3) {
-    f.window = std::max<std::size_t>(1, e / 5);
+    f.window = std::max<std::size_t>(e >= 4 ? 2 : 1, e / 5);
     const double then = curve(e - 1 - f.window), now = curve(e - 1);
     if (std::isfinite(then) && std::isfinite(now) && then > 0) f.drop = (then - now) / then;
   }
@@ -292,8 +297,9 @@ class Reader {
                                : "Broken before the first step: the loss is not finite.";
       if (!f_.finite) out_.level = Level::bad;
       check_start();
-      say("Before the first step: " + start_sentence(run_) +
-          ". Without a finished epoch there are no curves to read.");
+      say((std::isnan(run_.start_loss) ? std::string()
+                                       : "Before the first step: " + start_sentence(run_) + ". ") +
+          "Without a finished epoch there are no curves to read.");
       return out_;
     }
     decide();
@@ -373,6 +379,12 @@ class Reader {
                  fell && f_.best_epoch + 1 < e;
       overfit_bad_ = overfit_ && overfit_ratio_ > overfit_strong;
     }
+    if (!f_.regression && f_.has_val && f_.tested > 0) {
+      gap_ = f_.train_accuracy - f_.val_accuracy;
+      const double p = std::clamp(f_.val_accuracy, 0.0, 1.0);
+      const double error = std::sqrt(p * (1 - p) / static_cast<double>(f_.tested));
+      wide_gap_ = gap_ > gap_limit && gap_ > standard_errors * error;
+    }
     const double now = f_.has_val ? f_.val : f_.train;
     falling_ = f_.drop > falling_limit && now > overfit_noise * f_.chance && !overfit_;
     poor_ = now > poor_above * f_.constant;
@@ -399,9 +411,8 @@ class Reader {
     const Level level = fine                                       ? Level::fine
                         : !(ratio <= start_absurd) || f_.bad_start ? Level::bad
                                                                    : Level::note;
-    check(level, "Loss before the first step", brief(run_.start_loss),
-          brief(start_low * f_.chance) + " to " + brief(high * f_.chance) + ", " +
-              brief(start_low) + " to " + brief(high) + " times " + guess_name());
+    check(level, "Loss before step 1", brief(run_.start_loss),
+          brief(start_low) + " to " + brief(high) + " times " + guess_name());
   }
 
   void curves() {
@@ -411,7 +422,7 @@ class Reader {
                           : f_.bad_step >= 0 ? (f_.bad_step_is_near ? "near step " : "at step ") +
                                                    text::grouped(f_.bad_step)
                                              : "during training";
-      check(Level::bad, "Every loss a finite number", "no, " + where, "yes");
+      check(Level::bad, "Every loss is finite", "no, " + where, "yes");
       std::string text = "The loss stopped being a finite number " + where + ". ";
       if (!f_.bad_start && std::isfinite(f_.start)) {
         text += "Before the first step it was " + brief(f_.start);
@@ -429,7 +440,7 @@ class Reader {
       say(text);
       return;
     }
-    check(Level::fine, "Every loss a finite number", "yes, " + counted(run_.steps, "step"), "yes");
+    check(Level::fine, "Every loss is finite", "yes, " + counted(run_.steps, "step"), "yes");
     std::string text;
     if (std::isfinite(f_.start)) {
       const bool rose = f_.train > f_.start;
@@ -450,24 +461,31 @@ class Reader {
     }
     text += ", which is " + of_constant(f_.train);
     if (f_.constant < 0.98 * f_.chance) text += " (" + brief(f_.constant) + ")";
-    text += learned_ ? ". " : "; below " + percent(learned_below) + " would count as learning. ";
+    text += learned_ ? ". " : "; below " + limit(learned_below) + " would count as learning. ";
     check(learned_ ? Level::fine : Level::bad, "Training loss at the end",
-          brief(f_.train) + ", " + of_constant(f_.train), "below " + percent(learned_below));
+          brief(f_.train) + ", " + percent(f_.train / f_.constant) +
+              (f_.has_chance ? " of guessing" : " of the start"),
+          "below " + limit(learned_below));
     if (std::isfinite(f_.drop)) {
       const std::string amount = percent(std::abs(f_.drop));
-      const std::string span = "the last " + counted(static_cast<int64_t>(f_.window), "epoch");
+      const std::string span =
+          f_.window == 1 ? "the last epoch"
+                         : "the last " + counted(static_cast<int64_t>(f_.window), "epoch");
       const std::string which = f_.has_val ? "validation loss" : "training loss";
       if (falling_) {
         text += "It was not finished: the " + which + " still fell by " + amount + " over " + span +
-                " (levelled off means below " + percent(falling_limit) + ").";
-      } else if (f_.drop >= 0) {
+                " (levelled off means below " + limit(falling_limit) + ").";
+      } else if (std::abs(f_.drop) < 5e-4) {
+        text += "Over " + span + " the " + which + " stayed the same.";
+      } else if (f_.drop > 0) {
+        const bool level = f_.drop <= falling_limit && !too_fast_;
         text += "Over " + span + " the " + which + " fell by " + amount +
-                (f_.drop > falling_limit ? "." : ", so it had levelled off.");
+                (level ? ", so it had levelled off (below " + limit(falling_limit) + ")." : ".");
       } else {
         text += "Over " + span + " the " + which + " rose by " + amount + ".";
       }
-      check(falling_ ? Level::note : Level::fine, "Fall of the " + which + " over " + span,
-            percent(f_.drop), "below " + percent(falling_limit) + " when finished");
+      check(falling_ ? Level::note : Level::fine, "Fall over " + span, percent(f_.drop),
+            "below " + limit(falling_limit) + " at the end");
     }
     if (run_.interrupted) text += " The run was stopped by hand, so its end is not its own.";
     if (absurd_start_) {
@@ -494,7 +512,7 @@ class Reader {
       if (jumped_) {
         text += "It jumped up by more than " + brief(jump_size * f_.chance) + " after " +
                 text::grouped(f_.jumps) + " of " + counted(f_.pairs, "epoch") +
-                " instead of falling steadily (usual: fewer than " + percent(jump_share) + "). ";
+                " instead of falling steadily (usual: fewer than " + limit(jump_share) + "). ";
       }
       if (ended_high_) {
         text += "It ended above where it began: training made the network worse. ";
@@ -503,12 +521,12 @@ class Reader {
     if (std::isfinite(f_.update)) {
       check(hot_ ? (too_fast_ || !f_.finite ? Level::bad : Level::note)
                  : (small_steps_ ? Level::note : Level::fine),
-            "Change of the weights in one step", percent(f_.update),
-            percent(update_low) + " to " + percent(update_limit));
+            "Change of weights in a step", percent(f_.update),
+            limit(update_low) + " to " + limit(update_limit));
       if (hot_ || small_steps_) {
         text += "One step changed the weights by " + percent(f_.update) +
-                " of their own length in the busiest epoch (usual: " + percent(update_low) +
-                " to " + percent(update_limit) + "). ";
+                " of their own length in the busiest epoch (usual: " + limit(update_low) + " to " +
+                limit(update_limit) + "). ";
       }
     }
     if (too_fast_) {
@@ -536,7 +554,7 @@ class Reader {
     double factor = 10;
     if (std::isfinite(f_.update) && f_.update > update_limit) {
       const double wanted = std::log10(f_.update / update_aim);
-      factor = std::pow(10, std::clamp(std::round(wanted), 1.0, 3.0));
+      factor = std::pow(10, std::clamp(std::floor(wanted), 1.0, 3.0));
     }
     const auto lr = text::parse_double(setting(run_, "lr"));
     if (lr && std::isfinite(*lr) && *lr > 0) {
@@ -562,22 +580,22 @@ class Reader {
     if (f_.regression) {
       const double explained = 1 - f_.val / f_.chance;
       check(at_chance_ ? Level::bad : Level::fine, "Validation loss",
-            brief(f_.val) + ", " + percent(f_.val / f_.chance) + " of answering the mean",
-            "below " + percent(learned_below));
+            brief(f_.val) + ", " + percent(f_.val / f_.chance) + " of the mean's",
+            "below " + limit(learned_below));
       text = "On " + counted(run_.val_count, "validation example") + " the loss is " +
              brief(f_.val) + " against " + brief(f_.train) + " in training. ";
       if (f_.has_chance) {
         text += at_chance_ ? "Always answering the mean would give " + brief(f_.chance) +
                                  ", so on new data the network is no better than that (limit: " +
-                                 percent(learned_below) + " of it). "
+                                 limit(learned_below) + " of it). "
                            : "Always answering the mean would give " + brief(f_.chance) +
                                  ", so the network explains " + percent(explained) +
                                  " of the targets' variance. ";
       }
     } else if (std::isfinite(f_.val_accuracy)) {
-      const std::string limit = percent(f_.guess.limit);
+      const std::string most = percent(f_.guess.limit);
       check(at_chance_ ? Level::bad : Level::fine, "Validation accuracy", percent(f_.val_accuracy),
-            "above " + limit + ", guessing plus " + brief(standard_errors) + " standard errors");
+            "above " + most + ", guessing and luck");
       text = "On " + counted(f_.tested, "validation example") + " it is right " +
              percent(f_.val_accuracy) + " of the time";
       if (std::isfinite(f_.train_accuracy)) {
@@ -585,9 +603,14 @@ class Reader {
       }
       text += at_chance_
                   ? ". That is no better than guessing with the same frequencies, which gives " +
-                        percent(f_.guess.expected) + " and by luck up to " + limit + ". "
+                        percent(f_.guess.expected) +
+                        (f_.guess.limit > f_.guess.expected
+                             ? ", by luck (" + brief(standard_errors) + " standard errors) up to " +
+                                   most + ". "
+                             : ". ")
                   : "; guessing with the same frequencies gives " + percent(f_.guess.expected) +
-                        ", by luck at most " + limit + ". ";
+                        ", by luck (" + brief(standard_errors) + " standard errors) up to " + most +
+                        ". ";
     }
     if (memorised_) {
       text += "Yet the training loss fell: the network learned " + train_size() +
@@ -595,13 +618,13 @@ class Reader {
               "rows (shuffled, shifted by one) look exactly like this. ";
       advise("Check that every label belongs to its row; look at a few examples by eye.");
     } else if (at_chance_ && !learned_ && !too_fast_) {
-      text += "Training and validation agree that nothing was learned. ";
+      text += "Training and validation agree: nothing was learned beyond a constant answer. ";
     }
     if (std::isfinite(overfit_ratio_)) {
       const EpochRecord& best = run_.epochs[f_.best_epoch];
       check(overfit_ ? (overfit_bad_ ? Level::bad : Level::note) : Level::fine,
-            "Validation loss at the end, of its best", times(overfit_ratio_),
-            "below " + times(overfit_limit) + " while training falls");
+            "Validation loss, end over best", times(overfit_ratio_),
+            "below " + times(overfit_limit));
       if (overfit_) {
         text += "The validation loss was lowest, " + brief(f_.best_val) + ", after epoch " +
                 text::grouped(best.epoch) + " and then rose to " +
@@ -613,21 +636,20 @@ class Reader {
           advise("Try `--epochs " + std::to_string(best.epoch) +
                  "`, more data, or weight decay: the best validation loss came at that epoch.");
         }
-      } else if (!at_chance_ && !too_fast_ && overfit_ratio_ <= overfit_limit) {
-        text += "The validation loss ended at " + times(overfit_ratio_) +
-                " its best (usual: below " + brief(overfit_limit) + "), so it did not overfit. ";
+      } else if (!at_chance_ && !too_fast_ && !wide_gap_ && overfit_ratio_ <= overfit_limit) {
+        text += overfit_ratio_ < 1.005
+                    ? std::string("The validation loss ended at its best")
+                    : "The validation loss ended at " + times(overfit_ratio_) +
+                          " its best (usual: below " + brief(overfit_limit) + ")";
+        text += ", no sign of overfitting. ";
       }
     }
-    const double gap = f_.train_accuracy - f_.val_accuracy;
-    if (!f_.regression && std::isfinite(gap) && f_.tested > 0) {
-      const double p = std::clamp(f_.val_accuracy, 0.0, 1.0);
-      const double error = std::sqrt(p * (1 - p) / static_cast<double>(f_.tested));
-      wide_gap_ = gap > gap_limit && gap > standard_errors * error;
-      check(wide_gap_ ? Level::note : Level::fine, "Training less validation accuracy",
-            text::fixed(100 * gap, 1) + " points",
+    if (std::isfinite(gap_)) {
+      check(wide_gap_ ? Level::note : Level::fine, "Accuracy, training less validation",
+            text::fixed(100 * gap_, 1) + " points",
             "below " + text::fixed(100 * gap_limit, 0) + " points");
       if (wide_gap_ && !memorised_ && !overfit_) {
-        text += "It does " + text::fixed(100 * gap, 1) +
+        text += "It does " + text::fixed(100 * gap_, 1) +
                 " points better on data it has seen (usual: below " +
                 text::fixed(100 * gap_limit, 0) + "). ";
         advise("More data or weight decay would narrow the gap between training and validation.");
@@ -684,8 +706,8 @@ class Reader {
       } else {
         text += "the error reaches the first layer.";
       }
-      check(vanished_ || exploded_ ? Level::bad : Level::fine,
-            "Gradient norm, first layer over last", brief(gradient_ratio_), range);
+      check(vanished_ || exploded_ ? (learned_ && !poor_ ? Level::note : Level::bad) : Level::fine,
+            "Gradient, first layer over last", brief(gradient_ratio_), range);
     } else if (f_.gradient.size() == 1 && std::isfinite(f_.gradient[0])) {
       text = "There is one layer, with an average gradient norm of " + brief(f_.gradient[0]) + ".";
     }
@@ -696,19 +718,26 @@ class Reader {
     if (!std::isfinite(f_.growth)) return;
     const LayerSpectrum& s = run_.spectra[f_.grown];
     check(grew_ ? (too_fast_ || !f_.finite ? Level::bad : Level::note) : Level::fine,
-          "Growth of a largest singular value", times(f_.growth), "below " + times(growth_limit));
+          "Growth of singular values", times(f_.growth), "below " + times(growth_limit));
     std::string text;
     if (f_.moved < hardly_moved_limit) {
       text = "The weights hardly moved: no singular value changed by more than " +
              percent(f_.moved) + " of its matrix's largest.";
     } else {
-      text = std::string("The largest singular value ") +
-             (run_.spectra.size() > 1 ? "that changed most upwards is that of " : "of ") + s.name +
-             (run_.spectra.size() > 1 ? ": it went from " : " went from ") + brief(s.before[0]) +
-             " to " + brief(s.after[0]) + ", " + times(f_.growth) + " the start (usual: below " +
-             brief(growth_limit) + "). ";
-      text += grew_ ? "Weights that stretch their input this much make every later step wilder."
-                    : "The weights moved without blowing up.";
+      const std::string change = brief(s.before[0]) + " to " + brief(s.after[0]) + ", " +
+                                 times(f_.growth) + " the start (usual: below " +
+                                 brief(growth_limit) + ")";
+      if (f_.growth < 1) {
+        text = "No matrix's largest singular value grew; that of " + s.name +
+               " shrank least, from " + change + ".";
+      } else {
+        text = run_.spectra.size() > 1
+                   ? "Of the largest singular values that of " + s.name + " grew most, from "
+                   : "The largest singular value of " + s.name + " grew from ";
+        text += change + (grew_ ? ": weights that stretch their input this much make every later "
+                                  "step wilder."
+                                : ": the weights moved without blowing up.");
+      }
     }
     // Directions that a matrix hardly uses, in the matrix that has most of them.
     std::size_t thin = 0, of = 0, which = 0;
@@ -728,14 +757,14 @@ class Reader {
     }
     if (thin > 0) {
       text += " " + run_.spectra[which].name + " uses " + std::to_string(of - thin) + " of its " +
-              std::to_string(of) + " directions (singular values above " +
-              percent(direction_limit) + " of the largest).";
+              std::to_string(of) + " directions (singular values above " + limit(direction_limit) +
+              " of the largest).";
     }
     say(text);
   }
 
   void classes() {
-    if (!f_.square || f_.regression) return;
+    if (!f_.square || f_.regression || !f_.finite) return;
     std::string text;
     const auto share = [&](int64_t n) {
       return static_cast<double>(n) / static_cast<double>(f_.tested);
@@ -743,12 +772,11 @@ class Reader {
     const std::string favourite = quoted(class_name(run_, f_.most_answered));
     const int64_t right_share = f_.labels[static_cast<std::size_t>(f_.most_answered)];
     check(collapsed_ ? Level::bad : Level::fine, "Most frequent answer",
-          favourite + ", " + percent(answered_),
-          "near its share of the labels, " + percent(share(right_share)));
+          favourite + ", " + percent(answered_), "near its share, " + percent(share(right_share)));
     if (collapsed_) {
       text = "It answers " + favourite + " for " + percent(answered_) +
              " of the validation examples, although only " + percent(share(right_share)) +
-             " are (limit: " + percent(collapse_share) + "). ";
+             " are (limit: " + limit(collapse_share) + "). ";
     }
     int64_t least = f_.tested;
     for (const int64_t n : f_.labels) {
@@ -767,9 +795,11 @@ class Reader {
       text += "The classes are uneven (largest " + times(unevenness) +
               " the smallest; usual: below " + brief(uneven_limit) + "): always answering " +
               quoted(class_name(run_, f_.majority)) + " would score " + percent(majority_share_) +
-              ", so read the accuracy of " + percent(f_.val_accuracy) + " as " +
-              text::fixed(std::abs(100 * ahead), 1) + " points " +
-              (ahead >= 0 ? "above" : "below") + " that. ";
+              "; the accuracy here, " + percent(f_.val_accuracy) + ", is " +
+              (std::abs(ahead) < 5e-4 ? std::string("the same")
+                                      : text::fixed(std::abs(100 * ahead), 1) + " points " +
+                                            (ahead > 0 ? "above" : "below") + " that") +
+              ". ";
       if (ahead <= 0) {
         advise("Weigh or repeat the rarer classes; accuracy alone rewards ignoring them.");
       }
@@ -834,6 +864,9 @@ class Reader {
       set(Level::bad, "Vanishing gradients: the first layers do not learn.");
     } else if (!learned_ && exploded_) {
       set(Level::bad, "Exploding gradients: the error grows on its way back to the first layers.");
+    } else if (!learned_ && collapsed_ && uneven_) {
+      set(Level::bad, "It always answers " + quoted(class_name(run_, f_.most_answered)) +
+                          ": it learned how frequent the classes are, nothing else.");
     } else if (!learned_ && falling_) {
       set(Level::note, "Too little training: the loss had only begun to fall.");
       advise_more();
@@ -908,7 +941,7 @@ class Reader {
   bool falling_ = false, poor_ = false, small_steps_ = false, vanished_ = false, exploded_ = false;
   bool uneven_ = false, wide_gap_ = false;
   double peak_ratio_ = not_measured, overfit_ratio_ = not_measured, answered_ = 0;
-  double gradient_ratio_ = not_measured, majority_share_ = 0;
+  double gradient_ratio_ = not_measured, majority_share_ = 0, gap_ = not_measured;
   int64_t dead_count_ = 0;
   std::optional<std::size_t> first_dead_;
 };

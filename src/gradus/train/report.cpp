@@ -25,7 +25,7 @@ constexpr int64_t largest_side = 64;      // pixels; larger pictures would domin
 constexpr std::string_view style = R"css(
 :root{--paper:#fbfaf6;--card:#fff;--ink:#1b1a17;--soft:#55524b;--muted:#77736a;--line:#e3dfd4;
 --accent:#2344c4;--accent-rgb:35 68 196;--ink-rgb:27 26 23;--on:#fff;
---r0:#a9b8f0;--r1:#8297ec;--r2:#5a75e2;--r3:#3857d3;--r4:#2039a5;--r5:#111f66;color-scheme:light dark}
+--r0:#8298ea;--r1:#6780e4;--r2:#4c68da;--r3:#314fca;--r4:#1d359a;--r5:#0e1b58;color-scheme:light dark}
 @media screen and (prefers-color-scheme:dark){:root{--paper:#15161a;--card:#1b1d22;--ink:#eceae4;
 --soft:#bdbab2;--muted:#8f8c85;--line:#30323a;--accent:#93a8ff;--accent-rgb:147 168 255;
 --ink-rgb:236 234 228;--on:#0e1020;
@@ -62,7 +62,7 @@ h2{font-size:19px;line-height:1.25;font-weight:650;letter-spacing:-.005em;margin
 h3{font-size:14.5px;font-weight:650;margin:0 0 1px}
 .why{margin:0 0 12px;color:var(--muted);font-size:13.5px;line-height:1.42;max-width:70ch}
 section{margin:44px 0 0}
-.two{display:grid;grid-template-columns:minmax(0,1.22fr) minmax(0,1fr);gap:44px;align-items:start}
+.two{display:grid;grid-template-columns:minmax(0,1.08fr) minmax(0,1fr);gap:44px;align-items:start}
 .lead p{margin:0 0 .72em;font-size:17.5px;line-height:1.53;max-width:36em}
 .lead p:last-child{margin-bottom:0}
 .next{margin:18px 0 0;padding:12px 16px 13px;border-left:3px solid var(--accent);background:var(--card);
@@ -75,12 +75,13 @@ table{border-collapse:collapse;font-size:13.5px;line-height:1.35}
 th{font-weight:600;text-align:left}
 .box{overflow-x:auto;-webkit-overflow-scrolling:touch;max-width:100%}
 .checks{width:100%}
-.checks td,.checks th{padding:6px 0 6px 10px;border-top:1px solid var(--line);vertical-align:top}
+.checks td,.checks th{padding:5px 0 5px 10px;border-top:1px solid var(--line);vertical-align:top}
 .checks thead th{border-top:0;color:var(--muted);font-weight:400;font-size:12.5px;padding-top:0}
 .checks th:first-child,.checks td:first-child{padding-left:0}
 .checks .sign{font-weight:700;width:22px;text-align:center}
 .checks .what{font-weight:400}
-.checks .value{font-weight:600}
+.checks .note .value,.checks .bad .value,.checks .note .what,.checks .bad .what{font-weight:650}
+.checks .bad{background:rgb(var(--accent-rgb)/.1)}
 .checks .usual{color:var(--muted)}
 .checks .fine .sign{color:var(--accent)}
 .grid2{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:34px 40px}
@@ -94,7 +95,8 @@ svg text{fill:var(--muted)}
 .line,.faint{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .faint{opacity:.28}
 .dots{fill:none;stroke-width:5px;stroke-linecap:round}
-.lead-line,path.lead{fill:none;stroke-width:1;opacity:.6}
+path.lead{fill:none;stroke-width:1;opacity:.6}
+.tr{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
 .ty,.tr{text-anchor:end}.tx{text-anchor:middle}
 svg .tl{font-weight:600}
 .none{color:var(--muted);font-size:14px;border:1px dashed var(--line);padding:24px;text-align:center}
@@ -444,10 +446,10 @@ std::string loss_figure(const RunRecord& run) {
     plot.rules.push_back({(run.task == "regression" ? "mean " : "chance ") + brief(run.chance_loss),
                           run.chance_loss});
   }
-  plot.log = wants_log(plot.lines);
-  plot.from_zero = !plot.log;
   plot.dots = run.epochs.size() <= 30;
   plot.lines.insert(plot.lines.begin(), thinned(steps, most_points));
+  plot.log = wants_log(plot.lines);
+  plot.from_zero = !plot.log;
   const std::string name = run.loss_name.empty() ? "Mean loss" : run.loss_name;
   return figure("Loss",
                 name + (plot.log ? ", logarithmic" : "") +

@@ -1,0 +1,91 @@
+// gradus eval RUN DATA and gradus predict RUN DATA: a trained run meets data.
+#include <gradus/app/verbs.h>
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/train/trainer.h>
+
+#include <cmath>
+#include <memory>
+
+namespace gradus::app {
+namespace {
+
+struct Options {
+  std::string run, data, labels;
+};
+
+struct Loaded {
+  TrainedRun run;
+  Dataset data;
+};
+
+Loaded load(const Options& o, const Settings& settings, bool labelled) {
+  if (o.run.empty() || o.data.empty()) raise(ErrorKind::usage, "eval: a run folder and data are needed. Write gradus eval RUN DATA.");
+  Loaded l{load_run(o.run), {}};
+  TrainConfig config = l.run.config;
+  config.labels = o.labels;
+  config.examples = 0;
+  l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
+  l.run.scaling.apply(l.data);
+  return l;
+}
+
+std::string csv_cell(const std::string& s) {
+  if (s.find_first_of(",\"\n\r") == std::string::npos) return s;
+  std::string out = "\"";
+  for (char c : s) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
+}  // namespace
+
+std::function<int()> add_eval_run(Command& command, const Settings& settings) {
+  auto o = std::make_shared<Options>();
+  command.word("RUN", o->run, "the folder of a finished run", false);
+  command.word("DATA", o->data, "a generator or a file, as for train", false);
+  command.option("--labels", o->labels, "IDX or npy: the file of labels", "FILE");
+  command.example("gradus eval runs/0001-digits digits --seed 7");
+  return [o, &settings] {
+    const Loaded l = load(*o, settings, true);
+    const Evaluation e = evaluate(l.run.model, l.data, l.run.loss);
+    const bool classes = l.run.loss != "mse";
+    const auto json = [](double x) { return std::isfinite(x) ? text::number(x) : std::string("null"); };
+    if (settings.json)
+      print("{\"accuracy\":" + json(e.accuracy) + ",\"loss\":" + json(e.loss) + ",\"r_squared\":" + json(e.r_squared) + ",\"examples\":" + std::to_string(e.examples) + "}\n");
+    else if (classes)
+      print("accuracy  " + percent(e.accuracy) + "\nloss      " + text::significant(e.loss, 6) + "\nexamples  " + std::to_string(e.examples) + "\n");
+    else
+      print("loss       " + text::significant(e.loss, 6) + "\nR squared  " + text::significant(e.r_squared, 6) + "\nexamples   " + std::to_string(e.examples) + "\n");
+    return static_cast<int>(done);
+  };
+}
+
+void add_predict(Command& command, const Settings& settings) {
+  auto o = std::make_shared<Options>();
+  command.word("RUN", o->run, "the folder of a finished run");
+  command.word("DATA", o->data, "a generator or a file; labels are not needed");
+  command.example("gradus predict runs/0001-iris new-flowers.csv > answers.csv");
+  command.runs([o, &settings] {
+    const Loaded l = load(*o, settings, false);
+    const Evaluation e = evaluate(l.run.model, l.data, l.run.loss);
+    const bool classes = l.run.loss != "mse";
+    std::string out;
+    if (!settings.json) out = classes ? "prediction,probability\n" : "prediction\n";
+    for (int64_t i = 0; i < e.examples; ++i) {
+      const auto at = static_cast<size_t>(i);
+      if (!classes) {
+        const std::string value = text::number_f32(e.values[at]);
+        out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") + (std::isfinite(e.values[at]) ? value : "null") + "}" : value + "\n";
+        continue;
+      }
+      const std::string& name = l.run.like.class_names.at(static_cast<size_t>(e.predicted[at]));
+      const std::string probability = text::significant(e.confidence[at], 6);
+      out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") + text::quote_json(name) + ",\"probability\":" + probability + "}"
+                           : csv_cell(name) + "," + probability + "\n";
+    }
+    print(settings.json ? out + "]\n" : out);
+    return static_cast<int>(done);
+  });
+}
+
+}  // namespace gradus::app

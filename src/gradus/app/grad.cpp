@@ -1,0 +1,212 @@
+#include <gradus/app/machine.h>
+#include <gradus/app/problem.h>
+#include <gradus/app/verbs.h>
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/diff/trace.h>
+#include <gradus/linalg/jacobi.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/shaping.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::app {
+namespace {
+
+struct GradWords {
+  std::string expression, wrt;
+  std::vector<std::string> at;
+  int64_t order = 1;
+  bool steps = false, jsonl = false;
+};
+
+std::string shown(double x) {
+  return text::significant(x, 7);
+}
+
+std::string shown(const Tensor& x) {
+  return x.rank() == 0 ? shown(number(x)) : to_string(x);
+}
+
+std::string bracketed(std::span<const double> values) {
+  std::vector<std::string> words;
+  for (double v : values) words.push_back(shown(v));
+  return "[ " + text::join(words, ", ") + " ]";
+}
+
+std::string all_names(const Problem& p) {
+  std::vector<std::string> names;
+  for (int w : p.wrt) names.push_back(p.at.names[static_cast<size_t>(w)]);
+  return text::join(names, ", ");
+}
+
+// Columns line up whatever they hold.
+std::string columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], text::width(row[i]));
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += (i > 0 ? "   " : "") + text::pad_right(row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+// Every step with its value, the local derivatives of its operation and its adjoint.
+std::string steps_table(const Problem& p, const std::string& result, bool plain) {
+  const Trace t = trace(p, p.at.values, p.at.names, p.wrt, result);
+  const std::string d = plain ? "d" : "∂";
+  const auto name = [](const TraceRow& r) { return r.label.empty() ? r.name : r.label; };
+  std::vector<std::vector<std::string>> rows{
+      {" #", "value", "local derivatives",
+       "adjoint " + d + result + "/" + d + (plain ? "." : "·")}};
+  for (size_t i = 0; i < t.rows.size(); ++i) {
+    const TraceRow& row = t.rows[i];
+    std::vector<std::string> local, sum;
+    for (const TraceRow& input : t.rows)
+      for (const Reason& r : input.because)
+        if (r.from == i && !r.slope.empty()) {
+          const std::string value = shown(r.slope_value);
+          local.push_back(d + name(row) + "/" + d + name(input) + " = " +
+                          (r.slope == value ? "" : r.slope + " = ") + value);
+        }
+    for (const Reason& r : row.because) {
+      const TraceRow& from = t.rows[r.from];
+      sum.push_back(r.slope.empty() || r.part.rank() > 0
+                        ? r.formula
+                        : shown(number(from.bar)) + "*" + shown(number(r.slope_value)));
+    }
+    const std::string adjoint =
+        row.bar.is_absent() ? "."
+                            : shown(row.bar) + (sum.empty() ? "" : "  = " + text::join(sum, " + "));
+    rows.push_back({(i < 9 ? " " : "") + std::to_string(i + 1),
+                    name(row) + " = " + (row.is_input ? "" : row.step + " = ") + shown(row.value),
+                    text::join(local, ", "), adjoint});
+  }
+  return columns(rows);
+}
+
+// What the signs of the eigenvalues say about the shape of f here.
+std::string shape_word(const std::vector<double>& eigenvalues, std::span<const double> gradient) {
+  double largest = 0;
+  for (double v : eigenvalues) largest = std::max(largest, std::fabs(v));
+  const double zero = 1e-12 * largest;  // below, rounding decides the sign
+  const bool up = eigenvalues.back() > zero, down = eigenvalues.front() < -zero;
+  const bool flat =
+      std::ranges::any_of(eigenvalues, [&](double v) { return std::fabs(v) <= zero; });
+  const bool critical = std::ranges::all_of(gradient, [](double g) { return g == 0; });
+  if (up && down) return "saddle";
+  if (flat) return up || down ? "flat in some direction" : "flat";
+  if (critical) return up ? "minimum" : "maximum";
+  return up ? "curved upwards" : "curved downwards";
+}
+
+std::string hessian_text(const Tensor& h, std::span<const double> gradient, bool plain) {
+  const int64_t n = h.shape()[0];
+  constexpr int64_t widest = 12;  // columns that fit a terminal
+  const std::vector<double> values = numbers(h);
+  if (n > widest) return "Hessian   " + to_string(h.type()) + "\n";
+  size_t width = 0;
+  for (double v : values) width = std::max(width, shown(v).size());
+  std::vector<std::string> lines;
+  for (int64_t i = 0; i < n; ++i) {
+    std::string line = "[ ";
+    for (int64_t j = 0; j < n; ++j)
+      line += text::pad_right(shown(values[static_cast<size_t>(i * n + j)]), width) +
+              (j + 1 < n ? "  " : " ]");
+    lines.push_back(line);
+  }
+  if (std::ranges::all_of(values, [](double v) { return std::isfinite(v); })) {
+    std::vector<double> eigenvalues = numbers(eigvalsh(0.5 * (h + transpose(h))));
+    const std::string word = shape_word(eigenvalues, gradient);
+    std::ranges::reverse(eigenvalues);
+    std::vector<std::string> words;
+    for (double v : eigenvalues) words.push_back(shown(v));
+    lines[0] += "     eigenvalues " + text::join(words, ", ") + (plain ? "  -> " : "  → ") + word;
+  }
+  return "Hessian   " + text::join(lines, "\n          ") + "\n";
+}
+
+int run(const GradWords& g, const Settings& settings) {
+  if (g.jsonl) {
+    answer_lines(grad_answer);
+    return done;
+  }
+  if (g.expression.empty()) raise(ErrorKind::usage, "EXPR is required. See gradus help grad.");
+  const Problem p = make_problem(g.expression, g.at, g.wrt);
+  if (p.wrt.empty())
+    raise(ErrorKind::usage, "there is nothing to differentiate by. Give values, as in --at x=1.");
+  if (g.order < 1) raise(ErrorKind::usage, "--order counts from 1");
+  const ValueAndGrads first = p.grads();
+  const std::vector<double> gradient = p.flat_grad();
+  const Check check = check_gradient(p, gradient);
+  Tensor hess, derivative;
+  if (g.order == 2) hess = p.flat_hessian();
+  if (g.order > 2) derivative = p.derivative(g.order);
+
+  if (settings.json) {
+    std::string out = "{\"value\":" + to_json(first.value) + ",\"grad\":{";
+    for (size_t i = 0; i < p.wrt.size(); ++i)
+      out += (i > 0 ? "," : "") + text::quote_json(p.at.names[static_cast<size_t>(p.wrt[i])]) +
+             ":" + to_json(first.grads[i]);
+    out += "}";
+    if (g.order == 2) out += ",\"hess\":" + to_json(hess);
+    if (g.order > 2) out += ",\"deriv\":" + to_json(derivative);
+    print(out + ",\"difference\":" + to_json(scalar(check.difference, DType::f64)) +
+          ",\"passed\":" + (check.passed ? "true" : "false") + "}\n");
+    return check.passed ? done : answer_is_no;
+  }
+
+  std::string result = p.expression.result().empty() ? "f" : p.expression.result();
+  while (std::ranges::find(p.at.names, result) != p.at.names.end()) result += "_";
+  std::string body = p.text;
+  if (!p.expression.result().empty()) body.erase(0, body.find('=') + 1);
+  body.erase(0, body.find_first_not_of(' '));
+  print(text::pad_right(result + "(" + all_names(p) + ") = " + body, 55) + " " + result + " = " +
+        shown(first.value) + "\n");
+  if (g.steps) print(steps_table(p, result, settings.plain));
+  const bool numbers_only =
+      std::ranges::all_of(first.grads, [](const Tensor& x) { return x.rank() == 0; });
+  if (numbers_only) {
+    print("gradient  " + bracketed(gradient) + "\n");
+  } else {
+    for (size_t i = 0; i < p.wrt.size(); ++i) {
+      std::string text = to_string(first.grads[i]);
+      const std::string& name = p.at.names[static_cast<size_t>(p.wrt[i])];
+      const std::string head = std::string(i == 0 ? "gradient  " : "          ") + name + " ";
+      for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += head.size())
+        text.insert(at + 1, head.size(), ' ');
+      print(head + text + "\n");
+    }
+  }
+  if (g.order == 2) print(hessian_text(hess, gradient, settings.plain));
+  if (g.order > 2)
+    print("order " + std::to_string(g.order) + "   " + shown(number(derivative)) + "\n");
+  print("checked   " + to_text(check) + "\n");
+  return check.passed ? done : answer_is_no;
+}
+
+}  // namespace
+
+void add_grad(Command& command, const Settings& settings) {
+  const auto g = std::make_shared<GradWords>();
+  command.expression("EXPR", g->expression, "such as \"x*y + sin(x)\"", false);
+  command.option("--at", g->at, "values of names, x=2,y=3", "NAME=VALUE");
+  command.option("--wrt", g->wrt, "names to differentiate by; all without it", "NAMES");
+  command.option("--order", g->order, "1 gradient, 2 Hessian too, n the n-th derivative");
+  command.flag("--steps", g->steps, "show every step with its local derivatives");
+  command.flag("--jsonl", g->jsonl, "answer JSON lines from standard input");
+  command.example("gradus grad \"x*y + sin(x)\" --at x=2,y=3 --order 2 --steps");
+  command.runs([g, &settings] { return run(*g, settings); });
+}
+
+}  // namespace gradus::app

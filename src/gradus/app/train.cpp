@@ -1,0 +1,171 @@
+// gradus train: from data to a trained network and a report.
+#include <gradus/app/verbs.h>
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/train/generate.h>
+#include <gradus/train/progress.h>
+#include <gradus/train/trainer.h>
+
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+namespace gradus::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::atomic<bool> stop_asked = false;
+
+void ask_to_stop(int) { stop_asked = true; }
+
+When color_flag(const Settings& s) { return s.color == "always" ? When::always : s.color == "never" ? When::never : When::automatic; }
+
+Terminal screen(const Settings& s, int descriptor) {
+  Terminal t = terminal(descriptor, color_flag(s));
+  if (s.progress == "plain" || s.plain) t.redraws = false;
+  if (s.progress == "bar") t.redraws = true;
+  return t;
+}
+
+// runs/NNNN-NAME, one above the largest number there is.
+std::string next_folder(const std::string& data) {
+  int64_t largest = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("runs", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (const auto number = text::parse_int64(name.substr(0, name.find('-')))) largest = std::max(largest, *number);
+  }
+  const std::string number = std::to_string(largest + 1);
+  return "runs/" + std::string(number.size() < 4 ? 4 - number.size() : 0, '0') + number + "-" + fs::path(data).stem().string();
+}
+
+std::string json_or_null(double x) { return std::isfinite(x) ? text::number(x) : "null"; }
+
+struct Options {
+  TrainConfig config;
+  std::string config_file;
+  bool resume = false, no_standardise = false;
+};
+
+std::string generator_names() {
+  std::vector<std::string> names;
+  for (const GeneratorInfo& g : generators()) names.emplace_back(g.name);
+  return text::join(names, ", ");
+}
+
+int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
+  TrainConfig config = o.config;
+  if (!o.config_file.empty()) {
+    // Flags win over the file: what differs from its default was given.
+    config = defaults;
+    apply_entries(config, read_toml(o.config_file), o.config_file);
+    const TomlEntries given = entries_of(o.config), usual = entries_of(defaults);
+    TomlEntries changed;
+    for (size_t i = 0; i < given.size(); ++i)
+      if (given[i].value != usual[i].value) changed.push_back(given[i]);
+    apply_entries(config, changed, "flags");
+  }
+  if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
+  if (o.no_standardise) config.standardise = false;
+  const bool continues = o.resume && !settings.out.empty() && fs::exists(fs::path(settings.out) / "run.toml");
+  if (config.data.empty() && !continues)
+    raise(ErrorKind::usage, "train: nothing to train on. Name a generator (" + generator_names() + ") or a file.");
+  if (config.data.empty()) apply_entries(config, read_toml(settings.out + "/run.toml"), settings.out + "/run.toml");
+  const std::string out = settings.out.empty() ? next_folder(config.data) : settings.out;
+
+  const Terminal err = screen(settings, 2);
+  const bool shows = !settings.quiet && settings.progress != "none";
+  ProgressWriter writer(err);
+  const auto say = [&](const std::string& line) {
+    if (!settings.quiet) std::fputs(line.c_str(), stderr);
+  };
+  TrainHooks hooks;
+  hooks.stop = &stop_asked;
+  hooks.note = [&](const std::string& line) { say("gradus train: " + line + "\n"); };
+  hooks.before = [&](const RunRecord& record) { say(configuration_table(record, err)); };
+  if (shows)
+    hooks.progress = [&](const Progress& p, bool epoch_done) {
+      std::fputs(writer.update(p, epoch_done).c_str(), stderr);
+      std::fflush(stderr);
+    };
+  struct sigaction action = {};
+  action.sa_handler = ask_to_stop;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+
+  const RunRecord record = train(config, out, o.resume, hooks);
+  if (shows) std::fputs(writer.finish().c_str(), stderr);
+  if (settings.json) {
+    print("{\"val_accuracy\":" + json_or_null(record.val_accuracy) + ",\"val_loss\":" + json_or_null(record.val_loss) +
+          ",\"train_accuracy\":" + json_or_null(record.train_accuracy) + ",\"train_loss\":" + json_or_null(record.train_loss) +
+          ",\"steps\":" + std::to_string(record.steps) + ",\"seconds\":" + text::fixed(record.seconds, 3) + ",\"seed\":" +
+          std::to_string(record.seed) + ",\"parameters\":" + std::to_string(record.parameters) + ",\"diverged\":" +
+          (record.diverged ? "true" : "false") + ",\"interrupted\":" + (record.interrupted ? "true" : "false") + ",\"out\":" +
+          text::quote_json(out) + "}\n");
+  } else {
+    print(final_summary(record, screen(settings, 1)));
+    if (record.interrupted)
+      print("saved  " + out + "/checkpoints; go on with: gradus train --out " + out + " --resume\n");
+    else
+      print("wrote  " + out + "/ (report.html, model.safetensors, run.toml)\n");
+  }
+  if (record.interrupted) return interrupted;
+  return record.diverged ? numerical_failure : done;
+}
+
+}  // namespace
+
+void add_train(Command& command, const Settings& settings) {
+  auto o = std::make_shared<Options>();
+  const TrainConfig defaults;
+  TrainConfig& c = o->config;
+  command.word("DATA", c.data, "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz", false);
+  command.option("--label", c.label, "CSV: the label column by name or place (default: the last); npz: the label array (default: y)", "NAME");
+  command.option("--labels", c.labels, "IDX or npy: the file of labels", "FILE");
+  command.option("--ignore", c.ignore, "CSV: a column to leave out; may be repeated", "NAME");
+  command.choice("--missing", c.missing, "what to do about missing values", {"error", "drop", "mean"});
+  command.option("--validation", c.validation, "hold out this file instead of a share of DATA", "FILE");
+  command.option("--val", c.val, "the share of DATA held out", "SHARE");
+  command.option("--examples", c.examples, "how many examples a generator draws (0: its usual count)");
+  command.flag("--no-standardise", o->no_standardise, "leave features as they are");
+  command.option("--model", c.model, "layer sizes, such as mlp:64-128-10 (default: chosen for DATA)", "MODEL");
+  command.option("--activation", c.activation, "relu, tanh, sigmoid, gelu, silu, leaky_relu, elu, ...", "NAME");
+  command.option("--init", c.init, "he, he_uniform, xavier, xavier_normal, pytorch, orthogonal, normal:STD, zeros", "NAME");
+  command.option("--init-gain", c.init_gain, "multiplies the initial weights");
+  command.option("--loss", c.loss, "cross-entropy, bce or mse (default: chosen for DATA)", "NAME");
+  command.option("--optimiser", c.optimiser, "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw", "NAME");
+  command.option("--lr", c.lr, "learning rate (0: the method's own)");
+  command.option("--momentum", c.momentum, "momentum of sgd and rmsprop (below 0: the method's own)");
+  command.option("--weight-decay", c.weight_decay, "weight decay (below 0: the method's own)");
+  command.option("--epochs", c.epochs, "passes over the training data");
+  command.option("--batch", c.batch, "examples in a step");
+  command.option("--checkpoint-every", c.checkpoint_every, "steps between checkpoints (0: only at the end)", "STEPS");
+  command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
+  command.flag("--shuffle-labels", c.shuffle_labels, "control experiment: training labels in random order");
+  command.option("--config", o->config_file, "settings from a TOML file such as run.toml; flags win", "FILE");
+  command.example("gradus train digits");
+  command.example("gradus train data.csv --label species --epochs 50");
+  command.example("gradus train train-images.idx --labels train-labels.idx --model mlp:784-128-10");
+  command.runs([o, &settings, defaults] { return run(settings, *o, defaults); });
+}
+
+// With no words at all: the first thing to try.
+void add_quickstart(Command& command, const Settings& settings) {
+  command.runs([&settings] {
+    Options o;
+    const TrainConfig defaults;
+    o.config.data = "digits";
+    const int status = run(settings, o, defaults);
+    if (!settings.json && status == done)
+      print("next   gradus train spirals          another data set\n"
+            "       gradus trace \"y = tanh(w*x + b)\" --at w=2,x=0.5,b=-0.5 --wrt w,b\n"
+            "       gradus help                   everything else\n");
+    return status;
+  });
+}
+
+}  // namespace gradus::app

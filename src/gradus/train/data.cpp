@@ -1,0 +1,281 @@
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/io/csv.h>
+#include <gradus/io/file.h>
+#include <gradus/io/idx.h>
+#include <gradus/io/npy.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/train/data.h>
+#include <gradus/train/generate.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+namespace gradus {
+namespace {
+
+constexpr int64_t most_levels = 64;  // more different whole numbers than this are amounts, not classes
+
+[[noreturn]] void data_error(const std::string& source, const std::string& why) {
+  raise(ErrorKind::file, source + ": " + why);
+}
+
+// Class numbers for names in the order of `like`, or sorted: numbers by size, texts by letters.
+void name_classes(Dataset& d, const std::vector<std::string>& labels, const Dataset* like) {
+  if (like) {
+    d.class_names = like->class_names;
+  } else {
+    d.class_names = labels;
+    const auto value = [](const std::string& s) { return text::parse_double(s); };
+    std::ranges::sort(d.class_names, [&](const std::string& a, const std::string& b) {
+      const auto x = value(a), y = value(b);
+      return x && y ? *x < *y : a < b;
+    });
+    d.class_names.erase(std::unique(d.class_names.begin(), d.class_names.end()), d.class_names.end());
+  }
+  std::map<std::string, int64_t> number;
+  for (size_t c = 0; c < d.class_names.size(); ++c) number[d.class_names[c]] = static_cast<int64_t>(c);
+  for (const std::string& l : labels) {
+    const auto found = number.find(l);
+    if (found == number.end())
+      data_error(d.source, "the label '" + l + "' was not there in training. The classes are " + text::join(d.class_names, ", ") + ".");
+    d.y.push_back(found->second);
+  }
+  if (!like && d.class_names.size() < 2)
+    data_error(d.source, "all labels are '" + (labels.empty() ? std::string() : labels[0]) + "'. Two classes at least are needed.");
+}
+
+// Whole numbers with few levels are classes; other numbers are amounts.
+void take_labels(Dataset& d, const std::vector<double>& numbers, const Dataset* like, std::string_view loss) {
+  std::vector<double> levels(numbers);
+  std::ranges::sort(levels);
+  levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
+  bool whole = std::ssize(levels) <= most_levels;
+  for (double v : levels) whole &= v == std::floor(v);
+  const bool amounts = like ? like->task == Task::regression : loss == "mse" || !whole;
+  if (amounts) {
+    d.task = Task::regression;
+    for (double v : numbers) {
+      if (!std::isfinite(v)) data_error(d.source, "a target is not finite. Targets must be numbers.");
+      d.target.push_back(static_cast<float>(v));
+    }
+    return;
+  }
+  std::vector<std::string> names;
+  for (double v : numbers) names.push_back(text::number(v));
+  name_classes(d, names, like);
+}
+
+Dataset from_generator(const TrainConfig& config, const std::string& name, uint64_t seed) {
+  const int64_t count = config.examples > 0 ? config.examples : generator(name).examples;
+  Generated g = generate(name, count, seed);
+  Dataset d;
+  d.source = name;
+  d.examples = g.examples;
+  d.x = std::move(g.x);
+  d.y = std::move(g.y);
+  d.features = d.examples == 0 ? 0 : std::ssize(d.x) / d.examples;
+  d.feature_names = std::move(g.feature_names);
+  d.class_names = std::move(g.class_names);
+  d.image_rows = g.image_rows;
+  d.image_cols = g.image_cols;
+  return d;
+}
+
+Dataset from_csv(const TrainConfig& config, const std::string& path, const Dataset* like, bool labelled) {
+  const CsvTable table = read_csv(path);
+  const std::vector<std::string> names = table.names();
+  Dataset d;
+  d.source = path;
+  std::optional<size_t> label;
+  if (!like || labelled) {
+    label = config.label.empty() ? names.size() - 1 : select_column(names, config.label);
+  } else if (!config.label.empty() && std::ranges::find(names, config.label) != names.end()) {
+    label = select_column(names, config.label);  // data to predict may bring its labels
+  } else if (std::ssize(names) > like->features + std::ssize(config.ignore)) {
+    label = config.label.empty() ? names.size() - 1 : select_column(names, config.label);
+  }
+  std::vector<size_t> used;
+  std::vector<bool> ignored(names.size());
+  for (const std::string& word : config.ignore) ignored[select_column(names, word)] = true;
+  for (size_t c = 0; c < names.size(); ++c)
+    if (c != label && !ignored[c]) used.push_back(c);
+  if (used.empty()) data_error(path, "there is no column beside the label. At least one feature is needed.");
+  for (size_t c : used) {
+    const CsvColumn& column = table.columns[c];
+    if (column.is_text)
+      data_error(path, "column '" + column.name + "' holds text (line " + std::to_string(column.first_text_line) +
+                           "). Features must be numbers. Leave it out with --ignore " + column.name + ".");
+    d.feature_names.push_back(column.name);
+  }
+  if (like && d.feature_names.size() != like->feature_names.size())
+    data_error(path, "it has " + std::to_string(d.feature_names.size()) + " feature columns, but the model was trained on " +
+                         std::to_string(like->feature_names.size()) + ". Give the same columns.");
+
+  std::vector<bool> kept(static_cast<size_t>(table.rows), true);
+  std::string missing = missing_values(table);
+  for (int64_t r = 0; r < table.rows; ++r)
+    for (size_t c = 0; c < names.size(); ++c) {
+      if (ignored[c] || (!missing.empty() && table.columns[c].missing == 0)) continue;
+      const CsvColumn& column = table.columns[c];
+      const auto at = static_cast<size_t>(r);
+      const bool gone = column.is_text ? c == label && column.texts[at].empty() : !column.numbers.empty() && std::isnan(column.numbers[at]);
+      if (!gone) continue;
+      if (config.missing == "error" || (config.missing == "mean" && c == label))
+        data_error(path, missing + ". Fill them in, or choose --missing drop or --missing mean.");
+      if (config.missing == "drop") kept[at] = false;
+    }
+  std::vector<double> fill;
+  for (size_t c : used) {
+    double total = 0;
+    int64_t n = 0;
+    for (double v : table.columns[c].numbers)
+      if (!std::isnan(v)) total += v, ++n;
+    fill.push_back(n == 0 ? 0 : total / static_cast<double>(n));
+  }
+  std::vector<double> numbers;
+  std::vector<std::string> texts;
+  for (size_t r = 0; r < kept.size(); ++r) {
+    if (!kept[r]) continue;
+    ++d.examples;
+    for (size_t k = 0; k < used.size(); ++k) {
+      const double v = table.columns[used[k]].numbers[r];
+      d.x.push_back(static_cast<float>(std::isnan(v) ? fill[k] : v));
+    }
+    if (!label) continue;
+    if (table.columns[*label].is_text)
+      texts.push_back(table.columns[*label].texts[r]);
+    else
+      numbers.push_back(table.columns[*label].numbers[r]);
+  }
+  d.features = std::ssize(used);
+  if (!label) return d;
+  if (table.columns[*label].is_text)
+    name_classes(d, texts, like);
+  else
+    take_labels(d, numbers, like, config.loss);
+  return d;
+}
+
+// The first axis counts examples; the others are features. Two of them are a picture.
+void take_features(Dataset& d, const Tensor& x) {
+  if (x.rank() < 2 || x.rank() > 4)
+    data_error(d.source, "it holds " + to_string(x.type()) + ". Examples lie along the first axis and features along the others: rank 2, 3 or 4.");
+  d.examples = x.shape()[0];
+  d.features = d.examples == 0 ? 0 : x.size() / d.examples;
+  const Tensor numbers32 = cast(x, DType::f32);
+  d.x = values<float>(numbers32);
+  if (x.rank() >= 3) {
+    d.image_rows = x.shape()[1];
+    d.image_cols = d.features / std::max<int64_t>(d.image_rows, 1);
+  } else if (const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(d.features))); side >= 8 && side * side == d.features) {
+    d.image_rows = d.image_cols = side;
+  }
+  for (int64_t f = 0; f < d.features; ++f) d.feature_names.push_back("x" + std::to_string(f));
+}
+
+void take_label_tensor(Dataset& d, const Tensor& y, const std::string& from, const Dataset* like, std::string_view loss) {
+  if (y.size() != d.examples || y.rank() > 2)
+    data_error(from, "it holds " + to_string(y.type()) + " for " + std::to_string(d.examples) + " examples. One label an example is needed.");
+  take_labels(d, numbers(y), like, loss);
+}
+
+Tensor read_array(const std::string& path) {
+  const FileBytes file(path);
+  return is_npy(file.bytes()) ? read_npy(file.bytes(), path) : read_idx(path);
+}
+
+}  // namespace
+
+Dataset load_dataset(const TrainConfig& config, const std::string& source, uint64_t seed, const Dataset* like, bool labelled) {
+  const bool is_file = std::filesystem::exists(source);
+  bool generated = false;
+  for (const GeneratorInfo& g : generators()) generated |= g.name == source;
+  Dataset d;
+  if (generated) {
+    d = from_generator(config, source, seed);
+  } else if (!is_file) {
+    if (source.find('/') == std::string::npos && source.find('.') == std::string::npos) generator(source);  // raises with the nearest name
+    raise(ErrorKind::file, source + ": there is no such file");
+  } else {
+    const FileBytes file(source);
+    d.source = source;
+    if (is_zip(file.bytes())) {
+      const NamedTensors arrays = read_npz(source);
+      const auto find = [&](std::string_view name) -> const Tensor* {
+        for (const auto& [n, t] : arrays)
+          if (n == name) return &t;
+        return nullptr;
+      };
+      const std::string label = config.label.empty() ? "y" : config.label;
+      const Tensor *x = find("x"), *y = find(label);
+      if (x == nullptr || (labelled && y == nullptr)) {
+        std::vector<std::string> have;
+        for (const auto& [n, t] : arrays) have.push_back(n);
+        data_error(source, "it holds the arrays " + text::join(have, ", ") + ". Features must be called x and labels " + label + ".");
+      }
+      take_features(d, *x);
+      if (y) take_label_tensor(d, *y, source, like, config.loss);
+    } else if (is_npy(file.bytes()) || is_idx(file.bytes()) || is_gzip(file.bytes())) {
+      take_features(d, read_array(source));
+      if (!config.labels.empty() && (!like || labelled))
+        take_label_tensor(d, read_array(config.labels), config.labels, like, config.loss);
+      else if (labelled)
+        data_error(source, "it has no labels. Name their file with --labels FILE.");
+    } else {
+      d = from_csv(config, source, like, labelled);
+    }
+  }
+  if (d.examples == 0) data_error(source, "it has no examples. At least two are needed.");
+  if (like && d.features != like->features)
+    data_error(source, "it has " + std::to_string(d.features) + " features, but the model was trained on " + std::to_string(like->features) + ". Give the same ones.");
+  for (size_t i = 0; i < d.x.size(); ++i)
+    if (!std::isfinite(d.x[i]))
+      data_error(source, "feature '" + d.feature_names[i % static_cast<size_t>(d.features)] + "' of example " +
+                             std::to_string(i / static_cast<size_t>(d.features)) + " is not finite. Features must be numbers.");
+  return d;
+}
+
+Dataset pick(const Dataset& data, std::span<const int64_t> rows) {
+  Dataset d = data;
+  d.examples = std::ssize(rows);
+  d.x.clear();
+  d.y.clear();
+  d.target.clear();
+  for (int64_t r : rows) {
+    const auto row = data.row(r);
+    d.x.insert(d.x.end(), row.begin(), row.end());
+    if (!data.y.empty()) d.y.push_back(data.y[static_cast<size_t>(r)]);
+    if (!data.target.empty()) d.target.push_back(data.target[static_cast<size_t>(r)]);
+  }
+  return d;
+}
+
+Scaling scaling_of(const Dataset& data) {
+  const auto n = static_cast<size_t>(data.features);
+  Scaling s{std::vector<double>(n), std::vector<double>(n)};
+  for (int64_t r = 0; r < data.examples; ++r)
+    for (size_t f = 0; f < n; ++f) s.mean[f] += static_cast<double>(data.row(r)[f]);
+  for (double& m : s.mean) m /= static_cast<double>(data.examples);
+  for (int64_t r = 0; r < data.examples; ++r)
+    for (size_t f = 0; f < n; ++f) {
+      const double away = static_cast<double>(data.row(r)[f]) - s.mean[f];
+      s.scale[f] += away * away;
+    }
+  for (double& v : s.scale) {
+    v = std::sqrt(v / static_cast<double>(data.examples));
+    if (v == 0) v = 1;
+  }
+  return s;
+}
+
+void Scaling::apply(Dataset& data) const {
+  if (mean.empty()) return;
+  const size_t n = mean.size();
+  for (size_t i = 0; i < data.x.size(); ++i) data.x[i] = static_cast<float>((static_cast<double>(data.x[i]) - mean[i % n]) / scale[i % n]);
+}
+
+}  // namespace gradus

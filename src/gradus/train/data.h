@@ -1,0 +1,41 @@
+// A data set in memory, from a generator or a file: rows of features and what to predict.
+#pragma once
+
+#include <gradus/train/config.h>
+
+namespace gradus {
+
+enum class Task { classification, regression };
+
+struct Dataset {
+  std::string source;
+  Task task = Task::classification;
+  int64_t examples = 0, features = 0;
+  std::vector<float> x;       // examples rows of features
+  std::vector<int64_t> y;     // classes
+  std::vector<float> target;  // regression
+  std::vector<std::string> feature_names, class_names;
+  int64_t image_rows = 0, image_cols = 0;
+
+  int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
+  std::span<const float> row(int64_t i) const {
+    return {x.data() + i * features, static_cast<size_t>(features)};
+  }
+};
+
+// Reads config.data. When `like` is given, its columns, classes and task are used: a validation
+// file, or data for eval and predict. `labelled` false allows data without labels.
+Dataset load_dataset(const TrainConfig& config, const std::string& source, uint64_t seed,
+                     const Dataset* like = nullptr, bool labelled = true);
+
+// These rows, in this order.
+Dataset pick(const Dataset& data, std::span<const int64_t> rows);
+
+// (x - mean) / scale for each feature; scale is the standard deviation, or 1 where that is 0.
+struct Scaling {
+  std::vector<double> mean, scale;
+  void apply(Dataset& data) const;
+};
+Scaling scaling_of(const Dataset& data);
+
+}  // namespace gradus
