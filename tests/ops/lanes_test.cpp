@@ -82,7 +82,7 @@ struct Job {
 #endif  // GRADUS_LANES_TEST_TYPES
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "lanes_test.cpp"
+#define HWY_TARGET_INCLUDE "ops/lanes_test.cpp"
 #include <hwy/foreach_target.h>
 // After foreach_target.
 #include <gradus/ops/lanes-inl.h>

@@ -215,7 +215,7 @@ TEST(Types, storage_types_store_and_convert_but_do_not_compute) {
             "exp: f16[6] is not a floating-point tensor. f16, bf16, i8 and u8 only store. Cast to "
             "f32 first.");
   EXPECT_EQ(show(concatenate({slice(h, {{0, 1}}), slice(h, {{1, 2}})})),
-            "f16[2] [1.0000e+00 6.5504e+04]");
+            "f16[2] [1.00e+00 6.55e+04]");
 }
 
 TEST(Types, every_type_converts_to_every_other) {

@@ -352,7 +352,7 @@ TEST_P(Elementwise, shapes_that_do_not_broadcast_are_refused_word_for_word) {
   const auto sign = signs.find(w().name());
   EXPECT_EQ(message_of<ShapeError>([&] { w()(ones({2}), ones({3})); }),
             w().name() + ": f64[2]" + (sign == signs.end() ? " and " : sign->second) +
-                "f64[3]: cannot broadcast, because axes line up from the right and 3 is not 2.");
+                "f64[3]: cannot broadcast, because axes line up from the right and 2 is not 3.");
 }
 
 TEST_P(Elementwise, recorded_steps_refuse_unequal_types_and_wrong_counts) {

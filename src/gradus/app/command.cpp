@@ -14,7 +14,6 @@
 #include <deque>
 #include <new>
 
-
 namespace gradus::app {
 namespace {
 
@@ -236,8 +235,8 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
   CLI::App app("The mathematics of deep learning, computed, explained and trained.", "gradus");
   std::string verb_name;
   try {
+    choose_target();
     Settings settings;
-    app.option_defaults()->always_capture_default();
     app.set_help_flag("-h,--help", "print this page");
     app.set_version_flag("--version", version, "print version, compiler and SIMD target");
     app.require_subcommand(0, 1);
@@ -265,7 +264,7 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
         for (const VerbPage& v : verb_pages(app)) names.push_back(v.name);
         raise(ErrorKind::usage, "there is no verb '" + topic + "'" + nearest_of(topic, names));
       }
-      print(page->help());
+      print(page == &app ? app.help() : page->help("gradus"));
       return done;
     });
     Command& complete = describe("completion", "completions for a shell");
@@ -304,7 +303,6 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
       raise(ErrorKind::usage, std::string(e.what()) + ". See gradus help" +
                                   (verb_name.empty() ? "" : " " + verb_name) + ".");
     }
-    choose_target();
     if (settings.threads > 0) set_thread_count(settings.threads);
     const size_t i = chosen();
     if (i == apps.size()) {

@@ -20,7 +20,8 @@ struct Loaded {
 };
 
 Loaded load(const Options& o, const Settings& settings, bool labelled) {
-  if (o.run.empty() || o.data.empty()) raise(ErrorKind::usage, "eval: a run folder and data are needed. Write gradus eval RUN DATA.");
+  if (o.run.empty() || o.data.empty())
+    raise(ErrorKind::usage, "eval: a run folder and data are needed. Write gradus eval RUN DATA.");
   Loaded l{load_run(o.run), {}};
   TrainConfig config = l.run.config;
   config.labels = o.labels;
@@ -49,13 +50,19 @@ std::function<int()> add_eval_run(Command& command, const Settings& settings) {
     const Loaded l = load(*o, settings, true);
     const Evaluation e = evaluate(l.run.model, l.data, l.run.loss);
     const bool classes = l.run.loss != "mse";
-    const auto json = [](double x) { return std::isfinite(x) ? text::number(x) : std::string("null"); };
+    const auto json = [](double x) {
+      return std::isfinite(x) ? text::number(x) : std::string("null");
+    };
     if (settings.json)
-      print("{\"accuracy\":" + json(e.accuracy) + ",\"loss\":" + json(e.loss) + ",\"r_squared\":" + json(e.r_squared) + ",\"examples\":" + std::to_string(e.examples) + "}\n");
+      print("{\"accuracy\":" + json(e.accuracy) + ",\"loss\":" + json(e.loss) + ",\"r_squared\":" +
+            json(e.r_squared) + ",\"examples\":" + std::to_string(e.examples) + "}\n");
     else if (classes)
-      print("accuracy  " + percent(e.accuracy) + "\nloss      " + text::significant(e.loss, 6) + "\nexamples  " + std::to_string(e.examples) + "\n");
+      print("accuracy  " + percent(e.accuracy) + "\nloss      " + text::significant(e.loss, 6) +
+            "\nexamples  " + std::to_string(e.examples) + "\n");
     else
-      print("loss       " + text::significant(e.loss, 6) + "\nR squared  " + text::significant(e.r_squared, 6) + "\nexamples   " + std::to_string(e.examples) + "\n");
+      print("loss       " + text::significant(e.loss, 6) + "\nR squared  " +
+            text::significant(e.r_squared, 6) + "\nexamples   " + std::to_string(e.examples) +
+            "\n");
     return static_cast<int>(done);
   };
 }
@@ -75,12 +82,15 @@ void add_predict(Command& command, const Settings& settings) {
       const auto at = static_cast<size_t>(i);
       if (!classes) {
         const std::string value = text::number_f32(e.values[at]);
-        out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") + (std::isfinite(e.values[at]) ? value : "null") + "}" : value + "\n";
+        out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") +
+                                   (std::isfinite(e.values[at]) ? value : "null") + "}"
+                             : value + "\n";
         continue;
       }
       const std::string& name = l.run.like.class_names.at(static_cast<size_t>(e.predicted[at]));
       const std::string probability = text::significant(e.confidence[at], 6);
-      out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") + text::quote_json(name) + ",\"probability\":" + probability + "}"
+      out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") +
+                                 text::quote_json(name) + ",\"probability\":" + probability + "}"
                            : csv_cell(name) + "," + probability + "\n";
     }
     print(settings.json ? out + "]\n" : out);

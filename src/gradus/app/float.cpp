@@ -91,8 +91,8 @@ std::string number_text(const Format& f, double x) {
     out += ", off by " + text::significant(s.value - x, 3);
   else if (std::isinf(s.value) && std::isfinite(x))
     out += ", larger than the largest, " + text::significant(f.largest(), 5);
-  else if (s.value == x && std::isfinite(x))
-    out += ", exactly the f64 number";
+  else if (f.fraction < 52 && std::isfinite(x))
+    out += ", nothing lost";
   return out + "\n";
 }
 

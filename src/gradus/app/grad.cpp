@@ -22,8 +22,11 @@ struct GradWords {
   bool steps = false, jsonl = false;
 };
 
+// Whole numbers bare, others with six decimals, far ones with seven digits.
 std::string shown(double x) {
-  return text::significant(x, 7);
+  const double size = std::fabs(x);
+  if (!(size >= 1e-3 && size < 1e6) || x == std::floor(x)) return text::significant(x, 7);
+  return text::fixed(x, 6);
 }
 
 std::string shown(const Tensor& x) {
@@ -83,8 +86,9 @@ std::string steps_table(const Problem& p, const std::string& result, bool plain)
       const TraceRow& from = t.rows[r.from];
       sum.push_back(r.slope.empty() || r.part.rank() > 0
                         ? r.formula
-                        : shown(number(from.bar)) + "*" + shown(number(r.slope_value)));
+                        : shown(r.slope_value) + (plain ? "*" : "·") + shown(from.bar));
     }
+    std::ranges::reverse(sum);  // the sweep came from the end
     const std::string adjoint =
         row.bar.is_absent() ? "."
                             : shown(row.bar) + (sum.empty() ? "" : "  = " + text::join(sum, " + "));

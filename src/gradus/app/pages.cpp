@@ -168,7 +168,7 @@ std::string man_page(std::string_view version, const std::vector<VerbPage>& verb
     out += std::string(".TP\n\\fB") + status + "\\fR\n" + says + "\n";
   out +=
       ".SH ENVIRONMENT\n.TP\n\\fBGRADUS_SIMD\\fR\nthe vector instructions to use, such as AVX2 or "
-      "EMU128\n.TP\n\\fBNO_COLOR\\fR, \\fBCLICOLOR_FORCE\\fR, \\fBFORCE_COLOR\\fR\ncolour off, "
+      "SSE4\n.TP\n\\fBNO_COLOR\\fR, \\fBCLICOLOR_FORCE\\fR, \\fBFORCE_COLOR\\fR\ncolour off, "
       "or on\n";
   return out;
 }

@@ -20,9 +20,13 @@ namespace fs = std::filesystem;
 
 std::atomic<bool> stop_asked = false;
 
-void ask_to_stop(int) { stop_asked = true; }
+void ask_to_stop(int) {
+  stop_asked = true;
+}
 
-When color_flag(const Settings& s) { return s.color == "always" ? When::always : s.color == "never" ? When::never : When::automatic; }
+When color_flag(const Settings& s) {
+  return s.color == "always" ? When::always : s.color == "never" ? When::never : When::automatic;
+}
 
 Terminal screen(const Settings& s, int descriptor) {
   Terminal t = terminal(descriptor, color_flag(s));
@@ -37,13 +41,17 @@ std::string next_folder(const std::string& data) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator("runs", ignored)) {
     const std::string name = entry.path().filename().string();
-    if (const auto number = text::parse_int64(name.substr(0, name.find('-')))) largest = std::max(largest, *number);
+    if (const auto number = text::parse_int64(name.substr(0, name.find('-'))))
+      largest = std::max(largest, *number);
   }
   const std::string number = std::to_string(largest + 1);
-  return "runs/" + std::string(number.size() < 4 ? 4 - number.size() : 0, '0') + number + "-" + fs::path(data).stem().string();
+  return "runs/" + std::string(number.size() < 4 ? 4 - number.size() : 0, '0') + number + "-" +
+         fs::path(data).stem().string();
 }
 
-std::string json_or_null(double x) { return std::isfinite(x) ? text::number(x) : "null"; }
+std::string json_or_null(double x) {
+  return std::isfinite(x) ? text::number(x) : "null";
+}
 
 struct Options {
   TrainConfig config;
@@ -71,10 +79,13 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
   }
   if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;
-  const bool continues = o.resume && !settings.out.empty() && fs::exists(fs::path(settings.out) / "run.toml");
+  const bool continues =
+      o.resume && !settings.out.empty() && fs::exists(fs::path(settings.out) / "run.toml");
   if (config.data.empty() && !continues)
-    raise(ErrorKind::usage, "train: nothing to train on. Name a generator (" + generator_names() + ") or a file.");
-  if (config.data.empty()) apply_entries(config, read_toml(settings.out + "/run.toml"), settings.out + "/run.toml");
+    raise(ErrorKind::usage,
+          "train: nothing to train on. Name a generator (" + generator_names() + ") or a file.");
+  if (config.data.empty())
+    apply_entries(config, read_toml(settings.out + "/run.toml"), settings.out + "/run.toml");
   const std::string out = settings.out.empty() ? next_folder(config.data) : settings.out;
 
   const Terminal err = screen(settings, 2);
@@ -100,16 +111,19 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
   const RunRecord record = train(config, out, o.resume, hooks);
   if (shows) std::fputs(writer.finish().c_str(), stderr);
   if (settings.json) {
-    print("{\"val_accuracy\":" + json_or_null(record.val_accuracy) + ",\"val_loss\":" + json_or_null(record.val_loss) +
-          ",\"train_accuracy\":" + json_or_null(record.train_accuracy) + ",\"train_loss\":" + json_or_null(record.train_loss) +
-          ",\"steps\":" + std::to_string(record.steps) + ",\"seconds\":" + text::fixed(record.seconds, 3) + ",\"seed\":" +
-          std::to_string(record.seed) + ",\"parameters\":" + std::to_string(record.parameters) + ",\"diverged\":" +
-          (record.diverged ? "true" : "false") + ",\"interrupted\":" + (record.interrupted ? "true" : "false") + ",\"out\":" +
-          text::quote_json(out) + "}\n");
+    print("{\"val_accuracy\":" + json_or_null(record.val_accuracy) +
+          ",\"val_loss\":" + json_or_null(record.val_loss) +
+          ",\"train_accuracy\":" + json_or_null(record.train_accuracy) + ",\"train_loss\":" +
+          json_or_null(record.train_loss) + ",\"steps\":" + std::to_string(record.steps) +
+          ",\"seconds\":" + text::fixed(record.seconds, 3) + ",\"seed\":" +
+          std::to_string(record.seed) + ",\"parameters\":" + std::to_string(record.parameters) +
+          ",\"diverged\":" + (record.diverged ? "true" : "false") + ",\"interrupted\":" +
+          (record.interrupted ? "true" : "false") + ",\"out\":" + text::quote_json(out) + "}\n");
   } else {
     print(final_summary(record, screen(settings, 1)));
     if (record.interrupted)
-      print("saved  " + out + "/checkpoints; go on with: gradus train --out " + out + " --resume\n");
+      print("saved  " + out + "/checkpoints; go on with: gradus train --out " + out +
+            " --resume\n");
     else
       print("wrote  " + out + "/ (report.html, model.safetensors, run.toml)\n");
   }
@@ -123,30 +137,46 @@ void add_train(Command& command, const Settings& settings) {
   auto o = std::make_shared<Options>();
   const TrainConfig defaults;
   TrainConfig& c = o->config;
-  command.word("DATA", c.data, "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz", false);
-  command.option("--label", c.label, "CSV: the label column by name or place (default: the last); npz: the label array (default: y)", "NAME");
+  command.word("DATA", c.data,
+               "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz", false);
+  command.option("--label", c.label,
+                 "CSV: the label column by name or place (default: the last); npz: the label array "
+                 "(default: y)",
+                 "NAME");
   command.option("--labels", c.labels, "IDX or npy: the file of labels", "FILE");
   command.option("--ignore", c.ignore, "CSV: a column to leave out; may be repeated", "NAME");
-  command.choice("--missing", c.missing, "what to do about missing values", {"error", "drop", "mean"});
-  command.option("--validation", c.validation, "hold out this file instead of a share of DATA", "FILE");
+  command.choice("--missing", c.missing, "what to do about missing values",
+                 {"error", "drop", "mean"});
+  command.option("--validation", c.validation, "hold out this file instead of a share of DATA",
+                 "FILE");
   command.option("--val", c.val, "the share of DATA held out", "SHARE");
-  command.option("--examples", c.examples, "how many examples a generator draws (0: its usual count)");
+  command.option("--examples", c.examples,
+                 "how many examples a generator draws (0: its usual count)");
   command.flag("--no-standardise", o->no_standardise, "leave features as they are");
-  command.option("--model", c.model, "layer sizes, such as mlp:64-128-10 (default: chosen for DATA)", "MODEL");
-  command.option("--activation", c.activation, "relu, tanh, sigmoid, gelu, silu, leaky_relu, elu, ...", "NAME");
-  command.option("--init", c.init, "he, he_uniform, xavier, xavier_normal, pytorch, orthogonal, normal:STD, zeros", "NAME");
+  command.option("--model", c.model,
+                 "layer sizes, such as mlp:64-128-10 (default: chosen for DATA)", "MODEL");
+  command.option("--activation", c.activation,
+                 "relu, tanh, sigmoid, gelu, silu, leaky_relu, elu, ...", "NAME");
+  command.option("--init", c.init,
+                 "he, he_uniform, xavier, xavier_normal, pytorch, orthogonal, normal:STD, zeros",
+                 "NAME");
   command.option("--init-gain", c.init_gain, "multiplies the initial weights");
   command.option("--loss", c.loss, "cross-entropy, bce or mse (default: chosen for DATA)", "NAME");
-  command.option("--optimiser", c.optimiser, "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw", "NAME");
+  command.option("--optimiser", c.optimiser,
+                 "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw", "NAME");
   command.option("--lr", c.lr, "learning rate (0: the method's own)");
-  command.option("--momentum", c.momentum, "momentum of sgd and rmsprop (below 0: the method's own)");
+  command.option("--momentum", c.momentum,
+                 "momentum of sgd and rmsprop (below 0: the method's own)");
   command.option("--weight-decay", c.weight_decay, "weight decay (below 0: the method's own)");
   command.option("--epochs", c.epochs, "passes over the training data");
   command.option("--batch", c.batch, "examples in a step");
-  command.option("--checkpoint-every", c.checkpoint_every, "steps between checkpoints (0: only at the end)", "STEPS");
+  command.option("--checkpoint-every", c.checkpoint_every,
+                 "steps between checkpoints (0: only at the end)", "STEPS");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
-  command.flag("--shuffle-labels", c.shuffle_labels, "control experiment: training labels in random order");
-  command.option("--config", o->config_file, "settings from a TOML file such as run.toml; flags win", "FILE");
+  command.flag("--shuffle-labels", c.shuffle_labels,
+               "control experiment: training labels in random order");
+  command.option("--config", o->config_file,
+                 "settings from a TOML file such as run.toml; flags win", "FILE");
   command.example("gradus train digits");
   command.example("gradus train data.csv --label species --epochs 50");
   command.example("gradus train train-images.idx --labels train-labels.idx --model mlp:784-128-10");
@@ -161,9 +191,10 @@ void add_quickstart(Command& command, const Settings& settings) {
     o.config.data = "digits";
     const int status = run(settings, o, defaults);
     if (!settings.json && status == done)
-      print("next   gradus train spirals          another data set\n"
-            "       gradus trace \"y = tanh(w*x + b)\" --at w=2,x=0.5,b=-0.5 --wrt w,b\n"
-            "       gradus help                   everything else\n");
+      print(
+          "next   gradus train spirals          another data set\n"
+          "       gradus trace \"y = tanh(w*x + b)\" --at w=2,x=0.5,b=-0.5 --wrt w,b\n"
+          "       gradus help                   everything else\n");
     return status;
   });
 }

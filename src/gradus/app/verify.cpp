@@ -29,10 +29,12 @@ namespace {
 
 // Rows that are delivered and carry a number.
 constexpr std::string_view delivered[] = {
-    "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-08", "LA-10", "LA-27", "LA-30", "CA-01", "CA-02", "CA-03", "CA-04", "CA-05",
-    "CA-06", "CA-08", "CA-09", "CA-10", "CA-11", "CA-20", "CA-23", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03",
-    "NU-04", "NU-05", "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05", "OP-06",
-    "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16", "IT-03", "IT-04", "RE-01", "E1", "E2", "E3", "E12", "E14", "E15"};
+    "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-08", "LA-10", "LA-27", "LA-30", "CA-01",
+    "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08", "CA-09", "CA-10", "CA-11", "CA-20",
+    "CA-23", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04", "NU-05", "NU-06",
+    "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05", "OP-06",
+    "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16", "IT-03", "IT-04", "RE-01",
+    "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
 
 constexpr uint64_t seed = 42;
 
@@ -52,18 +54,22 @@ class Book {
   void check(std::string row, std::string what, double expected, double got, double tolerance = 0) {
     lines.push_back({std::move(row), std::move(what), expected, got, tolerance});
   }
-  void check(const std::string& row, const std::string& what, std::initializer_list<double> expected, const Tensor& got, double tolerance = 0) {
+  void check(const std::string& row, const std::string& what,
+             std::initializer_list<double> expected, const Tensor& got, double tolerance = 0) {
     const std::vector<double> all = numbers(got);
     size_t i = 0;
     for (double e : expected) {
-      check(row, what + "[" + std::to_string(i) + "]", e, i < all.size() ? all[i] : std::nan(""), tolerance);
+      check(row, what + "[" + std::to_string(i) + "]", e, i < all.size() ? all[i] : std::nan(""),
+            tolerance);
       ++i;
     }
   }
   std::vector<Line> lines;
 };
 
-Tensor randn(RandomState& state, const Shape& shape) { return from_vector(state.randn(element_count(shape)), shape); }
+Tensor randn(RandomState& state, const Shape& shape) {
+  return from_vector(state.randn(element_count(shape)), shape);
+}
 
 void linear_algebra(Book& b) {
   const Tensor v{3, 4}, w{1, 2};
@@ -80,33 +86,43 @@ void linear_algebra(Book& b) {
   b.check("LA-05", "L1 norm of [3,-4,1]", 8, number(norm_p(n, 1)));
   b.check("LA-05", "L2 norm", 5.0990, number(norm(n)), 5e-5);
   b.check("LA-05", "Linf norm", 4, number(norm_p(n, std::numeric_limits<double>::infinity())));
-  b.check("LA-05", "norm([1e200, 1e200])", 1.4142135623730951e200, number(norm({1e200, 1e200})), 1e185);
+  b.check("LA-05", "norm([1e200, 1e200])", 1.4142135623730951e200, number(norm({1e200, 1e200})),
+          1e185);
   const Tensor a = reshape(arange(1, 10), {3, 3}), c = reshape(flip(arange(1, 10), {0}), {3, 3});
   b.check("LA-08", "A B", {30, 24, 18, 84, 69, 54, 138, 114, 90}, matmul(a, c));
   b.check("LA-08", "B A", {90, 114, 138, 54, 69, 84, 18, 24, 30}, matmul(c, a));
   b.check("LA-10", "A^T", {1, 4, 7, 2, 5, 8, 3, 6, 9}, transpose(a));
-  b.check("LA-10", "(A B)^T - B^T A^T", 0, number(max(abs(transpose(matmul(a, c)) - matmul(transpose(c), transpose(a))))));
-  b.check("LA-27", "batched product minus row by row", 0, number(max(abs(row(matmul(a, c), 1) - matmul(row(a, 1), c)))));
+  b.check("LA-10", "(A B)^T - B^T A^T", 0,
+          number(max(abs(transpose(matmul(a, c)) - matmul(transpose(c), transpose(a))))));
+  b.check("LA-27", "batched product minus row by row", 0,
+          number(max(abs(row(matmul(a, c), 1) - matmul(row(a, 1), c)))));
   b.check("LA-30", "trace by einsum", 15, number(einsum("ii->", {a})));
   b.check("LA-30", "outer([3,4],[1,2])", {3, 6, 4, 8}, outer(v, w));
 }
 
 void calculus(Book& b) {
   const auto quotient = [](double h) { return (std::exp(1 + h) - std::exp(1 - h)) / (2 * h); };
-  b.check("CA-01", "central difference of e^x at 1, h 1e-3: error", 4.5e-7, quotient(1e-3) - std::numbers::e, 5e-9);
+  b.check("CA-01", "central difference of e^x at 1, h 1e-3: error", 4.5e-7,
+          quotient(1e-3) - std::numbers::e, 5e-9);
   b.check("CA-01", "the same, h 1e-5", 5.9e-11, std::fabs(quotient(1e-5) - std::numbers::e), 5e-12);
   const auto rule = [](const Tensor& x) { return sin(square(x)) * exp(x) / (x + 3.0); };
   double worst = 0;
   for (int i = 0; i < 100; ++i) {
     const double x = -2 + 0.04 * i;
-    const double exact = std::exp(x) * ((2 * x * std::cos(x * x) + std::sin(x * x)) * (x + 3) - std::sin(x * x)) / ((x + 3) * (x + 3));
-    worst = std::max(worst, std::fabs(number(grad(rule)(Tensor(x))) - exact) / (1 + std::fabs(exact)));
+    const double exact = std::exp(x) *
+                         ((2 * x * std::cos(x * x) + std::sin(x * x)) * (x + 3) - std::sin(x * x)) /
+                         ((x + 3) * (x + 3));
+    worst =
+        std::max(worst, std::fabs(number(grad(rule)(Tensor(x))) - exact) / (1 + std::fabs(exact)));
   }
   b.check("CA-02", "sum, product, quotient and chain rule, 100 points", 0, worst, 1e-14);
   b.check("CA-03", "sigmoid(2)", 0.880797, number(sigmoid(Tensor(2.0))), 5e-7);
-  b.check("CA-03", "sigmoid'(2)", 0.104994, number(grad([](const Tensor& x) { return sigmoid(x); })(Tensor(2.0))), 5e-7);
-  b.check("CA-03", "tanh'(1)", 0.419974, number(grad([](const Tensor& x) { return tanh(x); })(Tensor(1.0))), 5e-7);
-  b.check("CA-03", "relu'(0)", 0, number(grad([](const Tensor& x) { return relu(x); })(Tensor(0.0))));
+  b.check("CA-03", "sigmoid'(2)", 0.104994,
+          number(grad([](const Tensor& x) { return sigmoid(x); })(Tensor(2.0))), 5e-7);
+  b.check("CA-03", "tanh'(1)", 0.419974,
+          number(grad([](const Tensor& x) { return tanh(x); })(Tensor(1.0))), 5e-7);
+  b.check("CA-03", "relu'(0)", 0,
+          number(grad([](const Tensor& x) { return relu(x); })(Tensor(0.0))));
   const auto bowl = [](const Tensor& x) { return sum(square(x) * Tensor({1, 2})); };
   const Tensor p{3, 4};
   b.check("CA-04", "partial derivatives of x^2 + 2 y^2 at (3, 4)", {6, 16}, grad(bowl)(p));
@@ -116,7 +132,8 @@ void calculus(Book& b) {
     const double slope = number(jvp(bowl)(p, Tensor({std::cos(t), std::sin(t)})).derivative);
     if (slope > best) best = slope, angle = degree;
   }
-  b.check("CA-05", "steepest of 360 directions, in degrees", std::atan2(16, 6) * 180 / std::numbers::pi, angle, 0.5);
+  b.check("CA-05", "steepest of 360 directions, in degrees",
+          std::atan2(16, 6) * 180 / std::numbers::pi, angle, 0.5);
   std::vector<double> differences;
   for (int i = 0; i < 2; ++i) {
     constexpr double h = 1e-5;
@@ -126,51 +143,79 @@ void calculus(Book& b) {
   }
   b.check("CA-06", "numerical gradient, h 1e-5", {6, 16}, from_vector(differences), 1e-8);
   const auto inner = [](const Tensor& x) { return stack({row(x, 0) * row(x, 1), sin(row(x, 0))}); };
-  const auto outside = [](const Tensor& y) { return stack({exp(row(y, 1)), row(y, 0) * row(y, 1)}); };
+  const auto outside = [](const Tensor& y) {
+    return stack({exp(row(y, 1)), row(y, 0) * row(y, 1)});
+  };
   const Tensor chained = jacobian([&](const Tensor& x) { return outside(inner(x)); })(p);
-  b.check("CA-08", "J(f o g) - J_f J_g", 0, number(max(abs(chained - matmul(jacobian(outside)(inner(p)), jacobian(inner)(p))))), 1e-12);
+  b.check("CA-08", "J(f o g) - J_f J_g", 0,
+          number(max(abs(chained - matmul(jacobian(outside)(inner(p)), jacobian(inner)(p))))),
+          1e-12);
   const auto neuron = [](const Tensor& weight) { return square(sigmoid(weight * 2.0) - 1.0); };
-  b.check("CA-09", "dL/dw of one sigmoid neuron", -0.211508, number(grad(neuron)(Tensor(0.5))), 5e-7);
+  b.check("CA-09", "dL/dw of one sigmoid neuron", -0.211508, number(grad(neuron)(Tensor(0.5))),
+          5e-7);
   b.check("CA-09", "its loss", 0.072329, number(neuron(Tensor(0.5))), 5e-7);
 
   RandomState state(seed);
-  const Tensor w1 = randn(state, {4, 3}), b1 = randn(state, {4}), w2 = randn(state, {2, 4}), b2 = randn(state, {2});
+  const Tensor w1 = randn(state, {4, 3}), b1 = randn(state, {4}), w2 = randn(state, {2, 4}),
+               b2 = randn(state, {2});
   const Tensor x{1, 2, 3}, bar{1, -1};
   (void)b1;
   (void)b2;
-  const auto simple = [&](const Tensor& first) { return sum(bar * matmul(w2, relu(matmul(first, x)))); };
+  const auto simple = [&](const Tensor& first) {
+    return sum(bar * matmul(w2, relu(matmul(first, x))));
+  };
   const Tensor g = grad(simple)(w1);
-  const Tensor by_hand = outer(matmul(transpose(w2), bar) * cast(matmul(w1, x) > 0.0, DType::f64), x);
+  const Tensor by_hand =
+      outer(matmul(transpose(w2), bar) * cast(matmul(w1, x) > 0.0, DType::f64), x);
   b.check("CA-11", "manual backward minus automatic", 0, number(max(abs(g - by_hand))), 1e-12);
-  b.check("CA-10", "second column over first of dW1", 2, number(element(g, {0, 1}) / element(g, {0, 0})), 1e-12);
-  b.check("CA-20", "|gradient| of x^2 + 2 y^2 at its minimum", 0, number(norm(grad(bowl)(Tensor({0, 0})))));
-  b.check("CA-23", "third derivative of x^4 at 2", 48, number(nth_derivative([](std::span<const Tensor> a) { return pow(a[0], 4.0); }, Tensor(2.0), 3)), 1e-12);
-  b.check("CA-28", "gradient of prod([2,0,3,4])", {0, 24, 0, 0}, grad([](const Tensor& t) { return prod(t); })(Tensor({2, 0, 3, 4})));
+  b.check("CA-10", "second column over first of dW1", 2,
+          number(element(g, {0, 1}) / element(g, {0, 0})), 1e-12);
+  b.check("CA-20", "|gradient| of x^2 + 2 y^2 at its minimum", 0,
+          number(norm(grad(bowl)(Tensor({0, 0})))));
+  b.check("CA-23", "third derivative of x^4 at 2", 48,
+          number(nth_derivative([](std::span<const Tensor> a) { return pow(a[0], 4.0); },
+                                Tensor(2.0), 3)),
+          1e-12);
+  b.check("CA-28", "gradient of prod([2,0,3,4])", {0, 24, 0, 0},
+          grad([](const Tensor& t) { return prod(t); })(Tensor({2, 0, 3, 4})));
 }
 
 void numbers_in_machines(Book& b) {
   b.check("NU-01", "bits of 0.1f", 0x3DCCCCCD, std::bit_cast<uint32_t>(0.1f));
-  b.check("NU-01", "f32 epsilon", 1.1920928955078125e-7, static_cast<double>(std::numeric_limits<float>::epsilon()));
-  const auto through = [](double x, DType t) { return number(cast(cast(Tensor({x}), t), DType::f64)); };
+  b.check("NU-01", "f32 epsilon", 1.1920928955078125e-7,
+          static_cast<double>(std::numeric_limits<float>::epsilon()));
+  const auto through = [](double x, DType t) {
+    return number(cast(cast(Tensor({x}), t), DType::f64));
+  };
   b.check("NU-02", "65000 in f16", 64992, through(65000, DType::f16));
-  b.check("NU-02", "70000 in f16", std::numeric_limits<double>::infinity(), through(70000, DType::f16));
+  b.check("NU-02", "70000 in f16", std::numeric_limits<double>::infinity(),
+          through(70000, DType::f16));
   b.check("NU-02", "largest f16", 65504, static_cast<double>(f32_from_f16(0x7BFF)));
-  b.check("NU-02", "smallest normal f16", 6.103515625e-05, static_cast<double>(f32_from_f16(0x0400)));
+  b.check("NU-02", "smallest normal f16", 6.103515625e-05,
+          static_cast<double>(f32_from_f16(0x0400)));
   b.check("NU-03", "pi in bf16", 3.140625, through(std::numbers::pi, DType::bf16));
   b.check("NU-03", "largest bf16", 3.3895e38, static_cast<double>(f32_from_bf16(0x7F7F)), 5e33);
   b.check("NU-04", "0.1 + 0.2 in f64", 0.30000000000000004, number(Tensor({0.1}) + 0.2));
-  b.check("NU-04", "0.1 + 0.2 in f32", 0.30000001192092896, number(cast(cast(Tensor({0.1}), DType::f32) + 0.2, DType::f64)));
-  b.check("E2", "f32(0.1) + f32(0.2) - f32(0.3)", 0, number(cast(Tensor({0.1}), DType::f32) + 0.2 - cast(Tensor({0.3}), DType::f32)));
-  b.check("E3", "spacing of f16 near 65000", 32, static_cast<double>(f32_from_f16(0x7BF0) - f32_from_f16(0x7BEF)));
-  b.check("NU-05", "largest f32", 3.4028e38, static_cast<double>(std::numeric_limits<float>::max()), 5e33);
+  b.check("NU-04", "0.1 + 0.2 in f32", 0.30000001192092896,
+          number(cast(cast(Tensor({0.1}), DType::f32) + 0.2, DType::f64)));
+  b.check("E2", "f32(0.1) + f32(0.2) - f32(0.3)", 0,
+          number(cast(Tensor({0.1}), DType::f32) + 0.2 - cast(Tensor({0.3}), DType::f32)));
+  b.check("E3", "spacing of f16 near 65000", 32,
+          static_cast<double>(f32_from_f16(0x7BF0) - f32_from_f16(0x7BEF)));
+  b.check("NU-05", "largest f32", 3.4028e38, static_cast<double>(std::numeric_limits<float>::max()),
+          5e33);
   b.check("NU-05", "smallest normal f64", 2.225e-308, std::numeric_limits<double>::min(), 5e-312);
-  b.check("E14", "smallest f16 subnormal", 5.9604644775390625e-08, static_cast<double>(f32_from_f16(1)));
-  b.check("NU-06", "softmax([1,2,3])", {0.09003057, 0.24472847, 0.66524096}, softmax(Tensor({1, 2, 3})), 5e-9);
+  b.check("E14", "smallest f16 subnormal", 5.9604644775390625e-08,
+          static_cast<double>(f32_from_f16(1)));
+  b.check("NU-06", "softmax([1,2,3])", {0.09003057, 0.24472847, 0.66524096},
+          softmax(Tensor({1, 2, 3})), 5e-9);
   b.check("NU-06", "softmax([1000,2000,3000])", {0, 0, 1}, softmax(Tensor({1000, 2000, 3000})));
   const Tensor huge = exp(Tensor({1000, 2000, 3000}));
   b.check("NU-06", "the naive softmax of the same", std::nan(""), number(row(huge / sum(huge), 0)));
-  b.check("NU-07", "log_softmax([2,1,0.1])", {-0.4170, -1.4170, -2.3170}, log_softmax(Tensor({2, 1, 0.1})), 5e-5);
-  b.check("NU-07", "logsumexp([1000,1000])", 1000.6931471805599, number(logsumexp(Tensor({1000, 1000}))), 1e-12);
+  b.check("NU-07", "log_softmax([2,1,0.1])", {-0.4170, -1.4170, -2.3170},
+          log_softmax(Tensor({2, 1, 0.1})), 5e-5);
+  b.check("NU-07", "logsumexp([1000,1000])", 1000.6931471805599,
+          number(logsumexp(Tensor({1000, 1000}))), 1e-12);
   const Tensor many = ones({int64_t{1} << 25}, DType::f32);
   b.check("NU-10", "sum of 2^25 ones in f32", 33554432, number(sum(many)));
   float naive = 0;
@@ -179,25 +224,34 @@ void numbers_in_machines(Book& b) {
   b.check("NU-16", "sigmoid(-1000)", 0, number(sigmoid(Tensor(-1000.0))));
   b.check("NU-16", "softplus(1000)", 1000, number(softplus(Tensor(1000.0))));
   b.check("NU-16", "log_sigmoid(-1000)", -1000, number(log_sigmoid(Tensor(-1000.0))));
-  b.check("NU-16", "hypot(3e200, 4e200)", 5e200, number(hypot(Tensor({3e200}), Tensor({4e200}))), 1e185);
-  b.check("NU-18", "f32 with f64 gives f64 (bytes)", 8, static_cast<double>(size_of((Tensor({1}) + cast(Tensor({1}), DType::f32)).dtype())));
-  b.check("NU-18", "f32 meeting a C++ number stays f32 (bytes)", 4, static_cast<double>(size_of((cast(Tensor({1}), DType::f32) + 0.1).dtype())));
+  b.check("NU-16", "hypot(3e200, 4e200)", 5e200, number(hypot(Tensor({3e200}), Tensor({4e200}))),
+          1e185);
+  b.check("NU-18", "f32 with f64 gives f64 (bytes)", 8,
+          static_cast<double>(size_of((Tensor({1}) + cast(Tensor({1}), DType::f32)).dtype())));
+  b.check("NU-18", "f32 meeting a C++ number stays f32 (bytes)", 4,
+          static_cast<double>(size_of((cast(Tensor({1}), DType::f32) + 0.1).dtype())));
   b.check("E15", "Adam's sqrt(v) + eps at v = 0", 1e-8, number(sqrt(Tensor(0.0)) + 1e-8));
-  b.check("E15", "batch norm's sqrt(v + eps) at v = 0", 1e-4, number(sqrt(Tensor(0.0) + 1e-8)), 1e-20);
+  b.check("E15", "batch norm's sqrt(v + eps) at v = 0", 1e-4, number(sqrt(Tensor(0.0) + 1e-8)),
+          1e-20);
 }
 
 void probability(Book& b) {
   b.check("PR-16", "variance of [1..5], ddof 0", 2, number(var(Tensor({1, 2, 3, 4, 5}))));
   b.check("PR-16", "variance of [1..5], ddof 1", 2.5, number(var(Tensor({1, 2, 3, 4, 5}), {}, 1)));
   RandomState state(42);
-  b.check("PR-24", "RandomState(42).randn(4)", {0.49671415, -0.1382643, 0.64768854, 1.52302986}, from_vector(state.randn(4)), 5e-9);
+  b.check("PR-24", "RandomState(42).randn(4)", {0.49671415, -0.1382643, 0.64768854, 1.52302986},
+          from_vector(state.randn(4)), 5e-9);
   const Tensor y{1, 0, 1, 1, 0}, p{0.9, 0.1, 0.8, 0.7, 0.2};
-  b.check("IT-03", "binary cross-entropy of five predictions", 0.202737, number(binary_cross_entropy(p, y, Reduction::mean)), 5e-7);
-  b.check("IT-03", "with logits, z = 1000, y = 0", 1000, number(binary_cross_entropy_with_logits(Tensor({1000}), Tensor({0}), Reduction::mean)));
+  b.check("IT-03", "binary cross-entropy of five predictions", 0.202737,
+          number(binary_cross_entropy(p, y, Reduction::mean)), 5e-7);
+  b.check("IT-03", "with logits, z = 1000, y = 0", 1000,
+          number(binary_cross_entropy_with_logits(Tensor({1000}), Tensor({0}), Reduction::mean)));
   const Tensor logits{{2, 1, 0.1}}, truth{{1, 0, 0}};
-  b.check("IT-04", "cross-entropy of [2, 1, 0.1], class 0", 0.417030, number(cross_entropy(logits, truth, Reduction::mean)), 5e-7);
+  b.check("IT-04", "cross-entropy of [2, 1, 0.1], class 0", 0.417030,
+          number(cross_entropy(logits, truth, Reduction::mean)), 5e-7);
   b.check("IT-04", "its gradient p - y", {-0.340999, 0.242433, 0.098566},
-          grad([&](const Tensor& z) { return cross_entropy(z, truth, Reduction::mean); })(logits), 1e-6);
+          grad([&](const Tensor& z) { return cross_entropy(z, truth, Reduction::mean); })(logits),
+          1e-6);
   const Tensor seen{3, -0.5, 2, 7}, said{2.5, 0, 2, 8};
   b.check("RE-01", "MSE", 0.375, number(mse(said, seen, Reduction::mean)));
   b.check("E12", "the same summed", 1.5, number(mse(said, seen, Reduction::sum)));
@@ -208,7 +262,8 @@ void optimisation(Book& b) {
   OptimiserConfig gd = defaults_for("sgd");
   gd.lr = 0.1;
   const Tensor path = descend(bowl, Tensor({3, 3}), gd, 50);
-  b.check("OP-01", "gradient descent on x^2 + 4 y^2, 50 steps: x", 4.2817e-5, number(element(path, {50, 0})), 5e-10);
+  b.check("OP-01", "gradient descent on x^2 + 4 y^2, 50 steps: x", 4.2817e-5,
+          number(element(path, {50, 0})), 5e-10);
   b.check("OP-01", "points in its history", 51, static_cast<double>(path.shape()[0]));
   const auto slope = [](const Tensor& x) { return sum(x); };
   OptimiserConfig momentum = gd;
@@ -218,10 +273,12 @@ void optimisation(Book& b) {
           reshape(slice_axis(rolling, 0, {0, 3}) - slice_axis(rolling, 0, {1, 4}), {3}), 1e-15);
   OptimiserConfig rms = defaults_for("rmsprop");
   rms.lr = 0.01;
-  b.check("OP-05", "RMSProp's first step", 0.1, -number(row(descend(slope, Tensor({0}), rms, 1), 1)), 1e-7);
+  b.check("OP-05", "RMSProp's first step", 0.1,
+          -number(row(descend(slope, Tensor({0}), rms, 1), 1)), 1e-7);
   OptimiserConfig adam = defaults_for("adam");
   adam.lr = 0.01;
-  b.check("OP-05", "Adam's first step", 0.01, -number(row(descend(slope, Tensor({0}), adam, 1), 1)), 1e-9);
+  b.check("OP-05", "Adam's first step", 0.01, -number(row(descend(slope, Tensor({0}), adam, 1), 1)),
+          1e-9);
   const Tensor a = descend(bowl, Tensor({3, 3}), adam, 1000);
   b.check("OP-06", "Adam's first point from [3, 3]", {2.99, 2.99}, row(a, 1), 1e-8);
   b.check("E1", "Adam after 100 steps of 0.01", 2.062446, number(element(a, {100, 0})), 5e-7);
@@ -232,9 +289,12 @@ void optimisation(Book& b) {
   const Tensor x = randn(state, {8}), y = randn(state, {8});
   const auto one = [&](const Tensor& w, int64_t i) { return square(w * row(x, i) - row(y, i)); };
   double total = 0;
-  for (int64_t i = 0; i < 8; ++i) total += number(grad([&](const Tensor& w) { return one(w, i); })(Tensor(0.5)));
-  const double whole = number(grad([&](const Tensor& w) { return mean(square(w * x - y)); })(Tensor(0.5)));
-  b.check("OP-03", "mean of eight gradients minus the gradient of the mean", 0, total / 8 - whole, 1e-14);
+  for (int64_t i = 0; i < 8; ++i)
+    total += number(grad([&](const Tensor& w) { return one(w, i); })(Tensor(0.5)));
+  const double whole =
+      number(grad([&](const Tensor& w) { return mean(square(w * x - y)); })(Tensor(0.5)));
+  b.check("OP-03", "mean of eight gradients minus the gradient of the mean", 0, total / 8 - whole,
+          1e-14);
 }
 
 void networks(Book& b) {
@@ -244,11 +304,16 @@ void networks(Book& b) {
   b.check("NN-01", "its sigmoid", 0.916827, number(sigmoid(z)), 5e-7);
   const Linear layer{Tensor({{1, 2}, {3, 4}, {5, 6}}), Tensor({0.5, 0, -0.5})};
   b.check("NN-03", "Linear: x W^T + b", {3.5, 7, 10.5}, layer(Tensor({1, 1})));
-  b.check("NN-04", "parameters of 784-128-10", 101770, static_cast<double>(parameter_count(parse_mlp("mlp:784-128-10"))));
-  const auto net = [](const Tensor& v) { return sigmoid(dot(tanh(matmul(Tensor({{0.1, 0.2}, {0.3, 0.4}}), v)), Tensor({0.5, -0.5}))); };
+  b.check("NN-04", "parameters of 784-128-10", 101770,
+          static_cast<double>(parameter_count(parse_mlp("mlp:784-128-10"))));
+  const auto net = [](const Tensor& v) {
+    return sigmoid(dot(tanh(matmul(Tensor({{0.1, 0.2}, {0.3, 0.4}}), v)), Tensor({0.5, -0.5})));
+  };
   const Tensor at{1, 2};
-  const Tensor forward = stack({jvp(net)(at, Tensor({1, 0})).derivative, jvp(net)(at, Tensor({0, 1})).derivative});
-  b.check("NN-05", "2-2-1 network: forward minus reverse mode", 0, number(max(abs(grad(net)(at) - forward))), 1e-16);
+  const Tensor forward =
+      stack({jvp(net)(at, Tensor({1, 0})).derivative, jvp(net)(at, Tensor({0, 1})).derivative});
+  b.check("NN-05", "2-2-1 network: forward minus reverse mode", 0,
+          number(max(abs(grad(net)(at) - forward))), 1e-16);
   b.check("NN-07", "gelu(1)", 0.841345, number(gelu(Tensor(1.0))), 5e-7);
   b.check("NN-07", "gelu(-1)", -0.158655, number(gelu(Tensor(-1.0))), 5e-7);
   b.check("NN-07", "gelu_tanh(1)", 0.841192, number(gelu_tanh(Tensor(1.0))), 5e-7);
@@ -261,9 +326,11 @@ void networks(Book& b) {
   const Tensor xavier = initial_weight("xavier", key_from_seed(seed), 128, 256);
   b.check("NN-16", "Xavier: bound at 256 + 128", 0.125, number(max(abs(xavier))), 1e-3);
   const Tensor orthogonal = initial_weight("orthogonal", key_from_seed(seed), 32, 32, DType::f64);
-  b.check("NN-16", "orthogonal: smallest singular value", 1, number(min(svdvals(orthogonal))), 1e-12);
+  b.check("NN-16", "orthogonal: smallest singular value", 1, number(min(svdvals(orthogonal))),
+          1e-12);
   const Tensor long_sum = randn(*std::make_unique<RandomState>(42), {1000});
-  b.check("NU-14", "sum of a reversed view of a reversed copy minus the sum", 0, number(sum(flip(flip(long_sum, {0}), {0})) - sum(long_sum)));
+  b.check("NU-14", "sum of a reversed view of a reversed copy minus the sum", 0,
+          number(sum(flip(flip(long_sum, {0}), {0})) - sum(long_sum)));
 }
 
 }  // namespace
@@ -280,18 +347,24 @@ void add_verify(Command& command, const Settings& settings) {
 
     std::set<std::string> seen;
     int64_t failed = 0;
-    std::string out = settings.json ? "{\"seed\":" + std::to_string(seed) + ",\"lines\":[" : "seed " + std::to_string(seed) + "\n";
+    std::string out = settings.json ? "{\"seed\":" + std::to_string(seed) + ",\"lines\":["
+                                    : "seed " + std::to_string(seed) + "\n";
     bool first = true;
     for (const Line& l : book.lines) {
       seen.insert(l.row);
       failed += !l.passed();
-      const auto json = [](double x) { return std::isfinite(x) ? text::number(x) : "\"" + text::number(x) + "\""; };
+      const auto json = [](double x) {
+        return std::isfinite(x) ? text::number(x) : "\"" + text::number(x) + "\"";
+      };
       if (settings.json) {
-        out += std::string(first ? "" : ",") + "{\"row\":\"" + l.row + "\",\"what\":" + text::quote_json(l.what) + ",\"expected\":" +
-               json(l.expected) + ",\"got\":" + json(l.got) + ",\"pass\":" + (l.passed() ? "true" : "false") + "}";
+        out += std::string(first ? "" : ",") + "{\"row\":\"" + l.row +
+               "\",\"what\":" + text::quote_json(l.what) + ",\"expected\":" + json(l.expected) +
+               ",\"got\":" + json(l.got) + ",\"pass\":" + (l.passed() ? "true" : "false") + "}";
       } else {
-        out += text::pad_right(l.row, 6) + text::pad_right(l.what, 58) + "  expected " + text::pad_right(text::significant(l.expected, 9), 16) +
-               "  got " + text::pad_right(text::significant(l.got, 9), 16) + (l.passed() ? "  pass" : "  FAIL") + "\n";
+        out += text::pad_right(l.row, 6) + text::pad_right(l.what, 58) + "  expected " +
+               text::pad_right(text::significant(l.expected, 9), 16) + "  got " +
+               text::pad_right(text::significant(l.got, 9), 16) +
+               (l.passed() ? "  pass" : "  FAIL") + "\n";
       }
       first = false;
     }
@@ -302,7 +375,8 @@ void add_verify(Command& command, const Settings& settings) {
       }
     const int64_t passed = std::ranges::count_if(book.lines, &Line::passed);
     if (settings.json)
-      out += "],\"passed\":" + std::to_string(passed) + ",\"failed\":" + std::to_string(failed) + "}\n";
+      out += "],\"passed\":" + std::to_string(passed) + ",\"failed\":" + std::to_string(failed) +
+             "}\n";
     else
       out += std::to_string(passed) + " passed, " + std::to_string(failed) + " failed\n";
     print(out);

@@ -62,10 +62,11 @@ Parts positional(double x, DType dtype, int most) {
   const std::string sign = std::signbit(x) ? "-" : "";
   std::string digits = p.whole.substr(sign.size()) + p.fraction;
   int whole = exponent_of(p) + 1;
-  if (static_cast<int>(digits.size()) - whole > most) {
-    digits = text::fixed(std::fabs(x), most);
-    whole = static_cast<int>(digits.find('.'));
-    digits.erase(static_cast<size_t>(whole), 1);
+  const int after = static_cast<int>(digits.size()) - whole;
+  if (after > most || after < 0) {  // a large f32 shows its whole part exactly
+    digits = text::fixed(std::fabs(x), after > most ? most : 0);
+    whole = static_cast<int>(std::min(digits.find('.'), digits.size()));
+    digits.erase(std::min(digits.find('.'), digits.size()), 1);
   }
   if (whole < 1) digits.insert(0, static_cast<size_t>(1 - whole), '0');
   const auto point = static_cast<size_t>(std::max(whole, 1));

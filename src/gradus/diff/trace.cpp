@@ -110,11 +110,12 @@ std::string fill(const Op& op, std::span<const Printed> in) {
 class Printer {
  public:
   // The first `inputs` values of the tape are its inputs.
-  Printer(const Tape& tape, size_t inputs, ValueId output) : tape_(tape), output_(output) {
+  Printer(const Tape& tape, size_t inputs, ValueId output, ValueId seed)
+      : tape_(tape), output_(output) {
     constant_.resize(tape.value_count());
     for (auto id = static_cast<ValueId>(inputs); id < tape.value_count(); ++id)
-      constant_[id] = std::ranges::all_of(tape.inputs(tape.step_of(id)),
-                                          [&](ValueId in) { return constant_[in]; });
+      constant_[id] = id != seed && std::ranges::all_of(tape.inputs(tape.step_of(id)),
+                                                        [&](ValueId in) { return constant_[in]; });
     for (ValueId id = 0; id < inputs; ++id) {
       if (tape.label(id) == own_value_) own_value_.clear();
       if (tape.label(id) == own_bar_) own_bar_ = "adjoint";
@@ -256,6 +257,7 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
 
   Sweep sweep;
   std::vector<Tensor> bars;
+  ValueId seed = no_value;
   if (!wrt.empty()) {
     if (y.rank() != 0)
       raise(ErrorKind::shape, "trace: the function returned " + to_string(y.type()) +
@@ -267,11 +269,11 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
     std::vector<ValueId> sources;
     for (int w : wrt) sources.push_back(inputs[static_cast<size_t>(w)]);
     // An alias is never shared, so this 1 is not taken for another 1 of the formulas.
-    const Tensor seed = tape.tensor(tape.alias(tape.place(ones_like(y))));
-    bars = pull_back(tape, sources, output, seed, &sweep);
+    seed = tape.alias(tape.place(ones_like(y)));
+    bars = pull_back(tape, sources, output, tape.tensor(seed), &sweep);
   }
 
-  Printer printer(tape, inputs.size(), output);
+  Printer printer(tape, inputs.size(), output, seed);
   const std::vector<bool> needed = needed_for(tape, output);
   Trace t;
   t.value = tape.detached(y);

@@ -466,11 +466,13 @@ Tensor extreme_push(const Context& c, std::span<const Tensor> dot, int) {
   return sum(strong_product(dot[0], shares(c)), {.axis = -1});
 }
 
-// exp(x - y), the softmax; 0 where y is -inf.
+// The softmax; 0 where y is -inf. Dividing by the sum takes away the rounding of a large y.
 Tensor weights(const Context& c) {
-  const Tensor y = spread_last(c.out[0], c.in[0].shape());
+  const Tensor y = stop_gradient(spread_last(c.out[0], c.in[0].shape()));
   const Tensor finite = where(isfinite(y), y, 0.0);
-  return where(isfinite(y), exp(c.in[0] - finite), cast(logical_and(c.in[0] == y, y > 0.0), y.dtype()));
+  const Tensor e = exp(c.in[0] - finite);
+  const Tensor total = spread_last(sum(e, {.axis = -1}), e.shape());
+  return where(isfinite(y), e / total, cast(logical_and(c.in[0] == y, y > 0.0), y.dtype()));
 }
 
 Tensor logsumexp_pull(const Context& c, std::span<const Tensor> bar, int) {

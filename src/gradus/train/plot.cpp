@@ -307,12 +307,13 @@ std::string svg(const Plot& plot) {
   }
   out += "<path class=\"grid\" d=\"" + grid + "\"/>" + marks + "\n";
 
+  std::string rule_labels;  // over the lines, on a halo of paper
   for (const Rule& rule : plot.rules) {
     if (!drawable(rule.y) || rule.y < ys.low || rule.y > ys.high) continue;
-    out += "<path class=\"rule\" d=\"M" + coord(left) + " " + coord(py(rule.y)) + "H" + coord(end) +
-           "\"/><text x=\"" + coord(end - 2) + "\" y=\"" +
-           coord(py(rule.y) + (py(rule.y) < top + 16 ? 14 : -5)) + "\" class=\"tr\">" +
-           escape_html(rule.label) + "</text>";
+    const double y = py(rule.y);
+    out += "<path class=\"rule\" d=\"M" + coord(left) + " " + coord(y) + "H" + coord(end) + "\"/>";
+    rule_labels += "<text x=\"" + coord(end - 2) + "\" y=\"" + coord(y + (y < top + 16 ? 14 : -6)) +
+                   "\" class=\"tr\">" + escape_html(rule.label) + "</text>";
   }
 
   std::vector<EndLabel> labels;
@@ -353,6 +354,7 @@ std::string svg(const Plot& plot) {
     if (!line.label.empty()) labels.push_back({last_y, last_y, shortened(line.label), line.colour});
     out += "\n";
   }
+  out += rule_labels;
   // Only as many labels as there is room for; the first and the last line always keep theirs.
   const auto fits = static_cast<std::size_t>((bottom - top) / label_gap) + 1;
   if (labels.size() > fits) {

@@ -27,7 +27,7 @@ constexpr double jump_share = 0.2;       // of all pairs of epochs
 constexpr double growth_limit = 10;      // of a largest singular value
 constexpr double update_limit = 0.1;     // one step's change, of the weights' length
 constexpr double update_low = 1e-5;
-constexpr double update_aim = 3e-3;          // a usual step
+constexpr double update_aim = 2e-3;          // a usual step
 constexpr double overfit_limit = 1.1;        // last validation loss, of the best
 constexpr double overfit_strong = 1.25;      //
 constexpr double overfit_noise = 0.02;       // of chance: smaller rises are noise
@@ -63,7 +63,8 @@ std::string quoted(const std::string& name) {
 std::string chance_text(const RunRecord& run) {
   const double chance = run.chance_loss;
   const int64_t k = run.task == "binary" ? 2 : run.classes;
-  if (k >= 2 && std::abs(chance - std::log(static_cast<double>(k))) < 5e-4) {
+  // Uneven classes have a lower entropy than ln k, even if only in the fourth digit.
+  if (k >= 2 && text::fixed(chance, 3) == text::fixed(std::log(static_cast<double>(k)), 3)) {
     return "ln " + std::to_string(k) + " = " + text::fixed(chance, 3);
   }
   return text::significant(chance, 4);
@@ -325,11 +326,8 @@ class Reader {
       out_.next.push_back(std::move(text));
     }
   }
-  std::string layer(std::size_t i) const {
-    return i < run_.layer_names.size() ? run_.layer_names[i] : "layer " + std::to_string(i);
-  }
+  std::string layer(std::size_t i) const { return layer_name(run_, i); }
   std::string guess_name() const { return f_.regression ? "always answering the mean" : "chance"; }
-  std::string train_size() const { return counted(run_.train_count, "training example"); }
   // "2.6 % of chance".
   std::string of_constant(double loss) const {
     return percent(loss / f_.constant) + " of " + yardstick();
@@ -535,11 +533,12 @@ class Reader {
         text += " Repair the start first, though, since large inputs have the same effect.";
       }
     } else if (!f_.finite && !f_.bad_start) {
-      text += absurd_start_
-                  ? "The loss was already " + times(f_.start / f_.chance) + " the loss of " +
-                        guess_name() + " before the first step, so look at the inputs' scale first."
-                  : "From a sane start this is nearly always a learning rate that is too high; "
-                    "the other suspect is an extreme value in the data.";
+      text +=
+          absurd_start_
+              ? "The loss was already " + times(f_.start / f_.chance) + " the loss of " +
+                    guess_name() + " before the first step, so look at the inputs' scale first."
+              : "Breaking down only after some steps is nearly always a learning rate that is too "
+                "high; the other suspect is an extreme value in the data.";
     } else if (f_.bad_start) {
       text +=
           "No step had been taken, so the learning rate is not the cause: the data or the "
@@ -554,15 +553,12 @@ class Reader {
     double factor = 10;
     if (std::isfinite(f_.update) && f_.update > update_limit) {
       const double wanted = std::log10(f_.update / update_aim);
-      factor = std::pow(10, std::clamp(std::floor(wanted), 1.0, 3.0));
+      factor = std::pow(10, std::clamp(std::round(wanted), 1.0, 2.0));
     }
     const auto lr = text::parse_double(setting(run_, "lr"));
     if (lr && std::isfinite(*lr) && *lr > 0) {
       advise("Try `--lr " + text::significant(*lr / factor, 3) + "`, a " +
-             (factor < 50    ? "tenth"
-              : factor < 500 ? "hundredth"
-                             : "thousandth") +
-             " of the present rate.");
+             (factor < 50 ? "tenth" : "hundredth") + " of the present rate.");
     } else {
       advise("Try a learning rate " + text::grouped(std::llround(factor)) + " times smaller.");
     }
@@ -604,7 +600,7 @@ class Reader {
       text += at_chance_
                   ? ". That is no better than guessing with the same frequencies, which gives " +
                         percent(f_.guess.expected) +
-                        (f_.guess.limit > f_.guess.expected
+                        (f_.guess.limit > f_.guess.expected + 1e-6
                              ? ", by luck (" + brief(standard_errors) + " standard errors) up to " +
                                    most + ". "
                              : ". ")
@@ -613,16 +609,19 @@ class Reader {
                         ". ";
     }
     if (memorised_) {
-      text += "Yet the training loss fell: the network learned " + train_size() +
-              " by heart and found no rule that carries over. Labels that do not belong to their "
-              "rows (shuffled, shifted by one) look exactly like this. ";
+      text +=
+          "Yet the training loss fell: the network learns single examples by heart and finds no "
+          "rule that carries over. Labels that do not belong to their "
+          "rows (shuffled, shifted by one) look exactly like this. ";
       advise("Check that every label belongs to its row; look at a few examples by eye.");
     } else if (at_chance_ && !learned_ && !too_fast_) {
       text += "Training and validation agree: nothing was learned beyond a constant answer. ";
     }
     if (std::isfinite(overfit_ratio_)) {
       const EpochRecord& best = run_.epochs[f_.best_epoch];
-      check(overfit_ ? (overfit_bad_ ? Level::bad : Level::note) : Level::fine,
+      check(overfit_bad_                     ? Level::bad
+            : overfit_ratio_ > overfit_limit ? Level::note
+                                             : Level::fine,
             "Validation loss, end over best", times(overfit_ratio_),
             "below " + times(overfit_limit));
       if (overfit_) {
@@ -850,8 +849,11 @@ class Reader {
           absurd_start_ ? "A start " + times(f_.start / f_.chance) +
                               " too costly, and steps that are too large."
           : learned_ ? "The learning rate is too high: it learned, but roughly; " + result + "."
-                     : "The learning rate is too high: training jumped instead of "
-                       "descending.");
+          : f_.regression || !f_.has_val || at_chance_
+              ? "The learning rate is too high: training jumped instead of descending."
+              : "The learning rate is too high: the loss jumped instead of falling, "
+                "though " +
+                    accuracy + " are right.");
     } else if (memorised_) {
       set(Level::bad, "It memorised: " +
                           (f_.regression ? std::string("on new data it is no better than the mean.")

@@ -100,6 +100,7 @@ path.lead{fill:none;stroke-width:1;opacity:.6}
 .ty,.tr{text-anchor:end}.tx{text-anchor:middle}
 svg .tl{font-weight:600}
 .none{color:var(--muted);font-size:14px;border:1px dashed var(--line);padding:24px;text-align:center}
+.count{color:var(--muted);font-weight:400;font-size:12.5px;white-space:nowrap}
 .sv{margin-top:4px;width:100%}
 .sv td,.sv th{padding:1px 0 1px 8px;text-align:right;font-size:12.5px}
 .sv th{color:var(--muted);font-weight:400}
@@ -148,8 +149,8 @@ footer p{border-top:1px solid var(--line);padding-top:12px;margin:0}
 .stats{grid-template-columns:repeat(2,1fr)}.stats div:nth-child(n){padding:9px 12px 10px 14px;border-left:
 1px solid var(--line)}.stats div:nth-child(2n+1){padding-left:0;border-left:0}
 .stats div:nth-child(n+3){border-top:1px solid var(--line)}.stats .v{font-size:21px}
-.grid2{grid-template-columns:minmax(0,1fr)}.small{grid-template-columns:repeat(auto-fill,minmax(150px,1fr));
-gap:22px 18px}.config{columns:1}section{margin-top:36px}.lead p{font-size:16.5px}
+.grid2{grid-template-columns:minmax(0,1fr)}.small{grid-template-columns:repeat(auto-fill,minmax(162px,1fr));
+gap:22px 16px}.sv td,.sv th{padding-left:4px;font-size:12px}.config{columns:1}section{margin-top:36px}.lead p{font-size:16.5px}
 .pictures{grid-template-columns:repeat(auto-fill,minmax(74px,1fr));gap:14px 12px}}
 @media print{body{background:#fff;font-size:11pt}.stats,.two,.box{break-inside:avoid}
 details{display:none}main,.top,footer{max-width:none;padding:0}section{margin-top:22pt}
@@ -493,11 +494,9 @@ std::string gradient_figure(const RunRecord& run) {
   plot.title = "Gradient norm of each layer after each epoch";
   plot.x_label = "epoch";
   for (std::size_t l = 0; l < layers; ++l) {
-    Line line = epoch_line(
-        run, l < run.layer_names.size() ? run.layer_names[l] : "layer " + std::to_string(l),
-        [&](const EpochRecord& e) {
-          return l < e.grad_norm.size() ? e.grad_norm[l] : not_measured;
-        });
+    Line line = epoch_line(run, layer_name(run, l), [&](const EpochRecord& e) {
+      return l < e.grad_norm.size() ? e.grad_norm[l] : not_measured;
+    });
     line.colour = ramp_colour(l, layers);
     plot.lines.push_back(thinned(line, 200));
   }
@@ -607,10 +606,11 @@ std::string spectra(const RunRecord& run) {
     plot.from_zero = !plot.log;
     plot.dots = s.after.size() <= 16;
     const std::string drawing = svg(plot);
-    out += "<figure><h3>" + escape_html(s.name) + "</h3>" + drawing +
-           "<table class=\"sv\"><thead><tr><th scope=\"col\">" +
+    out += "<figure><h3>" + escape_html(s.name) + " <span class=\"count\">" +
            show(counted(static_cast<int64_t>(std::max(s.before.size(), s.after.size())), "value")) +
-           "</th><th scope=\"col\">largest</th><th scope=\"col\">smallest</th>"
+           "</span></h3>" + drawing +
+           "<table class=\"sv\"><thead><tr><td></td><th scope=\"col\">largest</th><th "
+           "scope=\"col\">smallest</th>"
            "<th scope=\"col\">ratio</th></tr></thead><tbody>";
     out += "<tr><th scope=\"row\">before</th><td>" + show(number(s.before, true)) + "</td><td>" +
            show(number(s.before, false)) + "</td><td>" + show(ratio(s.before)) + "</td></tr>";
@@ -764,7 +764,8 @@ std::string mistakes(const RunRecord& run) {
   std::string out =
       "<section><h2>Worst mistakes</h2>\n<p class=\"why\">The validation examples on "
       "which it was most sure and wrong";
-  out += pictures ? "; dark ink is a large value.</p>\n<div class=\"pictures\">"
+  out += pictures ? "; “3 as 8” is a 3 that it took for an 8. Dark ink is a large value.</p>\n<div "
+                    "class=\"pictures\">"
                   : ", with their first features.</p>\n<div class=\"box\"><table class=\"plain\">"
                     "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">true</th>"
                     "<th scope=\"col\">answered</th><th scope=\"col\">how sure</th>";
@@ -781,9 +782,8 @@ std::string mistakes(const RunRecord& run) {
                base64(png_of(m.x, static_cast<std::size_t>(rows), static_cast<std::size_t>(cols))) +
                "\">";
       }
-      out += "<figcaption><b>" + label + "</b> taken for <b>" + answer +
-             "</b><br><span class=\"sure\">" + show(sureness(m)) +
-             "</span></figcaption></figure>\n";
+      out += "<figcaption><b>" + label + "</b> as <b>" + answer + "</b><br><span class=\"sure\">" +
+             show(sureness(m)) + "</span></figcaption></figure>\n";
     }
     return out + "</div></section>\n";
   }

@@ -23,6 +23,13 @@ std::string class_name(const RunRecord& run, int64_t label) {
   return std::to_string(label);
 }
 
+std::string layer_name(const RunRecord& run, std::size_t i) {
+  if (i >= run.layer_names.size() || run.layer_names[i].empty())
+    return "layer " + std::to_string(i);
+  const std::string& name = run.layer_names[i];
+  return text::parse_int64(name) ? "layer " + name : name;
+}
+
 std::string brief(double x) {
   const double size = std::abs(x);
   if (!std::isfinite(x) || size < 1e-3 || size >= 1e6) return text::significant(x, 2);

@@ -2,6 +2,7 @@
 // report, the reading and the terminal's tables know about it. NaN means "not measured".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -47,8 +48,10 @@ struct RunRecord {
   std::string command;  // what to type to run it again; may be empty
   uint64_t seed = 0;
   int64_t parameters = 0, train_count = 0, val_count = 0, classes = 0;
-  double start_loss = not_measured;   // on training data, before the first step
-  double chance_loss = not_measured;  // ln classes; for regression the variance of the targets
+  double start_loss = not_measured;  // on training data, before the first step
+  // Of the best constant answer: the entropy of the classes (ln k where they are even), or the
+  // variance of the targets.
+  double chance_loss = not_measured;
   double seconds = 0;
   int64_t steps = 0;
   std::vector<std::string> layer_names;  // of EpochRecord::grad_norm
@@ -71,6 +74,8 @@ struct RunRecord {
 std::string_view setting(const RunRecord& run, std::string_view key);
 // The class's name, or its number where it has none.
 std::string class_name(const RunRecord& run, int64_t label);
+// The name of a row of EpochRecord::grad_norm; a bare number becomes "layer 2".
+std::string layer_name(const RunRecord& run, std::size_t i);
 
 // Numbers as people read them: three significant digits ("2.31", "0.041", "1.2e-07").
 std::string brief(double x);
