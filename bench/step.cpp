@@ -20,15 +20,16 @@ long allocations = 0;
 
 }  // namespace
 
-void* operator new(std::size_t n) {
+// Not inlined: g++ 12 otherwise sees free() meet operator new and warns.
+[[gnu::noinline]] void* operator new(std::size_t n) {
   ++allocations;
   if (void* p = std::malloc(n)) return p;
   std::abort();
 }
-void operator delete(void* p) noexcept {
+[[gnu::noinline]] void operator delete(void* p) noexcept {
   std::free(p);
 }
-void operator delete(void* p, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept {
   std::free(p);
 }
 

@@ -76,7 +76,7 @@ TEST(ProgressLine, leaves_out_what_was_not_measured) {
   p.loss = 2;
   p.seconds_left = not_measured;
   EXPECT_EQ(progress_line(p, {.redraws = true, .colour = false, .width = 40}),
-            "epoch 1/3 ╌╌╌╌╌╌╌╌╌╌╌╌ loss 2 · 0:00");
+            "epoch 1/3 ╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ loss 2 · 0:00");
 }
 
 TEST(ProgressLine, colours_only_when_asked) {

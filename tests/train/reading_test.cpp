@@ -59,6 +59,15 @@ TEST(Reading, a_rate_far_too_high_is_blamed_on_the_rate) {
   EXPECT_THAT(text, HasSubstr("It answers '3' for 100.0 %"));
 }
 
+TEST(Reading, a_rate_too_high_with_right_answers_says_both) {
+  RunRecord run = records::rate_too_high();
+  records::set_confusion(run, 10, 40, 1);
+  run.val_accuracy = 0.975;
+  EXPECT_EQ(read_run(run).verdict,
+            "The learning rate is too high: the loss jumped instead of falling, though 97.5 % are "
+            "right.");
+}
+
 TEST(Reading, shuffled_labels_learned_by_heart_are_called_memorised) {
   const Reading r = read_run(records::shuffled());
   EXPECT_EQ(r.level, Level::bad);
@@ -158,8 +167,11 @@ TEST(Reading, regression_no_better_than_the_mean_says_so) {
 TEST(Reading, a_costly_start_is_not_blamed_on_the_rate_alone) {
   RunRecord run = records::healthy();
   run.start_loss = 60;
-  EXPECT_THAT(all_of(read_run(run)), HasSubstr("26.1 times the loss of chance (usual: up to 2)"));
-  EXPECT_EQ(find(read_run(run), "before the first step")->level, Level::bad);
+  const Reading r = read_run(run);
+  EXPECT_THAT(all_of(r), HasSubstr("26.1 times the loss of chance (usual: up to 2)"));
+  const Check* check = find(r, "Loss before step 1");
+  ASSERT_NE(check, nullptr);
+  EXPECT_EQ(check->level, Level::bad);
 }
 
 TEST(Reading, the_stories_all_read_differently) {

@@ -14,15 +14,24 @@ void raise(ErrorKind kind, const std::string& message) {
 #else
 void raise(ErrorKind kind, const std::string& message) {
   switch (kind) {
-    case ErrorKind::shape: throw ShapeError(message);
-    case ErrorKind::dtype: throw DTypeError(message);
-    case ErrorKind::domain: throw DomainError(message);
-    case ErrorKind::trace: throw TraceError(message);
-    case ErrorKind::plan: throw PlanError(message);
-    case ErrorKind::file: throw FileError(message);
-    case ErrorKind::usage: throw UsageError(message);
-    case ErrorKind::unsupported: throw UnsupportedError(message);
-    case ErrorKind::numeric: throw NumericError(message);
+    case ErrorKind::shape:
+      throw ShapeError(message);
+    case ErrorKind::dtype:
+      throw DTypeError(message);
+    case ErrorKind::domain:
+      throw DomainError(message);
+    case ErrorKind::trace:
+      throw TraceError(message);
+    case ErrorKind::plan:
+      throw PlanError(message);
+    case ErrorKind::file:
+      throw FileError(message);
+    case ErrorKind::usage:
+      throw UsageError(message);
+    case ErrorKind::unsupported:
+      throw UnsupportedError(message);
+    case ErrorKind::numeric:
+      throw NumericError(message);
   }
   throw Error(kind, message);
 }

@@ -14,8 +14,9 @@ Dims::Dims(std::span<const int64_t> values) {
 
 void Dims::push_back(int64_t value) {
   if (size_ == max_rank)
-    raise(ErrorKind::shape, "shape: " + to_string(*this) + " with one more axis: rank 9 is too many. "
-                            "A tensor has at most 8 axes. Merge some with reshape.");
+    raise(ErrorKind::shape, "shape: " + to_string(*this) +
+                                " with one more axis: rank 9 is too many. "
+                                "A tensor has at most 8 axes. Merge some with reshape.");
   at_[static_cast<size_t>(size_++)] = value;
 }
 
@@ -29,7 +30,9 @@ void Dims::erase(int position) {
   at_[static_cast<size_t>(--size_)] = 0;
 }
 
-bool Dims::contains(int64_t value) const { return std::find(begin(), end(), value) != end(); }
+bool Dims::contains(int64_t value) const {
+  return std::find(begin(), end(), value) != end();
+}
 
 int64_t element_count(const Shape& shape) {
   int64_t n = 1;
@@ -39,8 +42,9 @@ int64_t element_count(const Shape& shape) {
     overflow |= __builtin_mul_overflow(n, d, &n);
   }
   if (overflow)
-    raise(ErrorKind::shape, "shape: " + to_string(shape) + " has more elements than 63 bits count. "
-                            "The product of the sizes must stay below 2^63.");
+    raise(ErrorKind::shape, "shape: " + to_string(shape) +
+                                " has more elements than 63 bits count. "
+                                "The product of the sizes must stay below 2^63.");
   return n;
 }
 
@@ -80,6 +84,8 @@ const char* name_of(DType t) {
   return names[static_cast<int>(t)];
 }
 
-std::string to_string(const Type& type) { return name_of(type.dtype) + to_string(type.shape); }
+std::string to_string(const Type& type) {
+  return name_of(type.dtype) + to_string(type.shape);
+}
 
 }  // namespace gradus

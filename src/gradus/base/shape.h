@@ -11,7 +11,8 @@ namespace gradus {
 
 inline constexpr int max_rank = 8;
 
-// An ordered list of at most 8 integers: sizes, strides or axes. Lives inline, so copying never allocates.
+// An ordered list of at most 8 integers: sizes, strides or axes. Lives inline, so copying never
+// allocates.
 class Dims {
  public:
   constexpr Dims() = default;
@@ -55,10 +56,16 @@ constexpr int64_t size_of(DType t) {
   constexpr int64_t sizes[] = {4, 8, 4, 8, 1, 2, 2, 1, 1};
   return sizes[static_cast<int>(t)];
 }
-constexpr bool is_float(DType t) { return t == DType::f32 || t == DType::f64; }
-constexpr bool is_integer(DType t) { return t == DType::i32 || t == DType::i64; }
+constexpr bool is_float(DType t) {
+  return t == DType::f32 || t == DType::f64;
+}
+constexpr bool is_integer(DType t) {
+  return t == DType::i32 || t == DType::i64;
+}
 // Types that only store: convert with cast before computing.
-constexpr bool is_storage(DType t) { return t >= DType::f16; }
+constexpr bool is_storage(DType t) {
+  return t >= DType::f16;
+}
 const char* name_of(DType t);
 
 struct Type {

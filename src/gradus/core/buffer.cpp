@@ -74,17 +74,21 @@ std::string where_is(const Tensor& x) {
 
 const Buffer& buffer_of(const Tensor& x) {
   if (x.buffer()) return *x.buffer();
-  if (x.is_absent()) raise(ErrorKind::trace, "tensor: an absent tensor has no numbers. It stands for a zero cotangent.");
+  if (x.is_absent())
+    raise(ErrorKind::trace,
+          "tensor: an absent tensor has no numbers. It stands for a zero cotangent.");
   const Tape* tape = Tape::open();
   if (tape == nullptr || tape->serial() != x.tape_value()->tape)
-    raise(ErrorKind::trace, "tensor: a value " + to_string(x.type()) +
-                                " of a recording that has ended was used. Values made inside grad, vjp, jvp or "
-                                "compile end with the call. Return it from the function instead.");
+    raise(ErrorKind::trace,
+          "tensor: a value " + to_string(x.type()) +
+              " of a recording that has ended was used. Values made inside grad, vjp, jvp or "
+              "compile end with the call. Return it from the function instead.");
   const Value& v = tape->value(x.tape_value()->id);
   if (!v.has_numbers())
-    raise(ErrorKind::trace, std::string(tape->opened_by()) + ": 'if' needs a number, but " + where_is(x) +
-                                " has only a shape while compiling. Use where(condition, a, b), or call "
-                                "grad without compile.");
+    raise(ErrorKind::trace,
+          std::string(tape->opened_by()) + ": 'if' needs a number, but " + where_is(x) +
+              " has only a shape while compiling. Use where(condition, a, b), or call "
+              "grad without compile.");
   return v.buffer;
 }
 
@@ -99,22 +103,30 @@ Block::~Block() {
     std::free(data);
 }
 
-uint64_t blocks_born() { return next_block; }
+uint64_t blocks_born() {
+  return next_block;
+}
 
 Buffer allocate(const Type& type) {
   int64_t bytes;
   if (__builtin_mul_overflow(element_count(type.shape), size_of(type.dtype), &bytes))
-    raise(ErrorKind::shape, "allocate: " + to_string(type) + " does not fit the address space. Use a smaller shape.");
+    raise(ErrorKind::shape,
+          "allocate: " + to_string(type) + " does not fit the address space. Use a smaller shape.");
   return {std::make_shared<Block>(static_cast<size_t>(bytes)), 0, row_major(type.shape)};
 }
 
-Tensor empty(const Type& type) { return {type, allocate(type)}; }
-
-View view_of(const Type& type, const Buffer& buffer) {
-  return {buffer.block->data + buffer.offset * size_of(type.dtype), type.dtype, type.shape, buffer.strides};
+Tensor empty(const Type& type) {
+  return {type, allocate(type)};
 }
 
-View view_of(const Tensor& x) { return view_of(x.type(), buffer_of(x)); }
+View view_of(const Type& type, const Buffer& buffer) {
+  return {buffer.block->data + buffer.offset * size_of(type.dtype), type.dtype, type.shape,
+          buffer.strides};
+}
+
+View view_of(const Tensor& x) {
+  return view_of(x.type(), buffer_of(x));
+}
 
 void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer> in,
             const Attrs& attrs, std::span<const Type> out_types, std::span<Buffer> out) {
@@ -152,7 +164,8 @@ template <class T>
 Tensor from_span(std::span<const T> values, const Shape& shape) {
   const Type type{dtype_of<T>::value, shape};
   if (element_count(shape) != static_cast<int64_t>(values.size()))
-    raise(ErrorKind::shape, "tensor: " + std::to_string(values.size()) + " numbers for " + to_string(type) +
+    raise(ErrorKind::shape, "tensor: " + std::to_string(values.size()) + " numbers for " +
+                                to_string(type) +
                                 ". The product of the sizes must equal the count of numbers.");
   return from_bytes(type, std::as_bytes(values));
 }
@@ -168,21 +181,42 @@ Tensor scalar(double value, DType dtype) {
   const auto store = [p](auto v) { std::memcpy(p, &v, sizeof v); };
   const auto integer = [&](auto zero) {
     using T = decltype(zero);
-    if (!(value >= -9.2e18 && value <= 9.2e18) || static_cast<double>(static_cast<T>(static_cast<int64_t>(value))) != value)
-      raise(ErrorKind::dtype, "literal: a C++ number with a fraction, or out of range, met " + to_string(x.type()) +
-                                  ". A C++ number takes the type of the tensor it meets. Cast the tensor to f64 first.");
+    if (!(value >= -9.2e18 && value <= 9.2e18) ||
+        static_cast<double>(static_cast<T>(static_cast<int64_t>(value))) != value)
+      raise(ErrorKind::dtype, "literal: a C++ number with a fraction, or out of range, met " +
+                                  to_string(x.type()) +
+                                  ". A C++ number takes the type of the tensor it meets. Cast the "
+                                  "tensor to f64 first.");
     store(static_cast<T>(static_cast<int64_t>(value)));
   };
   switch (dtype) {
-    case DType::f32: store(static_cast<float>(value)); break;
-    case DType::f64: store(value); break;
-    case DType::i32: integer(int32_t{}); break;
-    case DType::i64: integer(int64_t{}); break;
-    case DType::boolean: store(value != 0); break;
-    case DType::f16: store(f16_from(value)); break;
-    case DType::bf16: store(bf16_from(value)); break;
-    case DType::i8: integer(int8_t{}); break;
-    case DType::u8: integer(uint8_t{}); break;
+    case DType::f32:
+      store(static_cast<float>(value));
+      break;
+    case DType::f64:
+      store(value);
+      break;
+    case DType::i32:
+      integer(int32_t{});
+      break;
+    case DType::i64:
+      integer(int64_t{});
+      break;
+    case DType::boolean:
+      store(value != 0);
+      break;
+    case DType::f16:
+      store(f16_from(value));
+      break;
+    case DType::bf16:
+      store(bf16_from(value));
+      break;
+    case DType::i8:
+      integer(int8_t{});
+      break;
+    case DType::u8:
+      integer(uint8_t{});
+      break;
   }
   return x;
 }
@@ -196,15 +230,23 @@ Tensor literal_as(const Tensor& x, DType dtype) {
 double element_as_double(const View& v, int64_t offset) {
   const std::byte* p = v.data + offset * size_of(v.dtype);
   switch (v.dtype) {
-    case DType::f32: return read<float>(p);
-    case DType::f64: return read<double>(p);
-    case DType::i32: return read<int32_t>(p);
-    case DType::i64: return read<int64_t>(p);
-    case DType::boolean: return read<bool>(p);
-    case DType::i8: return read<int8_t>(p);
-    case DType::u8: return read<uint8_t>(p);
+    case DType::f32:
+      return read<float>(p);
+    case DType::f64:
+      return read<double>(p);
+    case DType::i32:
+      return read<int32_t>(p);
+    case DType::i64:
+      return read<int64_t>(p);
+    case DType::boolean:
+      return read<bool>(p);
+    case DType::i8:
+      return read<int8_t>(p);
+    case DType::u8:
+      return read<uint8_t>(p);
     case DType::f16:
-    case DType::bf16: break;
+    case DType::bf16:
+      break;
   }
   uint16_t bits;
   std::memcpy(&bits, p, sizeof bits);
@@ -229,8 +271,9 @@ std::vector<double> numbers(const Tensor& x) {
 template <class T>
 std::vector<T> values(const Tensor& x) {
   if (x.dtype() != dtype_of<T>::value)
-    raise(ErrorKind::dtype, "values: asked for " + std::string(name_of(dtype_of<T>::value)) + " from " +
-                                to_string(x.type()) + ". The type must be exactly the tensor's. Cast it first.");
+    raise(ErrorKind::dtype, "values: asked for " + std::string(name_of(dtype_of<T>::value)) +
+                                " from " + to_string(x.type()) +
+                                ". The type must be exactly the tensor's. Cast it first.");
   const View v = view_of(x);
   std::vector<T> result;
   result.reserve(static_cast<size_t>(x.size()));
@@ -260,6 +303,8 @@ std::vector<std::byte> bytes_of(const Tensor& x) {
   return result;
 }
 
-bool same_bits(const Tensor& x, const Tensor& y) { return x.type() == y.type() && bytes_of(x) == bytes_of(y); }
+bool same_bits(const Tensor& x, const Tensor& y) {
+  return x.type() == y.type() && bytes_of(x) == bytes_of(y);
+}
 
 }  // namespace gradus

@@ -50,10 +50,10 @@ Tensor from_bytes(const Type& type, std::span<const std::byte> bytes);
 Tensor scalar(double value, DType dtype);
 
 // Numbers from tensors. Any dtype is converted to double.
-double number(const Tensor& x);                    // x has one element
-std::vector<double> numbers(const Tensor& x);      // row-major
+double number(const Tensor& x);                // x has one element
+std::vector<double> numbers(const Tensor& x);  // row-major
 template <class T>
-std::vector<T> values(const Tensor& x);            // T is exactly x's type
+std::vector<T> values(const Tensor& x);  // T is exactly x's type
 // Row-major bytes of x.
 std::vector<std::byte> bytes_of(const Tensor& x);
 double element_as_double(const View& v, int64_t offset);

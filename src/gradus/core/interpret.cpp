@@ -8,12 +8,14 @@ std::vector<Tensor> interpret_all(const Graph& graph, std::span<const Tensor> in
   std::vector<Tensor> values(graph.value_count());
   const std::vector<ValueId>& ids = graph.input_ids();
   if (inputs.size() != ids.size())
-    raise(ErrorKind::trace, "interpret: got " + std::to_string(inputs.size()) + " inputs for a graph of " +
-                                std::to_string(ids.size()) + ". Give one tensor for each.");
+    raise(ErrorKind::trace, "interpret: got " + std::to_string(inputs.size()) +
+                                " inputs for a graph of " + std::to_string(ids.size()) +
+                                ". Give one tensor for each.");
   for (size_t i = 0; i < ids.size(); ++i) {
     if (!(graph.value(ids[i]).type == inputs[i].type()))
-      raise(ErrorKind::shape, "interpret: input " + std::to_string(i) + " is " + to_string(inputs[i].type()) +
-                                  ", but the graph was recorded for " + to_string(graph.value(ids[i]).type) + ".");
+      raise(ErrorKind::shape,
+            "interpret: input " + std::to_string(i) + " is " + to_string(inputs[i].type()) +
+                ", but the graph was recorded for " + to_string(graph.value(ids[i]).type) + ".");
     values[ids[i]] = inputs[i];
   }
   for (size_t i = 0; i < graph.step_count(); ++i) {

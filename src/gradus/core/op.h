@@ -30,7 +30,7 @@ struct Slope {
   using Binary = Tensor (*)(Tensor a, Tensor b, Tensor y);
   Unary unary = nullptr;
   Binary binary = nullptr;
-  int constant = 0;  // +1 or -1 where the slope is just that
+  int constant = 0;   // +1 or -1 where the slope is just that
   bool wins = false;  // an exactly zero slope gives 0 even times an infinite tangent
 };
 
@@ -51,8 +51,8 @@ struct Known {
 
 // What the generated checks need to know about an op.
 struct Checks {
-  double ulp = 0.5;             // bound on the error of the kernel, f32 and f64
-  double low = -4, high = 4;    // where differences are taken
+  double ulp = 0.5;           // bound on the error of the kernel, f32 and f64
+  double low = -4, high = 4;  // where differences are taken
   std::span<const Known> known = {};
   std::span<const double> kinks = {};  // the derivative is a convention there
   long double (*reference)(long double, long double) = nullptr;
@@ -64,9 +64,9 @@ struct Op {
   const char* math;
   // How a step prints: "{0} + {1}", "{0}^2". Null prints name(inputs, attributes).
   const char* form = nullptr;
-  int binds = 9;     // precedence of form: 1 comparison, 2 +, 3 *, 4 unary -, 5 ^, 9 call
+  int binds = 9;  // precedence of form: 1 comparison, 2 +, 3 *, 4 unary -, 5 ^, 9 call
   Kind kind = Kind::fixed;
-  int inputs = 1;    // -1: any number
+  int inputs = 1;  // -1: any number
   int outputs = 1;
   bool pointwise = false;  // all operands have one shape, and element i needs only elements i
   Type (*type)(const Op&, std::span<const Type> in, const Attrs&, int output) = nullptr;

@@ -12,22 +12,36 @@ namespace {
 thread_local Tape* current = nullptr;
 thread_local uint64_t last_serial = 0;
 
-Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) { return in[0]; }
+Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return in[0];
+}
 
 bool same_layout(const Type&, const Layout& in, const Attrs&, const Type&, Layout* out) {
   *out = in;
   return true;
 }
 
-Tensor pass_on(const Context&, std::span<const Tensor> out_bar, int) { return out_bar[0]; }
+Tensor pass_on(const Context&, std::span<const Tensor> out_bar, int) {
+  return out_bar[0];
+}
 
-std::string_view count_word(size_t n) { return n == 1 ? " input" : " inputs"; }
+std::string_view count_word(size_t n) {
+  return n == 1 ? " input" : " inputs";
+}
 
 }  // namespace
 
 namespace op {
-constinit const Op input{.name = "input", .says = "a value from outside", .math = "x", .kind = Kind::source, .inputs = 0};
-constinit const Op constant{.name = "constant", .says = "a number that stays", .math = "c", .kind = Kind::source, .inputs = 0};
+constinit const Op input{.name = "input",
+                         .says = "a value from outside",
+                         .math = "x",
+                         .kind = Kind::source,
+                         .inputs = 0};
+constinit const Op constant{.name = "constant",
+                            .says = "a number that stays",
+                            .math = "c",
+                            .kind = Kind::source,
+                            .inputs = 0};
 constinit const Op alias{.name = "alias",
                          .says = "the same value, behind which a derivative stops",
                          .math = "alias(x) = x",
@@ -43,9 +57,11 @@ void Recording::set_label(ValueId id, std::string_view text) {
   labels_.emplace_back(text);
 }
 
-ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs& attrs, std::span<const Type> out) {
+ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs& attrs,
+                          std::span<const Type> out) {
   if (values_.size() + out.size() >= no_value)
-    raise(ErrorKind::trace, "tape: more than 4294967294 values were recorded. Split the computation.");
+    raise(ErrorKind::trace,
+          "tape: more than 4294967294 values were recorded. Split the computation.");
   Step s;
   s.op = &op;
   s.inputs = static_cast<uint16_t>(in.size());
@@ -67,32 +83,45 @@ ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs
 }
 
 Tape::Tape(const char* opened_by, bool everything)
-    : serial_(++last_serial), everything_(everything), opened_by_(opened_by), born_(blocks_born()), table_(256) {
+    : serial_(++last_serial),
+      everything_(everything),
+      opened_by_(opened_by),
+      born_(blocks_born()),
+      table_(256) {
   if (current)
-    raise(ErrorKind::trace, std::string(opened_by) + ": a recording opened by " + current->opened_by_ +
+    raise(ErrorKind::trace, std::string(opened_by) + ": a recording opened by " +
+                                current->opened_by_ +
                                 " is already open on this thread. Call it outside that function.");
   current = this;
 }
 
-Tape::~Tape() { current = nullptr; }
+Tape::~Tape() {
+  current = nullptr;
+}
 
-Tape* Tape::open() { return current; }
+Tape* Tape::open() {
+  return current;
+}
 
 ValueId Tape::place(const Tensor& x) {
   if (const TapeValue* v = x.tape_value()) {
     if (v->tape == serial_) return v->id;
-    raise(ErrorKind::trace, std::string(opened_by_) + ": a value " + to_string(x.type()) +
-                                " of a recording that has ended was used. Values end with the call that made them. "
-                                "Return it from that function instead.");
+    raise(ErrorKind::trace,
+          std::string(opened_by_) + ": a value " + to_string(x.type()) +
+              " of a recording that has ended was used. Values end with the call that made them. "
+              "Return it from that function instead.");
   }
   if (everything_ && x.size() > 1 && x.buffer()->block->born < born_)
-    raise(ErrorKind::trace, std::string(opened_by_) + ": the function reads " + to_string(x.type()) +
-                                ", which is not one of its arguments. The plan would keep today's value for ever. "
-                                "Pass it in, or write constant(x) if that is what you mean.");
+    raise(ErrorKind::trace,
+          std::string(opened_by_) + ": the function reads " + to_string(x.type()) +
+              ", which is not one of its arguments. The plan would keep today's value for ever. "
+              "Pass it in, or write constant(x) if that is what you mean.");
   return constant(x);
 }
 
-ValueId Tape::place_constant(const Tensor& x) { return x.tape_value() ? place(x) : constant(x); }
+ValueId Tape::place_constant(const Tensor& x) {
+  return x.tape_value() ? place(x) : constant(x);
+}
 
 ValueId Tape::constant(const Tensor& x) {
   // Equal constants share a step: scalars by their bits, larger ones by the memory they look at.
@@ -164,7 +193,8 @@ ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& att
   size_t slot = hash(op, in, attrs) & (table_.size() - 1);
   for (; table_[slot] != 0; slot = (slot + 1) & (table_.size() - 1)) {
     const Step& s = steps_[table_[slot] - 1];
-    if (s.op == &op && std::ranges::equal(inputs(s), in) && attrs_[s.attrs] == attrs) return s.first_out;
+    if (s.op == &op && std::ranges::equal(inputs(s), in) && attrs_[s.attrs] == attrs)
+      return s.first_out;
   }
 
   constexpr int most_outputs = 4;
@@ -245,17 +275,20 @@ Graph Tape::freeze(std::span<const ValueId> inputs_kept, std::span<const ValueId
 std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
   if (op.inputs >= 0 && in.size() != static_cast<size_t>(op.inputs))
     raise(ErrorKind::shape, std::string(op.name) + ": got " + std::to_string(in.size()) +
-                                std::string(count_word(in.size())) + ". It takes " + std::to_string(op.inputs) + ".");
+                                std::string(count_word(in.size())) + ". It takes " +
+                                std::to_string(op.inputs) + ".");
   Tape* tape = Tape::open();
-  const bool records = tape != nullptr && (tape->records_everything() || std::ranges::any_of(in, [](const Tensor& x) {
-                         return x.tape_value() != nullptr;
-                       }));
+  const bool records = tape != nullptr &&
+                       (tape->records_everything() || std::ranges::any_of(in, [](const Tensor& x) {
+                          return x.tape_value() != nullptr;
+                        }));
   std::vector<Tensor> result;
   if (records) {
     std::vector<ValueId> ids;
     for (const Tensor& x : in) ids.push_back(tape->place(x));
     const ValueId first = tape->record(op, ids, attrs);
-    for (int o = 0; o < op.outputs; ++o) result.push_back(tape->tensor(first + static_cast<ValueId>(o)));
+    for (int o = 0; o < op.outputs; ++o)
+      result.push_back(tape->tensor(first + static_cast<ValueId>(o)));
     return result;
   }
   std::vector<Type> types;

@@ -1,5 +1,6 @@
 // An append-only list of steps. Ids only grow, so the list is in topological order:
-// a derivative is one loop over it, and appends ordinary steps to it. At most one is open per thread.
+// a derivative is one loop over it, and appends ordinary steps to it. At most one is open per
+// thread.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -109,9 +110,9 @@ class Tape : public Recording {
   uint64_t serial_;
   bool everything_;
   const char* opened_by_;
-  uint64_t born_;                 // blocks with a smaller number existed before
-  std::vector<uint32_t> table_;   // open addressing over step index + 1
-  size_t shared_ = 0;             // steps in the table
+  uint64_t born_;                // blocks with a smaller number existed before
+  std::vector<uint32_t> table_;  // open addressing over step index + 1
+  size_t shared_ = 0;            // steps in the table
 };
 
 // Names the value in traces, errors and graphs; x itself when no tape is open.

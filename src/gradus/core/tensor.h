@@ -37,8 +37,8 @@ class Tensor {
   Tensor() = default;
   // A C++ number. It takes the type of the tensor it meets; alone it is f64 (or i64, or bool).
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Tensor(T value) {  // NOLINT: numbers mix with tensors in formulas
+  requires std::is_arithmetic_v<T> Tensor(
+      T value) {  // NOLINT: numbers mix with tensors in formulas
     if constexpr (std::is_same_v<T, bool>)
       *this = literal(value ? 1 : 0, 0, DType::boolean);
     else if constexpr (std::is_integral_v<T>)

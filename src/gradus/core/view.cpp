@@ -59,8 +59,8 @@ void collapse(std::span<View> operands) {
 
 namespace {
 
-constexpr int64_t tile = 256;           // strided operands are gathered this many at a time
-constexpr int64_t chunk = 16384;        // elements a thread takes at once
+constexpr int64_t tile = 256;     // strided operands are gathered this many at a time
+constexpr int64_t chunk = 16384;  // elements a thread takes at once
 constexpr int64_t worth_threads = 4 * chunk;
 
 // One row of the innermost axis, `n` elements from element `first` of that axis.
@@ -93,7 +93,8 @@ void run_row(const Call& call, const std::byte* const in[], std::byte* out, int6
       if (stride == 1) continue;
       at[i] = gathered[i];
       for (int64_t k = 0; k < part; ++k)
-        std::memcpy(gathered[i] + static_cast<size_t>(k) * size, from + k * stride * static_cast<int64_t>(size), size);
+        std::memcpy(gathered[i] + static_cast<size_t>(k) * size,
+                    from + k * stride * static_cast<int64_t>(size), size);
     }
     call.row(at, single, out + done * size_of(call.out[0].dtype), static_cast<size_t>(part));
   }
@@ -115,7 +116,8 @@ bool run_repeated(const Call& call) {
     single[i] = v.strides[0] == 0 && v.strides[1] == 0;
     if (single[i] || (v.strides[1] == 1 && v.strides[0] == n)) continue;
     if (v.strides[1] != 1 || v.strides[0] != 0) return false;
-    for (int64_t r = 0; r < rows; ++r) std::memcpy(repeated[i] + static_cast<size_t>(r) * bytes, v.data, bytes);
+    for (int64_t r = 0; r < rows; ++r)
+      std::memcpy(repeated[i] + static_cast<size_t>(r) * bytes, v.data, bytes);
     at[i] = repeated[i];
   }
   const int64_t out_step = n * size_of(out.dtype);
@@ -219,10 +221,14 @@ void copy(const View& from, const View& to) {
     return;
   }
   switch (size_of(from.dtype)) {
-    case 1: return copy_words<Raw<uint8_t>>(from, to);
-    case 2: return copy_words<Raw<uint16_t>>(from, to);
-    case 4: return copy_words<Raw<uint32_t>>(from, to);
-    default: return copy_words<Raw<uint64_t>>(from, to);
+    case 1:
+      return copy_words<Raw<uint8_t>>(from, to);
+    case 2:
+      return copy_words<Raw<uint16_t>>(from, to);
+    case 4:
+      return copy_words<Raw<uint32_t>>(from, to);
+    default:
+      return copy_words<Raw<uint64_t>>(from, to);
   }
 }
 

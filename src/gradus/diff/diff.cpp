@@ -27,7 +27,9 @@ Tensor scaled(const Tensor& bar, const Slope& s, std::span<const Tensor> in, con
   return strong_product(s.wins ? where(slope == 0.0, 0.0, bar) : bar, slope);
 }
 
-Tensor total(const Tensor& a, const Tensor& b) { return a.is_absent() ? b : b.is_absent() ? a : a + b; }
+Tensor total(const Tensor& a, const Tensor& b) {
+  return a.is_absent() ? b : b.is_absent() ? a : a + b;
+}
 
 // The handles of one step's inputs and outputs. Copied first: rules append to the tape.
 struct Ends {
@@ -41,7 +43,8 @@ struct Ends {
 // Which values after the last source depend on one, and the sources themselves.
 class Reached {
  public:
-  Reached(const Tape& tape, std::span<const ValueId> sources, ValueId output) : first_(*std::ranges::min_element(sources)) {
+  Reached(const Tape& tape, std::span<const ValueId> sources, ValueId output)
+      : first_(*std::ranges::min_element(sources)) {
     marks_.resize(output < first_ ? 0 : output - first_ + 1);
     const ValueId last = *std::ranges::max_element(sources);
     for (ValueId s : sources)
@@ -50,7 +53,9 @@ class Reached {
       for (ValueId in : tape.inputs(tape.step_of(id)))
         if (has(in)) marks_[id - first_] = true;
   }
-  bool has(ValueId id) const { return id >= first_ && id - first_ < marks_.size() && marks_[id - first_]; }
+  bool has(ValueId id) const {
+    return id >= first_ && id - first_ < marks_.size() && marks_[id - first_];
+  }
 
  private:
   ValueId first_;
@@ -67,7 +72,8 @@ Tensor push_output(const Op& op, const Context& c, std::span<const Tensor> dots,
   switch (op.kind) {
     case Kind::elementwise:
       for (size_t i = 0; i < dots.size(); ++i)
-        if (!dots[i].is_absent()) result = total(result, scaled(dots[i], op.rule.slope[i], c.in, c.out[0]));
+        if (!dots[i].is_absent())
+          result = total(result, scaled(dots[i], op.rule.slope[i], c.in, c.out[0]));
       return result;
     case Kind::linear: {
       std::vector<Tensor> in(c.in.begin(), c.in.end());
@@ -83,9 +89,11 @@ Tensor push_output(const Op& op, const Context& c, std::span<const Tensor> dots,
         result = total(result, apply(op, in, c.attrs));
       }
       return result;
-    case Kind::custom: return op.rule.push(c, dots, o);
+    case Kind::custom:
+      return op.rule.push(c, dots, o);
     case Kind::fixed:
-    case Kind::source: break;
+    case Kind::source:
+      break;
   }
   return result;
 }
@@ -122,8 +130,9 @@ class Recorder {
 
 void require_one_number(const char* name, const Tensor& y) {
   if (y.rank() != 0)
-    raise(ErrorKind::shape, std::string(name) + ": the function returned " + to_string(y.type()) + ", but " + name +
-                                " differentiates one number, " + name_of(y.dtype()) +
+    raise(ErrorKind::shape, std::string(name) + ": the function returned " + to_string(y.type()) +
+                                ", but " + name + " differentiates one number, " +
+                                name_of(y.dtype()) +
                                 "[]. Take mean(...) or sum(...) first, or ask for jacobian(...).");
   if (!is_float(y.dtype()))
     raise(ErrorKind::dtype, std::string(name) + ": the function returned " + to_string(y.type()) +
@@ -132,20 +141,23 @@ void require_one_number(const char* name, const Tensor& y) {
 
 void require_float_argument(const char* name, const Tensor& x, size_t place) {
   if (!is_float(x.dtype()))
-    raise(ErrorKind::dtype, std::string(name) + ": argument " + std::to_string(place) + " is " + to_string(x.type()) +
+    raise(ErrorKind::dtype, std::string(name) + ": argument " + std::to_string(place) + " is " +
+                                to_string(x.type()) +
                                 ". Only f32 and f64 have derivatives. Cast it to f64 first.");
 }
 
 // Element `place` is 1, the rest 0.
 Tensor unit(const Type& type, int64_t place) {
   const int64_t n = element_count(type.shape);
-  return reshape(one_hot(cast(full({}, static_cast<double>(place), DType::f64), DType::i64), n, type.dtype), type.shape);
+  return reshape(
+      one_hot(cast(full({}, static_cast<double>(place), DType::f64), DType::i64), n, type.dtype),
+      type.shape);
 }
 
 }  // namespace
 
-std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output, const Tensor& output_bar,
-                              Sweep* sweep) {
+std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output,
+                              const Tensor& output_bar, Sweep* sweep) {
   const ValueId last = *std::ranges::max_element(sources);
   const Reached reached(tape, sources, output);
   std::vector<Tensor> bars(output + 1);
@@ -155,13 +167,16 @@ std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, Valu
   for (ValueId top = output; top > last; --top) {
     if (!reached.has(top)) continue;
     const Step s = tape.step_of(top);
-    if (s.first_out + s.outputs - 1 != top && top != output) continue;  // handled with its last output
+    if (s.first_out + s.outputs - 1 != top && top != output)
+      continue;  // handled with its last output
     bool any = false;
-    for (ValueId id = s.first_out; id < s.first_out + s.outputs && id <= output; ++id) any |= !bars[id].is_absent();
+    for (ValueId id = s.first_out; id < s.first_out + s.outputs && id <= output; ++id)
+      any |= !bars[id].is_absent();
     if (!any || s.op->kind == Kind::fixed) continue;
     const Ends ends(tape, s);
     std::vector<Tensor> out_bars;
-    for (ValueId id = s.first_out; id < s.first_out + s.outputs; ++id) out_bars.push_back(id <= output ? bars[id] : Tensor());
+    for (ValueId id = s.first_out; id < s.first_out + s.outputs; ++id)
+      out_bars.push_back(id <= output ? bars[id] : Tensor());
     const Attrs attrs = tape.attrs(s);
     const Context context{ends.in, ends.out, attrs};
     const std::vector<ValueId> in(tape.inputs(s).begin(), tape.inputs(s).end());
@@ -181,7 +196,8 @@ std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, Valu
   return result;
 }
 
-Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents, ValueId output) {
+Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents,
+                    ValueId output) {
   const ValueId last = *std::ranges::max_element(sources);
   const Reached reached(tape, sources, output);
   if (!reached.has(output)) return {};
@@ -203,23 +219,28 @@ Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<cons
     }
     if (!any) continue;
     const Attrs attrs = tape.attrs(s);
-    dots[id - first] = push_output(*s.op, {ends.in, ends.out, attrs}, in_dots, static_cast<int>(id - s.first_out));
+    dots[id - first] =
+        push_output(*s.op, {ends.in, ends.out, attrs}, in_dots, static_cast<int>(id - s.first_out));
   }
   return dots[output - first];
 }
 
-ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args, std::span<const int> wrt, const char* name) {
-  for (int w : wrt) require_float_argument(name, args[static_cast<size_t>(w)], static_cast<size_t>(w));
+ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args,
+                              std::span<const int> wrt, const char* name) {
+  for (int w : wrt)
+    require_float_argument(name, args[static_cast<size_t>(w)], static_cast<size_t>(w));
   Recorder recorder(name);
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
   require_one_number(name, y);
   std::vector<Tensor> bars(ids.size());
-  if (y.tape_value()) bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), ones_like(y));
+  if (y.tape_value())
+    bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), ones_like(y));
   ValueAndGrads result{recorder.give_back(y), {}};
   for (int w : wrt) {
     const auto place = static_cast<size_t>(w);
-    result.grads.push_back(recorder.give_back(bars[place].is_absent() ? zeros_like(args[place]) : bars[place]));
+    result.grads.push_back(
+        recorder.give_back(bars[place].is_absent() ? zeros_like(args[place]) : bars[place]));
   }
   return result;
 }
@@ -229,10 +250,12 @@ ValueAndGrads vjp(const Function& f, std::span<const Tensor> args, const Tensor&
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
   if (!(bar.shape() == y.shape()))
-    raise(ErrorKind::shape, "vjp: the function returned " + to_string(y.type()) + ", but the cotangent is " +
-                                to_string(bar.type()) + ". Both must have one shape.");
+    raise(ErrorKind::shape, "vjp: the function returned " + to_string(y.type()) +
+                                ", but the cotangent is " + to_string(bar.type()) +
+                                ". Both must have one shape.");
   std::vector<Tensor> bars(ids.size());
-  if (y.tape_value()) bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), cast(bar, y.dtype()));
+  if (y.tape_value())
+    bars = pull_back(recorder.tape(), ids, recorder.tape().place(y), cast(bar, y.dtype()));
   ValueAndGrads result{recorder.give_back(y), {}};
   for (size_t i = 0; i < args.size(); ++i)
     result.grads.push_back(recorder.give_back(bars[i].is_absent() ? zeros_like(args[i]) : bars[i]));
@@ -244,7 +267,8 @@ Primal jvp(const Function& f, std::span<const Tensor> args, std::span<const Tens
   std::vector<Tensor> directions;
   for (size_t i = 0; i < args.size(); ++i) {
     if (!dots[i].is_absent() && !(dots[i].shape() == args[i].shape()))
-      raise(ErrorKind::shape, "jvp: argument " + std::to_string(i) + " is " + to_string(args[i].type()) + ", but its tangent is " +
+      raise(ErrorKind::shape, "jvp: argument " + std::to_string(i) + " is " +
+                                  to_string(args[i].type()) + ", but its tangent is " +
                                   to_string(dots[i].type()) + ". Both must have one shape.");
     directions.push_back(dots[i].is_absent() ? dots[i] : cast(dots[i], args[i].dtype()));
   }
@@ -254,7 +278,8 @@ Primal jvp(const Function& f, std::span<const Tensor> args, std::span<const Tens
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
   Tensor dot;
-  if (y.tape_value()) dot = push_forward(recorder.tape(), ids, directions, recorder.tape().place(y));
+  if (y.tape_value())
+    dot = push_forward(recorder.tape(), ids, directions, recorder.tape().place(y));
   if (dot.is_absent()) dot = zeros_like(y);
   return {recorder.give_back(y), recorder.give_back(dot)};
 }
@@ -271,7 +296,8 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, Jacobi
   if (!y.tape_value() || y.size() == 0 || args[place].size() == 0)
     return recorder.give_back(zeros(shape, y.dtype()));
   const ValueId output = recorder.tape().place(y);
-  const bool reverse = options.mode == Mode::reverse || (options.mode == Mode::automatic && y.size() <= args[place].size());
+  const bool reverse = options.mode == Mode::reverse ||
+                       (options.mode == Mode::automatic && y.size() <= args[place].size());
   const int64_t sweeps = reverse ? y.size() : args[place].size();
   std::vector<Tensor> rows;
   for (int64_t i = 0; i < sweeps; ++i) {
@@ -293,22 +319,30 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, Jacobi
 
 Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt) {
   const int places[] = {wrt};
-  return jacobian([&](std::span<const Tensor> a) { return value_and_grads(f, a, places, "hessian").grads[0]; }, args, wrt,
-                  {.mode = Mode::forward});
+  return jacobian(
+      [&](std::span<const Tensor> a) { return value_and_grads(f, a, places, "hessian").grads[0]; },
+      args, wrt, {.mode = Mode::forward});
 }
 
 Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int wrt) {
   const int places[] = {wrt};
   std::vector<Tensor> dots(args.size());
   dots[static_cast<size_t>(wrt)] = v;
-  return jvp([&](std::span<const Tensor> a) { return value_and_grads(f, a, places, "hvp").grads[0]; }, args, dots).derivative;
+  return jvp(
+             [&](std::span<const Tensor> a) {
+               return value_and_grads(f, a, places, "hvp").grads[0];
+             },
+             args, dots)
+      .derivative;
 }
 
 Tensor nth_derivative(const Function& f, const Tensor& x, int n) {
   const Tensor args[] = {x};
   if (n == 0) return f(args);
   const int first[] = {0};
-  return value_and_grads([&](std::span<const Tensor> a) { return nth_derivative(f, a[0], n - 1); }, args, first, "derivative").grads[0];
+  return value_and_grads([&](std::span<const Tensor> a) { return nth_derivative(f, a[0], n - 1); },
+                         args, first, "derivative")
+      .grads[0];
 }
 
 namespace {
@@ -317,7 +351,8 @@ namespace {
 // eps^(1/3) times the size of x.
 constexpr double step = 6e-6;
 
-double along(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots, const Tensor& weight) {
+double along(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots,
+             const Tensor& weight) {
   std::vector<Tensor> up, down;
   for (size_t i = 0; i < args.size(); ++i) {
     up.push_back(dots[i].is_absent() ? args[i] : args[i] + step * dots[i]);
@@ -328,7 +363,8 @@ double along(const Function& f, std::span<const Tensor> args, std::span<const Te
 
 }  // namespace
 
-GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order, double tolerance, uint64_t seed) {
+GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order, double tolerance,
+                      uint64_t seed) {
   GradCheck result;
   Key key = key_from_seed(seed);
   const auto draw = [&](const Type& type) {
@@ -346,7 +382,8 @@ GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order
     const double error = std::fabs(got - difference) / (1 + std::fabs(difference));
     if (!(error <= result.worst)) {
       result.worst = error;
-      result.where = what + ": " + text::significant(got, 9) + " against the difference " + text::significant(difference, 9);
+      result.where = what + ": " + text::significant(got, 9) + " against the difference " +
+                     text::significant(difference, 9);
     }
     result.passed &= error <= tolerance;
   };

@@ -1,5 +1,6 @@
 // Derivatives as values: functions in, functions out, any order, nested in any way.
-// Reverse mode is one backward loop over the tape; it appends ordinary steps, so it can be swept again.
+// Reverse mode is one backward loop over the tape; it appends ordinary steps, so it can be swept
+// again.
 #pragma once
 
 #include <gradus/core/tape.h>
@@ -36,11 +37,12 @@ struct Sweep {
 std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output,
                               const Tensor& output_bar, Sweep* sweep = nullptr);
 // Appends the tangent of `output`, given those of `sources`; absent when it depends on none.
-Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents, ValueId output);
+Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents,
+                    ValueId output);
 
 // The value of f, one number, and its gradients towards the arguments in wrt.
-ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args, std::span<const int> wrt,
-                              const char* name = "grad");
+ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args,
+                              std::span<const int> wrt, const char* name = "grad");
 // f(args) and (df/dargs)^T bar for every argument.
 ValueAndGrads vjp(const Function& f, std::span<const Tensor> args, const Tensor& bar);
 // f(args) and (df/dargs) dots.
@@ -51,7 +53,8 @@ struct JacobianOptions {
   Mode mode = Mode::automatic;  // automatic takes the one with fewer sweeps
 };
 // J[out..., in...] = d f(args)[out...] / d args[wrt][in...].
-Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt = 0, JacobianOptions options = {});
+Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt = 0,
+                JacobianOptions options = {});
 // H[in..., in...] of f, one number, by args[wrt].
 Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt = 0);
 // H v without H, forward over reverse: about the cost of two gradients.
@@ -60,14 +63,14 @@ Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int
 Tensor nth_derivative(const Function& f, const Tensor& x, int n);
 
 struct GradCheck {
-  double worst = 0;      // largest |derivative - difference| / (1 + |difference|)
-  std::string where;     // mode, order and argument of the worst
+  double worst = 0;   // largest |derivative - difference| / (1 + |difference|)
+  std::string where;  // mode, order and argument of the worst
   bool passed = true;
 };
 // Compares forward and reverse mode with central differences in f64, and again on the derivative,
 // up to `order`, along directions drawn from `seed`.
-GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order = 2, double tolerance = 1e-6,
-                      uint64_t seed = 0);
+GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order = 2,
+                      double tolerance = 1e-6, uint64_t seed = 0);
 
 namespace detail {
 template <class F>

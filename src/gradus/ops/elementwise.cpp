@@ -429,8 +429,9 @@ const RowKernels& row_kernels(int word) {
 Type pointwise_type(const Op& op, std::span<const Type> in, const Attrs&, int) {
   for (const Type& t : in.subspan(1))
     if (!(t == in[0]))
-      raise(ErrorKind::shape, std::string(op.name) + ": " + to_string(in[0]) + " and " + to_string(t) +
-                                  " differ. A recorded step needs equal types; use the function " + op.name + "().");
+      raise(ErrorKind::shape,
+            std::string(op.name) + ": " + to_string(in[0]) + " and " + to_string(t) +
+                " differ. A recorded step needs equal types; use the function " + op.name + "().");
   return in[0];
 }
 
@@ -470,33 +471,39 @@ constexpr Op make_op(const char* name, const E& e, int inputs, Word w, Slope a, 
 }  // namespace
 
 namespace op {
-#define OP(n)                                                                                            \
-  constinit const Op n = make_op(#n, the_entry<Word::n>, 1, Word::n, entries::unary_slope(the_entry<Word::n>.d.a), {});
+#define OP(n)                                                        \
+  constinit const Op n = make_op(#n, the_entry<Word::n>, 1, Word::n, \
+                                 entries::unary_slope(the_entry<Word::n>.d.a), {});
 GRADUS_UNARY_WORDS(OP)
 #undef OP
-#define OP(n)                                                                                             \
-  constinit const Op n = make_op(#n, the_entry<Word::n>, 2, Word::n, entries::binary_slope(the_entry<Word::n>.d.a), \
-                                 entries::binary_slope(the_entry<Word::n>.d.b));
+#define OP(n)                                                                                    \
+  constinit const Op n =                                                                         \
+      make_op(#n, the_entry<Word::n>, 2, Word::n, entries::binary_slope(the_entry<Word::n>.d.a), \
+              entries::binary_slope(the_entry<Word::n>.d.b));
 GRADUS_BINARY_WORDS(OP)
 #undef OP
 }  // namespace op
 
-#define OP(n)                                    \
-  Tensor n(const Tensor& x) {                    \
-    if (!op::n.integers) require_float(op::n, x.type()); \
-    else require_number(op::n, x.type());        \
-    return apply(op::n, {x});                    \
+#define OP(n)                          \
+  Tensor n(const Tensor& x) {          \
+    if (!op::n.integers)               \
+      require_float(op::n, x.type());  \
+    else                               \
+      require_number(op::n, x.type()); \
+    return apply(op::n, {x});          \
   }
 GRADUS_UNARY_WORDS(OP)
 #undef OP
 
-#define OP(n)                                        \
-  Tensor n(const Tensor& a, const Tensor& b) {       \
-    Tensor x = a, y = b;                             \
-    align(op::n, x, y);                              \
-    if (!op::n.integers) require_float(op::n, x.type()); \
-    else require_number(op::n, x.type());            \
-    return apply(op::n, {x, y});                     \
+#define OP(n)                                  \
+  Tensor n(const Tensor& a, const Tensor& b) { \
+    Tensor x = a, y = b;                       \
+    align(op::n, x, y);                        \
+    if (!op::n.integers)                       \
+      require_float(op::n, x.type());          \
+    else                                       \
+      require_number(op::n, x.type());         \
+    return apply(op::n, {x, y});               \
   }
 GRADUS_BINARY_WORDS(OP)
 #undef OP

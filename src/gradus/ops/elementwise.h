@@ -7,20 +7,20 @@
 
 namespace gradus {
 
-#define OP(n)             \
+#define OP(n)                \
   Tensor n(const Tensor& x); \
-  namespace op {          \
-  extern const Op n;      \
+  namespace op {             \
+  extern const Op n;         \
   }
 GRADUS_UNARY_WORDS(OP)
 GRADUS_PREDICATE_WORDS(OP)
 OP(logical_not)
 #undef OP
 
-#define OP(n)                                \
+#define OP(n)                                 \
   Tensor n(const Tensor& a, const Tensor& b); \
-  namespace op {                             \
-  extern const Op n;                         \
+  namespace op {                              \
+  extern const Op n;                          \
   }
 GRADUS_BINARY_WORDS(OP)
 GRADUS_COMPARE_WORDS(OP)
@@ -40,17 +40,39 @@ Tensor clip(const Tensor& x, const Tensor& low, const Tensor& high);
 // x itself; derivatives do not pass.
 Tensor stop_gradient(const Tensor& x);
 
-inline Tensor operator-(const Tensor& x) { return negative(x); }
-inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
-inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
-inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
-inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
-inline Tensor operator<(const Tensor& a, const Tensor& b) { return less(a, b); }
-inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a, b); }
-inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
-inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
-inline Tensor operator==(const Tensor& a, const Tensor& b) { return equal(a, b); }
-inline Tensor operator!=(const Tensor& a, const Tensor& b) { return not_equal(a, b); }
+inline Tensor operator-(const Tensor& x) {
+  return negative(x);
+}
+inline Tensor operator+(const Tensor& a, const Tensor& b) {
+  return add(a, b);
+}
+inline Tensor operator-(const Tensor& a, const Tensor& b) {
+  return subtract(a, b);
+}
+inline Tensor operator*(const Tensor& a, const Tensor& b) {
+  return multiply(a, b);
+}
+inline Tensor operator/(const Tensor& a, const Tensor& b) {
+  return divide(a, b);
+}
+inline Tensor operator<(const Tensor& a, const Tensor& b) {
+  return less(a, b);
+}
+inline Tensor operator<=(const Tensor& a, const Tensor& b) {
+  return less_equal(a, b);
+}
+inline Tensor operator>(const Tensor& a, const Tensor& b) {
+  return greater(a, b);
+}
+inline Tensor operator>=(const Tensor& a, const Tensor& b) {
+  return greater_equal(a, b);
+}
+inline Tensor operator==(const Tensor& a, const Tensor& b) {
+  return equal(a, b);
+}
+inline Tensor operator!=(const Tensor& a, const Tensor& b) {
+  return not_equal(a, b);
+}
 
 // Gives both one type and one shape, by cast and broadcast steps. `between` joins them in an error.
 void align(const Op& op, Tensor& a, Tensor& b);

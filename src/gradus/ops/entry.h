@@ -77,7 +77,6 @@ struct at2 {
   double a, b, y;
 };
 
-
 // The error bound, where differences are taken, known answers and places where the slope is a
 // convention: in any order.
 struct between {
@@ -120,8 +119,8 @@ struct Entry {
 };
 
 template <class V, class A, class B>
-constexpr Entry<V, A, B> define(says s, math_is m, value<V> v, slope<A, B> d, checks c, prints p = {},
-                                integers i = {false}, neutral n = {}) {
+constexpr Entry<V, A, B> define(says s, math_is m, value<V> v, slope<A, B> d, checks c,
+                                prints p = {}, integers i = {false}, neutral n = {}) {
   return {s, m, v, d, c, p, i.yes, n};
 }
 

@@ -32,8 +32,8 @@ void run_matmul(const Call& c) {
       at_a += place * a.strides[i];
       at_b += place * b.strides[i];
     }
-    gemm(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b, b.strides[r - 2], b.strides[r - 1],
-         out.as<T>() + batch * m * n, n);
+    gemm(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b,
+         b.strides[r - 2], b.strides[r - 1], out.as<T>() + batch * m * n, n);
   }
 }
 
@@ -64,30 +64,34 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   Tensor x = a, y = b;
   if (x.dtype() != y.dtype()) {
     if (!is_float(x.dtype()) || !is_float(y.dtype()))
-      raise(ErrorKind::dtype, "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
-                                  ": the kinds of number differ. Both sides must be f32 or f64. Cast one of them.");
+      raise(ErrorKind::dtype,
+            "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
+                ": the kinds of number differ. Both sides must be f32 or f64. Cast one of them.");
     x = cast(x, DType::f64);
     y = cast(y, DType::f64);
   }
   require_float(op::matmul, x.type());
   if (x.rank() == 0 || y.rank() == 0)
-    raise(ErrorKind::shape, "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
-                                ": a scalar has no rows. Both sides need an axis. Use * for scaling.");
+    raise(ErrorKind::shape,
+          "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
+              ": a scalar has no rows. Both sides need an axis. Use * for scaling.");
   const bool row = x.rank() == 1, column = y.rank() == 1;
   if (row) x = expand_dims(x, 0);
   if (column) y = expand_dims(y, 1);
   const int64_t inner = x.shape().back(), other = y.shape()[y.rank() - 2];
   if (inner != other)
-    raise(ErrorKind::shape, "matmul: " + to_string(a.type()) + " x " + to_string(b.type()) + ": inner sizes " +
-                                std::to_string(inner) + " and " + std::to_string(other) +
-                                " differ. The last axis of the left must equal the first axis of the right.");
+    raise(ErrorKind::shape,
+          "matmul: " + to_string(a.type()) + " x " + to_string(b.type()) + ": inner sizes " +
+              std::to_string(inner) + " and " + std::to_string(other) +
+              " differ. The last axis of the left must equal the first axis of the right.");
   Tensor out;
   if (y.rank() == 2 && x.rank() > 2) {
     // One tall product instead of many: the weights are the same for every leading place.
     Shape shape = x.shape();
     const int64_t rows = inner == 0 ? 0 : x.size() / inner;
     shape[shape.size() - 1] = y.shape()[1];
-    out = inner == 0 ? zeros(shape, x.dtype()) : reshape(apply(op::matmul, {reshape(x, {rows, inner}), y}), shape);
+    out = inner == 0 ? zeros(shape, x.dtype())
+                     : reshape(apply(op::matmul, {reshape(x, {rows, inner}), y}), shape);
   } else {
     const auto lead = [](const Tensor& t) {
       Type type = t.type();
@@ -99,9 +103,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     for (int i = 1; i <= std::min(left.shape.size(), right.shape.size()); ++i) {
       const int64_t p = left.shape[left.shape.size() - i], q = right.shape[right.shape.size() - i];
       if (p != q && p != 1 && q != 1)
-        raise(ErrorKind::shape, "matmul: " + to_string(a.type()) + " x " + to_string(b.type()) + ": leading axes " +
-                                    to_string(left.shape) + " and " + to_string(right.shape) +
-                                    " do not broadcast. They line up from the right, and only size 1 repeats.");
+        raise(ErrorKind::shape,
+              "matmul: " + to_string(a.type()) + " x " + to_string(b.type()) + ": leading axes " +
+                  to_string(left.shape) + " and " + to_string(right.shape) +
+                  " do not broadcast. They line up from the right, and only size 1 repeats.");
     }
     const Shape common = broadcast_shape(op::matmul, left, right);
     const auto spread = [&](const Tensor& t) {
@@ -117,7 +122,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   return out;
 }
 
-Tensor vecdot(const Tensor& a, const Tensor& b, int64_t axis) { return sum(a * b, {.axis = axis}); }
+Tensor vecdot(const Tensor& a, const Tensor& b, int64_t axis) {
+  return sum(a * b, {.axis = axis});
+}
 
 Tensor dot(const Tensor& a, const Tensor& b) {
   if (a.rank() != 1 || b.rank() != 1 || a.size() != b.size())
@@ -132,7 +139,9 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 
 Tensor diagonal(const Tensor& a) {
   if (a.rank() < 2)
-    raise(ErrorKind::shape, "diagonal: " + to_string(a.type()) + " is not a matrix. It needs two axes. Use diag to make a matrix from a vector.");
+    raise(ErrorKind::shape,
+          "diagonal: " + to_string(a.type()) +
+              " is not a matrix. It needs two axes. Use diag to make a matrix from a vector.");
   const int64_t m = a.shape()[a.rank() - 2], n = a.shape().back();
   const int64_t count = std::min(m, n);
   Shape flat = a.shape();
@@ -141,16 +150,21 @@ Tensor diagonal(const Tensor& a) {
   return slice_axis(reshape(a, flat), -1, {0, count == 0 ? 0 : (count - 1) * n + count, n + 1});
 }
 
-Tensor trace(const Tensor& a) { return sum(diagonal(a), {.axis = -1}); }
+Tensor trace(const Tensor& a) {
+  return sum(diagonal(a), {.axis = -1});
+}
 
 Tensor diag(const Tensor& v) {
-  if (v.rank() != 1) raise(ErrorKind::shape, "diag: " + to_string(v.type()) + " is not a vector. Use diagonal to read a matrix.");
+  if (v.rank() != 1)
+    raise(ErrorKind::shape,
+          "diag: " + to_string(v.type()) + " is not a vector. Use diagonal to read a matrix.");
   return where(eye(v.size(), DType::boolean), expand_dims(v, 1), zeros({}, v.dtype()));
 }
 
 Tensor kron(const Tensor& a, const Tensor& b) {
   if (a.rank() != 2 || b.rank() != 2)
-    raise(ErrorKind::shape, "kron: " + to_string(a.type()) + " and " + to_string(b.type()) + " are not two matrices.");
+    raise(ErrorKind::shape, "kron: " + to_string(a.type()) + " and " + to_string(b.type()) +
+                                " are not two matrices.");
   const int64_t m = a.shape()[0], n = a.shape()[1], p = b.shape()[0], q = b.shape()[1];
   return reshape(reshape(a, {m, 1, n, 1}) * reshape(b, {1, p, 1, q}), {m * p, n * q});
 }
@@ -173,7 +187,8 @@ struct Lettered {
     for (size_t i = 0; i < letters.size(); ++i) {
       const size_t j = letters.find(letters[i], i + 1);
       if (j == std::string::npos) continue;
-      x = diagonal(move_axis(move_axis(x, static_cast<int64_t>(j), -1), static_cast<int64_t>(i), -2));
+      x = diagonal(
+          move_axis(move_axis(x, static_cast<int64_t>(j), -1), static_cast<int64_t>(i), -2));
       const char c = letters[i];
       letters.erase(j, 1);
       letters.erase(i, 1);
@@ -213,7 +228,8 @@ Lettered contract(Lettered a, Lettered b, const std::string& needed) {
   for (char c : only_a) shape.push_back(a.x.shape()[a.axis(c)]);
   for (char c : only_b) shape.push_back(b.x.shape()[b.axis(c)]);
   const int64_t batch = a.sizes(both), m = a.sizes(only_a), k = a.sizes(gone), n = b.sizes(only_b);
-  return {both + only_a + only_b, reshape(matmul(reshape(a.x, {batch, m, k}), reshape(b.x, {batch, k, n})), shape)};
+  return {both + only_a + only_b,
+          reshape(matmul(reshape(a.x, {batch, m, k}), reshape(b.x, {batch, k, n})), shape)};
 }
 
 }  // namespace
@@ -230,27 +246,33 @@ Tensor einsum(std::string_view spec, std::span<const Tensor> operands) {
     } else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c == ',' && !arrow)) {
       (arrow ? output : inputs) += c;
     } else {
-      einsum_error(spec, std::string("'") + c + "' has no meaning here. Use letters, commas and one '->'.");
+      einsum_error(
+          spec, std::string("'") + c + "' has no meaning here. Use letters, commas and one '->'.");
     }
   }
   std::vector<Lettered> parts;
   std::string rest = inputs + ",";
   for (size_t comma; (comma = rest.find(',')) != std::string::npos; rest.erase(0, comma + 1)) {
-    if (parts.size() == operands.size()) einsum_error(spec, "there are more subscripts than the " + std::to_string(operands.size()) + " operands.");
+    if (parts.size() == operands.size())
+      einsum_error(spec, "there are more subscripts than the " + std::to_string(operands.size()) +
+                             " operands.");
     parts.push_back({rest.substr(0, comma), operands[parts.size()]});
   }
-  if (parts.size() != operands.size()) einsum_error(spec, std::to_string(operands.size()) + " operands need as many subscripts.");
+  if (parts.size() != operands.size())
+    einsum_error(spec, std::to_string(operands.size()) + " operands need as many subscripts.");
 
   int64_t size_of_letter[128];
   std::fill(std::begin(size_of_letter), std::end(size_of_letter), -1);
   for (Lettered& p : parts) {
     if (static_cast<int>(p.letters.size()) != p.x.rank())
-      einsum_error(spec, "subscript '" + p.letters + "' does not fit " + to_string(p.x.type()) + ". It needs one letter an axis.");
+      einsum_error(spec, "subscript '" + p.letters + "' does not fit " + to_string(p.x.type()) +
+                             ". It needs one letter an axis.");
     for (size_t i = 0; i < p.letters.size(); ++i) {
       int64_t& known = size_of_letter[static_cast<size_t>(p.letters[i])];
       const int64_t here = p.x.shape()[static_cast<int>(i)];
       if (known >= 0 && known != here)
-        einsum_error(spec, std::string("letter '") + p.letters[i] + "' is " + std::to_string(known) + " and " + std::to_string(here) +
+        einsum_error(spec, std::string("letter '") + p.letters[i] + "' is " +
+                               std::to_string(known) + " and " + std::to_string(here) +
                                ". A letter has one size everywhere.");
       known = here;
     }
@@ -261,9 +283,11 @@ Tensor einsum(std::string_view spec, std::span<const Tensor> operands) {
   }
   for (size_t i = 0; i < output.size(); ++i) {
     if (output.find(output[i], i + 1) != std::string::npos)
-      einsum_error(spec, std::string("letter '") + output[i] + "' is twice in the output. Each may appear once.");
+      einsum_error(spec, std::string("letter '") + output[i] +
+                             "' is twice in the output. Each may appear once.");
     if (size_of_letter[static_cast<size_t>(output[i])] < 0)
-      einsum_error(spec, std::string("output letter '") + output[i] + "' is in no operand. It has no size.");
+      einsum_error(
+          spec, std::string("output letter '") + output[i] + "' is in no operand. It has no size.");
   }
 
   for (Lettered& p : parts) p.take_diagonals();

@@ -43,12 +43,16 @@ struct Product {
 // NaN wins, as in NumPy.
 template <class T>
 struct Max {
-  static constexpr T start = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  static constexpr T start = std::numeric_limits<T>::has_infinity
+                                 ? -std::numeric_limits<T>::infinity()
+                                 : std::numeric_limits<T>::lowest();
   static T join(T a, T b) { return a != a || a > b ? a : b; }
 };
 template <class T>
 struct Min {
-  static constexpr T start = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  static constexpr T start = std::numeric_limits<T>::has_infinity
+                                 ? std::numeric_limits<T>::infinity()
+                                 : std::numeric_limits<T>::max();
   static T join(T a, T b) { return a != a || a < b ? a : b; }
 };
 struct Any {
@@ -114,7 +118,8 @@ void each_block(const T* x, int64_t stride, int64_t n, F f) {
 template <class T, class R>
 T reduce_row(const T* x, int64_t stride, int64_t n) {
   Joiner<T, R> joiner;
-  each_block(x, stride, n, [&](const T* p, int64_t count) HWY_ATTR { joiner.add(reduce_block<T, R>(p, count)); });
+  each_block(x, stride, n,
+             [&](const T* p, int64_t count) HWY_ATTR { joiner.add(reduce_block<T, R>(p, count)); });
   return joiner.result();
 }
 
@@ -185,7 +190,9 @@ void run_reduce(const Call& c) {
     outer.shape.erase(last);
     outer.strides.erase(last);
     const int64_t columns = outer.shape.back();
-    each_row<T>(outer, [&](const T* from, int64_t r) { reduce_columns<T, R>(from, stride, n, columns, y + r * columns); });
+    each_row<T>(outer, [&](const T* from, int64_t r) {
+      reduce_columns<T, R>(from, stride, n, columns, y + r * columns);
+    });
     return;
   }
   each_row<T>(x, [&](const T* from, int64_t r) { y[r] = reduce_row<T, R>(from, stride, n); });
@@ -217,7 +224,8 @@ void run_logsumexp(const Call& c) {
       }
       joiner.add(reduce_block<T, Sum<T>>(e, count));
     });
-    y[r] = static_cast<T>(static_cast<double>(top) + std::log(static_cast<double>(joiner.result())));
+    y[r] =
+        static_cast<T>(static_cast<double>(top) + std::log(static_cast<double>(joiner.result())));
   });
 }
 
@@ -237,13 +245,16 @@ void run_norm(const Call& c) {
       top = v > top ? v : top;
     }
     if (top == 0 || std::isinf(top) || nan) {
-      y[r] = std::isinf(top) ? std::numeric_limits<T>::infinity() : nan ? std::numeric_limits<T>::quiet_NaN() : T(0);
+      y[r] = std::isinf(top) ? std::numeric_limits<T>::infinity()
+             : nan           ? std::numeric_limits<T>::quiet_NaN()
+                             : T(0);
       return;
     }
     // Outside 1e+-140 a sum of squares could overflow or lose digits.
     const int exponent = top > 1e140 || top < 1e-140 ? std::ilogb(top) : 0;
     // Two factors: 2^1074 alone overflows.
-    const double half_down = std::ldexp(1.0, -exponent / 2), rest_down = std::ldexp(1.0, -exponent - (-exponent / 2));
+    const double half_down = std::ldexp(1.0, -exponent / 2),
+                 rest_down = std::ldexp(1.0, -exponent - (-exponent / 2));
     Joiner<double, Sum<double>> joiner;
     each_block(from, stride, n, [&](const T* p, int64_t count) HWY_ATTR {
       HWY_ALIGN double squares[block];
@@ -259,18 +270,23 @@ void run_norm(const Call& c) {
 
 const ReduceTable* reduce_table() {
   static constexpr ReduceTable t = {
-      {run_reduce<float, Sum<float>>, run_reduce<double, Sum<double>>, run_reduce<int32_t, Sum<int32_t>>, run_reduce<int64_t, Sum<int64_t>>},
-      {run_reduce<float, Product<float>>, run_reduce<double, Product<double>>, run_reduce<int32_t, Product<int32_t>>, run_reduce<int64_t, Product<int64_t>>},
-      {run_reduce<float, Max<float>>, run_reduce<double, Max<double>>, run_reduce<int32_t, Max<int32_t>>, run_reduce<int64_t, Max<int64_t>>},
-      {run_reduce<float, Min<float>>, run_reduce<double, Min<double>>, run_reduce<int32_t, Min<int32_t>>, run_reduce<int64_t, Min<int64_t>>},
+    {run_reduce<float, Sum<float>>, run_reduce<double, Sum<double>>,
+     run_reduce<int32_t, Sum<int32_t>>, run_reduce<int64_t, Sum<int64_t>>},
+    {run_reduce<float, Product<float>>, run_reduce<double, Product<double>>,
+     run_reduce<int32_t, Product<int32_t>>, run_reduce<int64_t, Product<int64_t>>},
+    {run_reduce<float, Max<float>>, run_reduce<double, Max<double>>,
+     run_reduce<int32_t, Max<int32_t>>, run_reduce<int64_t, Max<int64_t>>},
+    {run_reduce<float, Min<float>>, run_reduce<double, Min<double>>,
+     run_reduce<int32_t, Min<int32_t>>, run_reduce<int64_t, Min<int64_t>>},
 #if HWY_HAVE_FLOAT64
-      {run_logsumexp<float>, run_logsumexp<double>},
+    {run_logsumexp<float>, run_logsumexp<double>},
 #else
-      {run_logsumexp<float>, nullptr},
+    {run_logsumexp<float>, nullptr},
 #endif
-      {run_norm<float>, run_norm<double>},
-      run_reduce<bool, Any>,
-      run_reduce<bool, All>};
+    {run_norm<float>, run_norm<double>},
+    run_reduce<bool, Any>,
+    run_reduce<bool, All>
+  };
   return &t;
 }
 
@@ -304,8 +320,12 @@ Type drop_last_i64(const Op& op, std::span<const Type> in, const Attrs& attrs, i
   return {DType::i64, drop_last(op, in, attrs, o).shape};
 }
 
-Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) { return in[0]; }
-Type same_shape_i64(const Op&, std::span<const Type> in, const Attrs&, int) { return {DType::i64, in[0].shape}; }
+Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return in[0];
+}
+Type same_shape_i64(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return {DType::i64, in[0].shape};
+}
 
 template <auto member>
 Kernel by_type(const Op&, std::span<const Type> in, const Type&) {
@@ -320,10 +340,14 @@ Kernel on_masks(const Op&, std::span<const Type>, const Type&) {
 template <template <class> class K>
 Kernel plain(const Op&, std::span<const Type> in, const Type&) {
   switch (in[0].dtype) {
-    case DType::f32: return {K<float>::run};
-    case DType::f64: return {K<double>::run};
-    case DType::i32: return {K<int32_t>::run};
-    default: return {K<int64_t>::run};
+    case DType::f32:
+      return {K<float>::run};
+    case DType::f64:
+      return {K<double>::run};
+    case DType::i32:
+      return {K<int32_t>::run};
+    default:
+      return {K<int64_t>::run};
   }
 }
 
@@ -391,7 +415,8 @@ struct CumSum {
       const T* p = row_start<T>(x, at);
       T* y = c.out[0].as<T>() + r * x.shape[last];
       T total = 0;
-      for (int64_t i = 0; i < x.shape[last]; ++i) y[i] = total = static_cast<T>(total + p[i * x.strides[last]]);
+      for (int64_t i = 0; i < x.shape[last]; ++i)
+        y[i] = total = static_cast<T>(total + p[i * x.strides[last]]);
     });
   }
 };
@@ -405,7 +430,8 @@ struct Scan {
       const T *pa = row_start<T>(a, at), *pb = row_start<T>(b, at);
       T* h = c.out[0].as<T>() + r * a.shape[last];
       for (int64_t i = 0; i < a.shape[last]; ++i)
-        h[i] = static_cast<T>((i == 0 ? T(0) : static_cast<T>(pa[i * a.strides[last]] * h[i - 1])) + pb[i * b.strides[last]]);
+        h[i] = static_cast<T>((i == 0 ? T(0) : static_cast<T>(pa[i * a.strides[last]] * h[i - 1])) +
+                              pb[i * b.strides[last]]);
     });
   }
 };
@@ -429,9 +455,13 @@ struct ArgSort {
   }
 };
 
-Tensor spread_last(const Tensor& x, const Shape& shape) { return broadcast_to(expand_dims(x, -1), shape); }
+Tensor spread_last(const Tensor& x, const Shape& shape) {
+  return broadcast_to(expand_dims(x, -1), shape);
+}
 
-Tensor sum_pull(const Context& c, std::span<const Tensor> bar, int) { return spread_last(bar[0], c.in[0].shape()); }
+Tensor sum_pull(const Context& c, std::span<const Tensor> bar, int) {
+  return spread_last(bar[0], c.in[0].shape());
+}
 
 // The product of all others on the last axis, without division: zeros are exact.
 Tensor product_of_others(const Tensor& x) {
@@ -528,8 +558,15 @@ Tensor scan_push(const Context& c, std::span<const Tensor> dot, int) {
 }
 
 constexpr Op reduction(const char* name, const char* says, const char* math,
-                       Kernel (*kernel)(const Op&, std::span<const Type>, const Type&), Rule rule, Kind kind = Kind::custom) {
-  return {.name = name, .says = says, .math = math, .kind = kind, .type = drop_last, .kernel = kernel, .rule = rule};
+                       Kernel (*kernel)(const Op&, std::span<const Type>, const Type&), Rule rule,
+                       Kind kind = Kind::custom) {
+  return {.name = name,
+          .says = says,
+          .math = math,
+          .kind = kind,
+          .type = drop_last,
+          .kernel = kernel,
+          .rule = rule};
 }
 
 constexpr const char* by_place = "its result is a place, not an amount";
@@ -537,19 +574,62 @@ constexpr const char* by_place = "its result is a place, not an amount";
 }  // namespace
 
 namespace op {
-constinit const Op sum = reduction("sum", "the total of the last axis", "sum(x) = x_0 + x_1 + ...", by_type<&ReduceTable::sum>, {.pull = sum_pull}, Kind::linear);
-constinit const Op prod = reduction("prod", "the product of the last axis", "prod(x) = x_0 x_1 ...", by_type<&ReduceTable::prod>, {.pull = prod_pull, .push = prod_push});
-constinit const Op max = reduction("max", "the largest of the last axis", "max(x)", by_type<&ReduceTable::max>, {.pull = extreme_pull, .push = extreme_push});
-constinit const Op min = reduction("min", "the smallest of the last axis", "min(x)", by_type<&ReduceTable::min>, {.pull = extreme_pull, .push = extreme_push});
-constinit const Op logsumexp = reduction("logsumexp", "log of the sum of exponentials of the last axis", "logsumexp(x) = ln sum e^x_i", by_type<&ReduceTable::logsumexp>, {.pull = logsumexp_pull, .push = logsumexp_push});
-constinit const Op norm = reduction("norm", "Euclidean length of the last axis", "norm(x) = sqrt(sum x_i^2)", by_type<&ReduceTable::norm>, {.pull = norm_pull, .push = norm_push});
-constinit const Op any = reduction("any", "whether one element of the last axis holds", "any(x)", on_masks<&ReduceTable::any>, {.why = "its result is true or false"}, Kind::fixed);
-constinit const Op all = reduction("all", "whether all elements of the last axis hold", "all(x)", on_masks<&ReduceTable::all>, {.why = "its result is true or false"}, Kind::fixed);
-constinit const Op argmax{.name = "argmax", .says = "the first place of the largest of the last axis", .math = "argmax(x)", .type = drop_last_i64, .kernel = plain<ArgMax>, .rule = {.why = by_place}};
-constinit const Op argmin{.name = "argmin", .says = "the first place of the smallest of the last axis", .math = "argmin(x)", .type = drop_last_i64, .kernel = plain<ArgMin>, .rule = {.why = by_place}};
-constinit const Op argsort{.name = "argsort", .says = "the order that sorts the last axis", .math = "argsort(x)", .type = same_shape_i64, .kernel = plain<ArgSort>, .rule = {.why = by_place}};
-constinit const Op cumsum{.name = "cumsum", .says = "running totals of the last axis", .math = "y_k = x_0 + ... + x_k", .kind = Kind::linear, .type = same_type, .kernel = plain<CumSum>, .rule = {.pull = cumsum_pull}};
-constinit const Op scan{.name = "scan", .says = "a first-order linear recurrence along the last axis", .math = "h_k = a_k h_(k-1) + b_k", .kind = Kind::custom, .inputs = 2, .type = same_type, .kernel = plain<Scan>, .rule = {.pull = scan_pull, .push = scan_push}};
+constinit const Op sum = reduction("sum", "the total of the last axis", "sum(x) = x_0 + x_1 + ...",
+                                   by_type<&ReduceTable::sum>, {.pull = sum_pull}, Kind::linear);
+constinit const Op prod =
+    reduction("prod", "the product of the last axis", "prod(x) = x_0 x_1 ...",
+              by_type<&ReduceTable::prod>, {.pull = prod_pull, .push = prod_push});
+constinit const Op max =
+    reduction("max", "the largest of the last axis", "max(x)", by_type<&ReduceTable::max>,
+              {.pull = extreme_pull, .push = extreme_push});
+constinit const Op min =
+    reduction("min", "the smallest of the last axis", "min(x)", by_type<&ReduceTable::min>,
+              {.pull = extreme_pull, .push = extreme_push});
+constinit const Op logsumexp = reduction(
+    "logsumexp", "log of the sum of exponentials of the last axis", "logsumexp(x) = ln sum e^x_i",
+    by_type<&ReduceTable::logsumexp>, {.pull = logsumexp_pull, .push = logsumexp_push});
+constinit const Op norm =
+    reduction("norm", "Euclidean length of the last axis", "norm(x) = sqrt(sum x_i^2)",
+              by_type<&ReduceTable::norm>, {.pull = norm_pull, .push = norm_push});
+constinit const Op any =
+    reduction("any", "whether one element of the last axis holds", "any(x)",
+              on_masks<&ReduceTable::any>, {.why = "its result is true or false"}, Kind::fixed);
+constinit const Op all =
+    reduction("all", "whether all elements of the last axis hold", "all(x)",
+              on_masks<&ReduceTable::all>, {.why = "its result is true or false"}, Kind::fixed);
+constinit const Op argmax{.name = "argmax",
+                          .says = "the first place of the largest of the last axis",
+                          .math = "argmax(x)",
+                          .type = drop_last_i64,
+                          .kernel = plain<ArgMax>,
+                          .rule = {.why = by_place}};
+constinit const Op argmin{.name = "argmin",
+                          .says = "the first place of the smallest of the last axis",
+                          .math = "argmin(x)",
+                          .type = drop_last_i64,
+                          .kernel = plain<ArgMin>,
+                          .rule = {.why = by_place}};
+constinit const Op argsort{.name = "argsort",
+                           .says = "the order that sorts the last axis",
+                           .math = "argsort(x)",
+                           .type = same_shape_i64,
+                           .kernel = plain<ArgSort>,
+                           .rule = {.why = by_place}};
+constinit const Op cumsum{.name = "cumsum",
+                          .says = "running totals of the last axis",
+                          .math = "y_k = x_0 + ... + x_k",
+                          .kind = Kind::linear,
+                          .type = same_type,
+                          .kernel = plain<CumSum>,
+                          .rule = {.pull = cumsum_pull}};
+constinit const Op scan{.name = "scan",
+                        .says = "a first-order linear recurrence along the last axis",
+                        .math = "h_k = a_k h_(k-1) + b_k",
+                        .kind = Kind::custom,
+                        .inputs = 2,
+                        .type = same_type,
+                        .kernel = plain<Scan>,
+                        .rule = {.pull = scan_pull, .push = scan_push}};
 }  // namespace op
 
 namespace {
@@ -563,7 +643,8 @@ Dims axes_of(const char* name, const Tensor& x, const Reduce& over) {
   for (int64_t a : *over.axis.list) {
     const int axis = normal_axis(name, a, x.rank());
     if (axes.contains(axis))
-      raise(ErrorKind::shape, std::string(name) + ": axis " + std::to_string(axis) + " of " + to_string(x.type()) +
+      raise(ErrorKind::shape, std::string(name) + ": axis " + std::to_string(axis) + " of " +
+                                  to_string(x.type()) +
                                   " is given twice. Each axis may appear once.");
     axes.push_back(axis);
   }
@@ -603,7 +684,8 @@ int64_t reduced_count(const Tensor& x, const Dims& axes) {
 
 void require_elements(const Op& op, const Tensor& x, const Reduce& over) {
   if (reduced_count(x, axes_of(op.name, x, over)) == 0)
-    raise(ErrorKind::shape, std::string(op.name) + ": " + to_string(x.type()) + " has no elements along the reduced axes. "
+    raise(ErrorKind::shape, std::string(op.name) + ": " + to_string(x.type()) +
+                                " has no elements along the reduced axes. "
                                 "At least one is needed.");
 }
 
@@ -646,11 +728,19 @@ Tensor min(const Tensor& x, const Reduce& over) {
   return reduce(op::min, x, over);
 }
 
-Tensor argmax(const Tensor& x, std::optional<int64_t> axis, bool keepdims) { return arg(op::argmax, x, axis, keepdims); }
-Tensor argmin(const Tensor& x, std::optional<int64_t> axis, bool keepdims) { return arg(op::argmin, x, axis, keepdims); }
+Tensor argmax(const Tensor& x, std::optional<int64_t> axis, bool keepdims) {
+  return arg(op::argmax, x, axis, keepdims);
+}
+Tensor argmin(const Tensor& x, std::optional<int64_t> axis, bool keepdims) {
+  return arg(op::argmin, x, axis, keepdims);
+}
 
-Tensor any(const Tensor& x, const Reduce& over) { return reduce(op::any, cast(x, DType::boolean), over); }
-Tensor all(const Tensor& x, const Reduce& over) { return reduce(op::all, cast(x, DType::boolean), over); }
+Tensor any(const Tensor& x, const Reduce& over) {
+  return reduce(op::any, cast(x, DType::boolean), over);
+}
+Tensor all(const Tensor& x, const Reduce& over) {
+  return reduce(op::all, cast(x, DType::boolean), over);
+}
 
 Tensor var(const Tensor& x, const Reduce& over, int64_t ddof) {
   require_float(op::sum, x.type());
@@ -659,7 +749,9 @@ Tensor var(const Tensor& x, const Reduce& over, int64_t ddof) {
   return sum(square(away), over) / static_cast<double>(std::max<int64_t>(n - ddof, 0));
 }
 
-Tensor std_dev(const Tensor& x, const Reduce& over, int64_t ddof) { return sqrt(var(x, over, ddof)); }
+Tensor std_dev(const Tensor& x, const Reduce& over, int64_t ddof) {
+  return sqrt(var(x, over, ddof));
+}
 
 Tensor logsumexp(const Tensor& x, const Reduce& over) {
   require_float(op::logsumexp, x.type());
@@ -676,7 +768,9 @@ Tensor norm_p(const Tensor& x, double p, const Reduce& over) {
   if (p == 1) return sum(abs(x), over);
   if (p == 2) return norm(x, over);
   if (std::isinf(p) && p > 0) return max(abs(x), over);
-  if (!(p > 0)) raise(ErrorKind::domain, "norm_p: p = " + std::to_string(p) + " is not positive. p runs from above 0 to infinity.");
+  if (!(p > 0))
+    raise(ErrorKind::domain, "norm_p: p = " + std::to_string(p) +
+                                 " is not positive. p runs from above 0 to infinity.");
   // Scaled by the largest element, so that no power overflows.
   const Tensor top = stop_gradient(max(abs(x), {.axis = over.axis, .keepdims = true}));
   const Tensor scale = where(top == 0.0, 1.0, top);
@@ -718,19 +812,24 @@ Tensor softmax(const Tensor& x, int64_t axis) {
   return e / sum(e, {.axis = axis, .keepdims = true});
 }
 
-Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, {.axis = axis, .keepdims = true}); }
+Tensor log_softmax(const Tensor& x, int64_t axis) {
+  return x - logsumexp(x, {.axis = axis, .keepdims = true});
+}
 
 Tensor argsort(const Tensor& x, int64_t axis) {
   require_number(op::argsort, x.type());
   return move_axis(apply(op::argsort, {move_axis(x, axis, -1)}), -1, axis);
 }
 
-Tensor sort(const Tensor& x, int64_t axis) { return take_along_axis(x, argsort(x, axis), axis); }
+Tensor sort(const Tensor& x, int64_t axis) {
+  return take_along_axis(x, argsort(x, axis), axis);
+}
 
 TopK top_k(const Tensor& x, int64_t k, int64_t axis) {
   const int a = normal_axis("top_k", axis, x.rank());
   if (k < 0 || k > x.shape()[a])
-    raise(ErrorKind::shape, "top_k: " + std::to_string(k) + " of axis " + std::to_string(a) + " of " + to_string(x.type()) +
+    raise(ErrorKind::shape, "top_k: " + std::to_string(k) + " of axis " + std::to_string(a) +
+                                " of " + to_string(x.type()) +
                                 " are asked for. k runs from 0 to the size of the axis.");
   // Ascending order of -x keeps the first of equal elements first; -x - 1 exists for every integer.
   const Tensor places = slice_axis(argsort(is_integer(x.dtype()) ? -x - 1 : -x, a), a, {0, k});

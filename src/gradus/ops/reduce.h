@@ -9,7 +9,8 @@
 namespace gradus {
 
 namespace op {
-extern const Op sum, prod, max, min, argmax, argmin, logsumexp, norm, any, all, cumsum, scan, argsort;
+extern const Op sum, prod, max, min, argmax, argmin, logsumexp, norm, any, all, cumsum, scan,
+    argsort;
 }
 
 // One axis, several, or none given: all of them.

@@ -91,14 +91,17 @@ void row_2(const void* const in[], const bool single[], void* out, size_t n) {
     hn::Store(f(L(hn::Load(d, rest_a)), L(hn::Load(d, rest_b))).v, d, rest_a);
     std::memcpy(y + i, rest_a, bytes);
   };
-  const auto load = [&](const T* from) { return [from, &i](T* rest, size_t bytes) { std::memcpy(rest, from + i, bytes); }; };
+  const auto load = [&](const T* from) {
+    return [from, &i](T* rest, size_t bytes) { std::memcpy(rest, from + i, bytes); };
+  };
   const auto fill = [](const T* from) {
     return [from](T* rest, size_t bytes) {
       for (size_t k = 0; k < bytes / sizeof(T); ++k) rest[k] = *from;
     };
   };
   if (!single[0] && !single[1]) {
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), L(hn::LoadU(d, b + i))).v, d, y + i);
+    for (; i + lanes <= n; i += lanes)
+      hn::StoreU(f(L(hn::LoadU(d, a + i)), L(hn::LoadU(d, b + i))).v, d, y + i);
     tail(load(a), load(b));
   } else if (!single[0]) {
     const auto vb = hn::Set(d, *b);
@@ -120,9 +123,15 @@ template <class T>
 struct Whole {
   using U = std::make_unsigned_t<T>;
   T v;
-  friend Whole operator+(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) + static_cast<U>(b.v))}; }
-  friend Whole operator-(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) - static_cast<U>(b.v))}; }
-  friend Whole operator*(Whole a, Whole b) { return {static_cast<T>(static_cast<U>(a.v) * static_cast<U>(b.v))}; }
+  friend Whole operator+(Whole a, Whole b) {
+    return {static_cast<T>(static_cast<U>(a.v) + static_cast<U>(b.v))};
+  }
+  friend Whole operator-(Whole a, Whole b) {
+    return {static_cast<T>(static_cast<U>(a.v) - static_cast<U>(b.v))};
+  }
+  friend Whole operator*(Whole a, Whole b) {
+    return {static_cast<T>(static_cast<U>(a.v) * static_cast<U>(b.v))};
+  }
   friend Whole operator-(Whole a) { return {static_cast<T>(U{0} - static_cast<U>(a.v))}; }
   friend Whole abs(Whole a) { return a.v < 0 ? -a : a; }
   friend Whole sign(Whole a) { return {static_cast<T>((a.v > 0) - (a.v < 0))}; }
@@ -153,7 +162,8 @@ void integer_row_2(const void* const in[], const bool single[], void* out, size_
   const T* a = static_cast<const T*>(in[0]);
   const T* b = static_cast<const T*>(in[1]);
   T* y = static_cast<T*>(out);
-  for (size_t i = 0; i < n; ++i) y[i] = F{}(Whole<T>{a[single[0] ? 0 : i]}, Whole<T>{b[single[1] ? 0 : i]}).v;
+  for (size_t i = 0; i < n; ++i)
+    y[i] = F{}(Whole<T>{a[single[0] ? 0 : i]}, Whole<T>{b[single[1] ? 0 : i]}).v;
 }
 
 }  // namespace HWY_NAMESPACE

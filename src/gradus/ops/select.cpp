@@ -13,22 +13,32 @@ namespace {
 template <class F>
 decltype(auto) dispatch(DType t, F f) {
   switch (t) {
-    case DType::f32: return f(float{});
-    case DType::f64: return f(double{});
-    case DType::i32: return f(int32_t{});
-    case DType::i64: return f(int64_t{});
-    case DType::f16: return f(Float16{});
-    case DType::bf16: return f(BFloat16{});
-    case DType::i8: return f(int8_t{});
-    case DType::u8: return f(uint8_t{});
-    case DType::boolean: break;
+    case DType::f32:
+      return f(float{});
+    case DType::f64:
+      return f(double{});
+    case DType::i32:
+      return f(int32_t{});
+    case DType::i64:
+      return f(int64_t{});
+    case DType::f16:
+      return f(Float16{});
+    case DType::bf16:
+      return f(BFloat16{});
+    case DType::i8:
+      return f(int8_t{});
+    case DType::u8:
+      return f(uint8_t{});
+    case DType::boolean:
+      break;
   }
   return f(bool{});
 }
 
 template <class T>
-constexpr bool computes = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int32_t> ||
-                          std::is_same_v<T, int64_t> || std::is_same_v<T, bool>;
+constexpr bool computes =
+    std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int32_t> ||
+    std::is_same_v<T, int64_t> || std::is_same_v<T, bool>;
 
 template <class T, class F>
 void compare_row(const void* const in[], const bool single[], void* out, size_t n) {
@@ -56,8 +66,12 @@ void where_row(const void* const in[], const bool single[], void* out, size_t n)
   for (size_t i = 0; i < n; ++i) y[i] = c[i * sc] ? a[i * sa] : b[i * sb];
 }
 
-double widen(Float16 x) { return f32_from_f16(x.bits); }
-double widen(BFloat16 x) { return f32_from_bf16(x.bits); }
+double widen(Float16 x) {
+  return f32_from_f16(x.bits);
+}
+double widen(BFloat16 x) {
+  return f32_from_bf16(x.bits);
+}
 template <class T>
 T widen(T x) {
   return x;
@@ -73,7 +87,8 @@ To convert(From from) {
     return BFloat16(static_cast<double>(x));
   } else if constexpr (std::is_same_v<To, bool>) {
     return x != decltype(x){};
-  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<std::remove_cv_t<decltype(x)>>) {
+  } else if constexpr (std::is_integral_v<To> &&
+                       std::is_floating_point_v<std::remove_cv_t<decltype(x)>>) {
     if (std::isnan(x)) return 0;
     constexpr auto low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
     if (static_cast<double>(x) <= static_cast<double>(low)) return low;
@@ -113,9 +128,15 @@ struct IsFinite {
   bool operator()(auto x) const { return std::isfinite(x); }
 };
 
-Type mask_type(const Op&, std::span<const Type> in, const Attrs&, int) { return {DType::boolean, in[0].shape}; }
-Type where_type(const Op&, std::span<const Type> in, const Attrs&, int) { return in[1]; }
-Type cast_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) { return {attrs.dtype, in[0].shape}; }
+Type mask_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return {DType::boolean, in[0].shape};
+}
+Type where_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return in[1];
+}
+Type cast_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
+  return {attrs.dtype, in[0].shape};
+}
 
 template <class F>
 Kernel compare_kernel(const Op&, std::span<const Type> in, const Type&) {
@@ -130,7 +151,9 @@ Kernel logic_kernel(const Op&, std::span<const Type>, const Type&) {
   return {run_rows, compare_row<bool, F>};
 }
 
-Kernel not_kernel(const Op&, std::span<const Type>, const Type&) { return {run_rows, predicate_row<bool, Not>}; }
+Kernel not_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_rows, predicate_row<bool, Not>};
+}
 
 template <class F>
 Kernel predicate_kernel(const Op&, std::span<const Type> in, const Type&) {
@@ -146,7 +169,9 @@ Kernel where_kernel(const Op&, std::span<const Type> in, const Type&) {
 
 Kernel cast_kernel(const Op&, std::span<const Type> in, const Type& out) {
   return dispatch(in[0].dtype, [&](auto from) {
-    return dispatch(out.dtype, [](auto to) -> Kernel { return {run_rows, cast_row<decltype(from), decltype(to)>}; });
+    return dispatch(out.dtype, [](auto to) -> Kernel {
+      return {run_rows, cast_row<decltype(from), decltype(to)>};
+    });
   });
 }
 
@@ -155,12 +180,14 @@ Tensor where_pull(const Context& c, std::span<const Tensor> bar, int i) {
   return i == 1 ? where(c.in[0], bar[0], zero) : where(c.in[0], zero, bar[0]);
 }
 
-Tensor cast_pull(const Context& c, std::span<const Tensor> bar, int) { return cast(bar[0], c.in[0].dtype()); }
+Tensor cast_pull(const Context& c, std::span<const Tensor> bar, int) {
+  return cast(bar[0], c.in[0].dtype());
+}
 
 constexpr const char* not_smooth = "its result is true or false";
 
-constexpr Op mask_op(const char* name, const char* says, const char* math, const char* form, int inputs,
-                     Kernel (*kernel)(const Op&, std::span<const Type>, const Type&)) {
+constexpr Op mask_op(const char* name, const char* says, const char* math, const char* form,
+                     int inputs, Kernel (*kernel)(const Op&, std::span<const Type>, const Type&)) {
   return {.name = name,
           .says = says,
           .math = math,
@@ -182,7 +209,9 @@ void require_bool(const Op& op, const Tensor& x) {
 // Compiles to a + b, a < b, ... or "maximum of a and b" in messages.
 std::string both(const Op& op, const Type& a, const Type& b) {
   std::string_view form = op.form ? op.form : "";
-  std::string sign = form.size() > 6 && form.starts_with("{0} ") ? std::string(form.substr(3, form.size() - 6)) : " and ";
+  std::string sign = form.size() > 6 && form.starts_with("{0} ")
+                         ? std::string(form.substr(3, form.size() - 6))
+                         : " and ";
   if (form == "{0}^{1}") sign = " ^ ";
   return to_string(a) + sign + to_string(b);
 }
@@ -190,19 +219,33 @@ std::string both(const Op& op, const Type& a, const Type& b) {
 }  // namespace
 
 namespace op {
-constinit const Op equal = mask_op("equal", "whether two numbers are the same", "a = b", "{0} == {1}", 2, compare_kernel<std::equal_to<>>);
-constinit const Op not_equal = mask_op("not_equal", "whether two numbers differ", "a != b", "{0} != {1}", 2, compare_kernel<std::not_equal_to<>>);
-constinit const Op less = mask_op("less", "whether the first is smaller", "a < b", "{0} < {1}", 2, compare_kernel<std::less<>>);
-constinit const Op less_equal = mask_op("less_equal", "whether the first is not larger", "a <= b", "{0} <= {1}", 2, compare_kernel<std::less_equal<>>);
-constinit const Op greater = mask_op("greater", "whether the first is larger", "a > b", "{0} > {1}", 2, compare_kernel<std::greater<>>);
-constinit const Op greater_equal = mask_op("greater_equal", "whether the first is not smaller", "a >= b", "{0} >= {1}", 2, compare_kernel<std::greater_equal<>>);
-constinit const Op logical_and = mask_op("logical_and", "whether both hold", "a and b", nullptr, 2, logic_kernel<And>);
-constinit const Op logical_or = mask_op("logical_or", "whether at least one holds", "a or b", nullptr, 2, logic_kernel<Or>);
-constinit const Op logical_xor = mask_op("logical_xor", "whether exactly one holds", "a xor b", nullptr, 2, logic_kernel<Xor>);
-constinit const Op logical_not = mask_op("logical_not", "whether it does not hold", "not a", nullptr, 1, not_kernel);
-constinit const Op isnan = mask_op("isnan", "whether it is not a number", "x != x", nullptr, 1, predicate_kernel<IsNan>);
-constinit const Op isinf = mask_op("isinf", "whether it is infinite", "|x| = inf", nullptr, 1, predicate_kernel<IsInf>);
-constinit const Op isfinite = mask_op("isfinite", "whether it is finite", "|x| < inf", nullptr, 1, predicate_kernel<IsFinite>);
+constinit const Op equal = mask_op("equal", "whether two numbers are the same", "a = b",
+                                   "{0} == {1}", 2, compare_kernel<std::equal_to<>>);
+constinit const Op not_equal = mask_op("not_equal", "whether two numbers differ", "a != b",
+                                       "{0} != {1}", 2, compare_kernel<std::not_equal_to<>>);
+constinit const Op less = mask_op("less", "whether the first is smaller", "a < b", "{0} < {1}", 2,
+                                  compare_kernel<std::less<>>);
+constinit const Op less_equal = mask_op("less_equal", "whether the first is not larger", "a <= b",
+                                        "{0} <= {1}", 2, compare_kernel<std::less_equal<>>);
+constinit const Op greater = mask_op("greater", "whether the first is larger", "a > b", "{0} > {1}",
+                                     2, compare_kernel<std::greater<>>);
+constinit const Op greater_equal =
+    mask_op("greater_equal", "whether the first is not smaller", "a >= b", "{0} >= {1}", 2,
+            compare_kernel<std::greater_equal<>>);
+constinit const Op logical_and =
+    mask_op("logical_and", "whether both hold", "a and b", nullptr, 2, logic_kernel<And>);
+constinit const Op logical_or =
+    mask_op("logical_or", "whether at least one holds", "a or b", nullptr, 2, logic_kernel<Or>);
+constinit const Op logical_xor =
+    mask_op("logical_xor", "whether exactly one holds", "a xor b", nullptr, 2, logic_kernel<Xor>);
+constinit const Op logical_not =
+    mask_op("logical_not", "whether it does not hold", "not a", nullptr, 1, not_kernel);
+constinit const Op isnan =
+    mask_op("isnan", "whether it is not a number", "x != x", nullptr, 1, predicate_kernel<IsNan>);
+constinit const Op isinf =
+    mask_op("isinf", "whether it is infinite", "|x| = inf", nullptr, 1, predicate_kernel<IsInf>);
+constinit const Op isfinite = mask_op("isfinite", "whether it is finite", "|x| < inf", nullptr, 1,
+                                      predicate_kernel<IsFinite>);
 
 constinit const Op where{.name = "where",
                          .says = "the first where the condition holds, else the second",
@@ -244,10 +287,10 @@ GRADUS_COMPARE_WORDS(OP)
 GRADUS_LOGIC_WORDS(OP)
 #undef OP
 
-#define OP(n)                        \
-  Tensor n(const Tensor& x) {        \
-    require_float(op::n, x.type());  \
-    return apply(op::n, {x});        \
+#define OP(n)                       \
+  Tensor n(const Tensor& x) {       \
+    require_float(op::n, x.type()); \
+    return apply(op::n, {x});       \
   }
 GRADUS_PREDICATE_WORDS(OP)
 #undef OP
@@ -262,7 +305,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor x = a, y = b;
   align(op::where, x, y);
   const Shape shape = broadcast_shape(op::where, condition.type(), x.type());
-  return apply(op::where, {broadcast_to(condition, shape), broadcast_to(x, shape), broadcast_to(y, shape)});
+  return apply(op::where,
+               {broadcast_to(condition, shape), broadcast_to(x, shape), broadcast_to(y, shape)});
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
@@ -273,29 +317,36 @@ Tensor cast(const Tensor& x, DType dtype) {
   return apply(op::cast, {x}, attrs);
 }
 
-Tensor clip(const Tensor& x, const Tensor& low, const Tensor& high) { return minimum(maximum(x, low), high); }
+Tensor clip(const Tensor& x, const Tensor& low, const Tensor& high) {
+  return minimum(maximum(x, low), high);
+}
 
-Tensor stop_gradient(const Tensor& x) { return apply(op::stop_gradient, {x}); }
+Tensor stop_gradient(const Tensor& x) {
+  return apply(op::stop_gradient, {x});
+}
 
 void require_float(const Op& op, const Type& x) {
   if (is_float(x.dtype)) return;
-  raise(ErrorKind::dtype, std::string(op.name) + ": " + to_string(x) + " is not a floating-point tensor. " +
-                              (is_storage(x.dtype) ? "f16, bf16, i8 and u8 only store. Cast to f32 first."
-                                                   : "It computes in f32 or f64. Cast to f64 first."));
+  raise(ErrorKind::dtype,
+        std::string(op.name) + ": " + to_string(x) + " is not a floating-point tensor. " +
+            (is_storage(x.dtype) ? "f16, bf16, i8 and u8 only store. Cast to f32 first."
+                                 : "It computes in f32 or f64. Cast to f64 first."));
 }
 
 void require_number(const Op& op, const Type& x) {
   if (is_float(x.dtype) || is_integer(x.dtype)) return;
-  raise(ErrorKind::dtype, std::string(op.name) + ": " + to_string(x) + " is not a tensor of numbers. " +
-                              (is_storage(x.dtype) ? "f16, bf16, i8 and u8 only store. Cast to f32 first."
-                                                   : "bool is a mask. Cast to i64 to count."));
+  raise(ErrorKind::dtype,
+        std::string(op.name) + ": " + to_string(x) + " is not a tensor of numbers. " +
+            (is_storage(x.dtype) ? "f16, bf16, i8 and u8 only store. Cast to f32 first."
+                                 : "bool is a mask. Cast to i64 to count."));
 }
 
 void align(const Op& op, Tensor& a, Tensor& b) {
   const DType ta = a.dtype(), tb = b.dtype();
   if (is_storage(ta) || is_storage(tb))
-    raise(ErrorKind::dtype, std::string(op.name) + ": " + both(op, a.type(), b.type()) +
-                                  ": f16, bf16, i8 and u8 only store. Compute in f32 or f64. Cast first.");
+    raise(ErrorKind::dtype,
+          std::string(op.name) + ": " + both(op, a.type(), b.type()) +
+              ": f16, bf16, i8 and u8 only store. Compute in f32 or f64. Cast first.");
   if (ta != tb || a.is_literal() != b.is_literal()) {
     if (a.is_literal() != b.is_literal()) {
       Tensor& literal = a.is_literal() ? a : b;
@@ -312,9 +363,11 @@ void align(const Op& op, Tensor& a, Tensor& b) {
       a = cast(a, DType::i64);
       b = cast(b, DType::i64);
     } else if (ta != tb) {
-      raise(ErrorKind::dtype, std::string(op.name) + ": " + both(op, a.type(), b.type()) +
-                                  ": the kinds of number differ. Types of one kind mix, others need a word. "
-                                  "Write cast(x, DType::" + std::string(is_float(ta) ? name_of(ta) : name_of(tb)) + ").");
+      raise(ErrorKind::dtype,
+            std::string(op.name) + ": " + both(op, a.type(), b.type()) +
+                ": the kinds of number differ. Types of one kind mix, others need a word. "
+                "Write cast(x, DType::" +
+                std::string(is_float(ta) ? name_of(ta) : name_of(tb)) + ").");
     }
   }
   if (a.shape() == b.shape()) return;
@@ -340,8 +393,8 @@ Shape broadcast_shape(const Op& op, const Type& a, const Type& b) {
       if (leads) {
         Shape spread = few;
         while (spread.size() < all.size()) spread.push_back(1);
-        hint = " If " + std::to_string(few[0]) + " is the batch, reshape the " + (second ? "second" : "first") +
-               " to " + to_string(spread) + ".";
+        hint = " If " + std::to_string(few[0]) + " is the batch, reshape the " +
+               (second ? "second" : "first") + " to " + to_string(spread) + ".";
       }
       raise(ErrorKind::shape, std::string(op.name) + ": " + both(op, a, b) +
                                   ": cannot broadcast, because axes line up from the right and " +

@@ -17,17 +17,24 @@ void run_copy(const Call& c) {
   copy(c.in[0], target);
 }
 
-Kernel copy_kernel(const Op&, std::span<const Type>, const Type&) { return {run_copy}; }
+Kernel copy_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_copy};
+}
 
-Type shape_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) { return {in[0].dtype, attrs.a}; }
+Type shape_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
+  return {in[0].dtype, attrs.a};
+}
 
-bool reshape_view(const Type& in, const Layout& layout, const Attrs&, const Type& out, Layout* result) {
+bool reshape_view(const Type& in, const Layout& layout, const Attrs&, const Type& out,
+                  Layout* result) {
   if (!View{nullptr, in.dtype, in.shape, layout.strides}.is_row_major()) return false;
   *result = {layout.offset, row_major(out.shape)};
   return true;
 }
 
-Tensor reshape_pull(const Context& c, std::span<const Tensor> bar, int) { return reshape(bar[0], c.in[0].shape()); }
+Tensor reshape_pull(const Context& c, std::span<const Tensor> bar, int) {
+  return reshape(bar[0], c.in[0].shape());
+}
 
 Type permute_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
   Type out{in[0].dtype, {}};
@@ -47,7 +54,8 @@ Tensor permute_pull(const Context& c, std::span<const Tensor> bar, int) {
   return permute(bar[0], inverse);
 }
 
-bool broadcast_view(const Type& in, const Layout& layout, const Attrs&, const Type& out, Layout* result) {
+bool broadcast_view(const Type& in, const Layout& layout, const Attrs&, const Type& out,
+                    Layout* result) {
   result->offset = layout.offset;
   result->strides = out.shape;
   const int added = out.shape.size() - in.shape.size();
@@ -68,7 +76,9 @@ Tensor broadcast_pull(const Context& c, std::span<const Tensor> bar, int) {
 }
 
 // a: first places, b: sizes, c: steps, one an axis.
-Type slice_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) { return {in[0].dtype, attrs.b}; }
+Type slice_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
+  return {in[0].dtype, attrs.b};
+}
 
 bool slice_view(const Type&, const Layout& in, const Attrs& attrs, const Type&, Layout* out) {
   *out = in;
@@ -112,14 +122,18 @@ bool flip_view(const Type& in, const Layout& layout, const Attrs& attrs, const T
   return true;
 }
 
-Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) { return in[0]; }
+Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return in[0];
+}
 
 bool same_layout(const Type&, const Layout& in, const Attrs&, const Type&, Layout* out) {
   *out = in;
   return true;
 }
 
-Tensor flip_pull(const Context& c, std::span<const Tensor> bar, int) { return flip(bar[0], c.attrs.a); }
+Tensor flip_pull(const Context& c, std::span<const Tensor> bar, int) {
+  return flip(bar[0], c.attrs.a);
+}
 
 // a: zeros before, b: zeros after, c: zeros between neighbours, one an axis.
 Type pad_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
@@ -145,7 +159,9 @@ void run_pad(const Call& c) {
   copy(c.in[0], inside);
 }
 
-Kernel pad_kernel(const Op&, std::span<const Type>, const Type&) { return {run_pad}; }
+Kernel pad_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_pad};
+}
 
 Tensor pad_pull(const Context& c, std::span<const Tensor> bar, int) {
   Dims steps = c.attrs.c;
@@ -170,7 +186,9 @@ void run_concatenate(const Call& c) {
   }
 }
 
-Kernel concatenate_kernel(const Op&, std::span<const Type>, const Type&) { return {run_concatenate}; }
+Kernel concatenate_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_concatenate};
+}
 
 Tensor concatenate_pull(const Context& c, std::span<const Tensor> bar, int i) {
   const int64_t axis = c.attrs.a[0];
@@ -201,8 +219,9 @@ void each_place(const char* op, const View& places, int64_t n, F f) {
   for (int64_t k = 0; k < count; ++k) {
     const int64_t place = place_at(places, at);
     if (place < 0 || place >= n)
-      raise(ErrorKind::domain, std::string(op) + ": place " + std::to_string(place) + " in a table of " +
-                                   std::to_string(n) + " rows does not exist. Places run from 0 to " +
+      raise(ErrorKind::domain, std::string(op) + ": place " + std::to_string(place) +
+                                   " in a table of " + std::to_string(n) +
+                                   " rows does not exist. Places run from 0 to " +
                                    std::to_string(n - 1) + ".");
     f(k, place);
     for (int i = at.size() - 1; i >= 0; --i) {
@@ -227,7 +246,9 @@ void run_gather(const Call& c) {
   });
 }
 
-Kernel gather_kernel(const Op&, std::span<const Type>, const Type&) { return {run_gather}; }
+Kernel gather_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_gather};
+}
 
 Tensor gather_pull(const Context& c, std::span<const Tensor> bar, int) {
   return scatter_add(c.in[1], bar[0], c.in[0].shape()[0]);
@@ -274,16 +295,24 @@ void run_scatter(const Call& c) {
 
 Kernel scatter_kernel(const Op&, std::span<const Type> in, const Type&) {
   switch (in[1].dtype) {
-    case DType::f32: return {run_scatter<float>};
-    case DType::f64: return {run_scatter<double>};
-    case DType::i32: return {run_scatter<int32_t>};
-    default: return {run_scatter<int64_t>};
+    case DType::f32:
+      return {run_scatter<float>};
+    case DType::f64:
+      return {run_scatter<double>};
+    case DType::i32:
+      return {run_scatter<int32_t>};
+    default:
+      return {run_scatter<int64_t>};
   }
 }
 
-Tensor scatter_pull(const Context& c, std::span<const Tensor> bar, int) { return gather(bar[0], c.in[0]); }
+Tensor scatter_pull(const Context& c, std::span<const Tensor> bar, int) {
+  return gather(bar[0], c.in[0]);
+}
 
-Type iota_type(const Op&, std::span<const Type>, const Attrs& attrs, int) { return {attrs.dtype, attrs.a}; }
+Type iota_type(const Op&, std::span<const Type>, const Attrs& attrs, int) {
+  return {attrs.dtype, attrs.a};
+}
 
 template <class T>
 void run_iota(const Call& c) {
@@ -293,10 +322,14 @@ void run_iota(const Call& c) {
 
 Kernel iota_kernel(const Op&, std::span<const Type>, const Type& out) {
   switch (out.dtype) {
-    case DType::f32: return {run_iota<float>};
-    case DType::f64: return {run_iota<double>};
-    case DType::i32: return {run_iota<int32_t>};
-    default: return {run_iota<int64_t>};
+    case DType::f32:
+      return {run_iota<float>};
+    case DType::f64:
+      return {run_iota<double>};
+    case DType::i32:
+      return {run_iota<int32_t>};
+    default:
+      return {run_iota<int64_t>};
   }
 }
 
@@ -309,32 +342,87 @@ void require_places(const char* op, const Tensor& places) {
 }  // namespace
 
 namespace op {
-constinit const Op reshape{.name = "reshape", .says = "the same numbers under another shape", .math = "reshape(x)",
-                           .kind = Kind::linear, .type = shape_type, .kernel = copy_kernel, .view = reshape_view,
+constinit const Op reshape{.name = "reshape",
+                           .says = "the same numbers under another shape",
+                           .math = "reshape(x)",
+                           .kind = Kind::linear,
+                           .type = shape_type,
+                           .kernel = copy_kernel,
+                           .view = reshape_view,
                            .rule = {.pull = reshape_pull}};
-constinit const Op permute{.name = "permute", .says = "axes in another order", .math = "permute(x)[i,j] = x[j,i]",
-                           .kind = Kind::linear, .type = permute_type, .view = permute_view, .rule = {.pull = permute_pull}};
-constinit const Op broadcast_to{.name = "broadcast_to", .says = "repeats along new or single axes", .math = "broadcast(x)",
-                                .kind = Kind::linear, .type = shape_type, .view = broadcast_view, .rule = {.pull = broadcast_pull}};
-constinit const Op slice{.name = "slice", .says = "a part, every step-th element", .math = "x[start:stop:step]",
-                         .kind = Kind::linear, .type = slice_type, .view = slice_view, .rule = {.pull = slice_pull}};
-constinit const Op flip{.name = "flip", .says = "the order along axes reversed", .math = "x[::-1]",
-                        .kind = Kind::linear, .type = same_type, .view = flip_view, .rule = {.pull = flip_pull}};
-constinit const Op pad{.name = "pad", .says = "zeros around, and between, the elements", .math = "pad(x)",
-                       .kind = Kind::linear, .type = pad_type, .kernel = pad_kernel, .rule = {.pull = pad_pull}};
-constinit const Op concatenate{.name = "concatenate", .says = "parts laid one after the other", .math = "[a; b]",
-                               .kind = Kind::linear, .inputs = -1, .type = concatenate_type, .kernel = concatenate_kernel,
+constinit const Op permute{.name = "permute",
+                           .says = "axes in another order",
+                           .math = "permute(x)[i,j] = x[j,i]",
+                           .kind = Kind::linear,
+                           .type = permute_type,
+                           .view = permute_view,
+                           .rule = {.pull = permute_pull}};
+constinit const Op broadcast_to{.name = "broadcast_to",
+                                .says = "repeats along new or single axes",
+                                .math = "broadcast(x)",
+                                .kind = Kind::linear,
+                                .type = shape_type,
+                                .view = broadcast_view,
+                                .rule = {.pull = broadcast_pull}};
+constinit const Op slice{.name = "slice",
+                         .says = "a part, every step-th element",
+                         .math = "x[start:stop:step]",
+                         .kind = Kind::linear,
+                         .type = slice_type,
+                         .view = slice_view,
+                         .rule = {.pull = slice_pull}};
+constinit const Op flip{.name = "flip",
+                        .says = "the order along axes reversed",
+                        .math = "x[::-1]",
+                        .kind = Kind::linear,
+                        .type = same_type,
+                        .view = flip_view,
+                        .rule = {.pull = flip_pull}};
+constinit const Op pad{.name = "pad",
+                       .says = "zeros around, and between, the elements",
+                       .math = "pad(x)",
+                       .kind = Kind::linear,
+                       .type = pad_type,
+                       .kernel = pad_kernel,
+                       .rule = {.pull = pad_pull}};
+constinit const Op concatenate{.name = "concatenate",
+                               .says = "parts laid one after the other",
+                               .math = "[a; b]",
+                               .kind = Kind::linear,
+                               .inputs = -1,
+                               .type = concatenate_type,
+                               .kernel = concatenate_kernel,
                                .rule = {.pull = concatenate_pull}};
-constinit const Op gather{.name = "gather", .says = "rows of a table by number", .math = "table[places]",
-                          .kind = Kind::linear, .inputs = 2, .type = gather_type, .kernel = gather_kernel,
+constinit const Op gather{.name = "gather",
+                          .says = "rows of a table by number",
+                          .math = "table[places]",
+                          .kind = Kind::linear,
+                          .inputs = 2,
+                          .type = gather_type,
+                          .kernel = gather_kernel,
                           .rule = {.pull = gather_pull}};
-constinit const Op scatter_add{.name = "scatter_add", .says = "adds rows into numbered rows of zeros", .math = "out[places] += rows",
-                               .kind = Kind::linear, .inputs = 2, .type = scatter_type, .kernel = scatter_kernel,
+constinit const Op scatter_add{.name = "scatter_add",
+                               .says = "adds rows into numbered rows of zeros",
+                               .math = "out[places] += rows",
+                               .kind = Kind::linear,
+                               .inputs = 2,
+                               .type = scatter_type,
+                               .kernel = scatter_kernel,
                                .rule = {.pull = scatter_pull}};
-constinit const Op iota{.name = "iota", .says = "0, 1, 2, ...", .math = "iota(n)[i] = i", .kind = Kind::fixed, .inputs = 0,
-                        .type = iota_type, .kernel = iota_kernel, .rule = {.why = "it has no inputs"}};
-constinit const Op stop_gradient{.name = "stop_gradient", .says = "the same value, through which no derivative passes",
-                                 .math = "stop_gradient(x) = x", .kind = Kind::fixed, .type = same_type, .view = same_layout,
+constinit const Op iota{.name = "iota",
+                        .says = "0, 1, 2, ...",
+                        .math = "iota(n)[i] = i",
+                        .kind = Kind::fixed,
+                        .inputs = 0,
+                        .type = iota_type,
+                        .kernel = iota_kernel,
+                        .rule = {.why = "it has no inputs"}};
+constinit const Op stop_gradient{.name = "stop_gradient",
+                                 .says = "the same value, through which no derivative passes",
+                                 .math = "stop_gradient(x) = x",
+                                 .kind = Kind::fixed,
+                                 .type = same_type,
+                                 .view = same_layout,
                                  .rule = {.why = "it stops derivatives on purpose"}};
 }  // namespace op
 
@@ -353,7 +441,8 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   }
   if (!fits || element_count(target) != x.size())
     raise(ErrorKind::shape, "reshape: " + to_string(x.type()) + " to " + to_string(shape) + ": " +
-                                std::to_string(x.size()) + " elements do not fit. The product of the sizes must stay; "
+                                std::to_string(x.size()) +
+                                " elements do not fit. The product of the sizes must stay; "
                                 "one size may be -1.");
   if (target == x.shape()) return x;
   Attrs attrs;
@@ -373,7 +462,8 @@ Tensor permute(const Tensor& x, const Dims& axes) {
   }
   if (seen.size() != x.rank() || axes.size() != x.rank())
     raise(ErrorKind::shape, "permute: " + to_string(x.type()) + " by axes " + to_string(axes) +
-                                ": every axis must appear once. Give " + std::to_string(x.rank()) + " different axes.");
+                                ": every axis must appear once. Give " + std::to_string(x.rank()) +
+                                " different axes.");
   if (same) return x;
   Attrs attrs;
   attrs.a = order;
@@ -382,20 +472,23 @@ Tensor permute(const Tensor& x, const Dims& axes) {
 
 Tensor transpose(const Tensor& x) {
   if (x.rank() < 2)
-    raise(ErrorKind::shape, "transpose: " + to_string(x.type()) + " has fewer than two axes. It swaps the last two. "
-                            "Use reshape to make a column.");
+    raise(ErrorKind::shape, "transpose: " + to_string(x.type()) +
+                                " has fewer than two axes. It swaps the last two. "
+                                "Use reshape to make a column.");
   return swap_axes(x, -1, -2);
 }
 
 Tensor swap_axes(const Tensor& x, int64_t a, int64_t b) {
   Dims order;
   for (int i = 0; i < x.rank(); ++i) order.push_back(i);
-  std::swap(order[normal_axis("swap_axes", a, x.rank())], order[normal_axis("swap_axes", b, x.rank())]);
+  std::swap(order[normal_axis("swap_axes", a, x.rank())],
+            order[normal_axis("swap_axes", b, x.rank())]);
   return permute(x, order);
 }
 
 Tensor move_axis(const Tensor& x, int64_t from, int64_t to) {
-  const int f = normal_axis("move_axis", from, x.rank()), t = normal_axis("move_axis", to, x.rank());
+  const int f = normal_axis("move_axis", from, x.rank()),
+            t = normal_axis("move_axis", to, x.rank());
   Dims order;
   for (int i = 0; i < x.rank(); ++i)
     if (i != f) order.push_back(i);
@@ -407,10 +500,12 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int added = shape.size() - x.rank();
   bool fits = added >= 0;
-  for (int i = 0; fits && i < x.rank(); ++i) fits = x.shape()[i] == 1 || x.shape()[i] == shape[i + added];
+  for (int i = 0; fits && i < x.rank(); ++i)
+    fits = x.shape()[i] == 1 || x.shape()[i] == shape[i + added];
   if (!fits)
-    raise(ErrorKind::shape, "broadcast_to: " + to_string(x.type()) + " to " + to_string(shape) +
-                                ": the sizes do not line up. Axes line up from the right, and only size 1 repeats.");
+    raise(ErrorKind::shape,
+          "broadcast_to: " + to_string(x.type()) + " to " + to_string(shape) +
+              ": the sizes do not line up. Axes line up from the right, and only size 1 repeats.");
   Attrs attrs;
   attrs.a = shape;
   return apply(op::broadcast_to, {x}, attrs);
@@ -425,8 +520,9 @@ Tensor expand_dims(const Tensor& x, int64_t axis) {
 Tensor squeeze(const Tensor& x, int64_t axis) {
   const int a = normal_axis("squeeze", axis, x.rank());
   if (x.shape()[a] != 1)
-    raise(ErrorKind::shape, "squeeze: axis " + std::to_string(axis) + " of " + to_string(x.type()) + " has size " +
-                                std::to_string(x.shape()[a]) + ". Only an axis of size 1 can go.");
+    raise(ErrorKind::shape, "squeeze: axis " + std::to_string(axis) + " of " + to_string(x.type()) +
+                                " has size " + std::to_string(x.shape()[a]) +
+                                ". Only an axis of size 1 can go.");
   Shape shape = x.shape();
   shape.erase(a);
   return reshape(x, shape);
@@ -436,8 +532,8 @@ namespace {
 
 Tensor slice_ranges(const Tensor& x, std::span<const Range> ranges) {
   if (static_cast<int>(ranges.size()) > x.rank())
-    raise(ErrorKind::shape, "slice: " + std::to_string(ranges.size()) + " ranges for " + to_string(x.type()) +
-                                ". There is one range an axis.");
+    raise(ErrorKind::shape, "slice: " + std::to_string(ranges.size()) + " ranges for " +
+                                to_string(x.type()) + ". There is one range an axis.");
   Dims start = x.shape(), sizes = x.shape(), steps = x.shape();
   bool whole = true;
   for (int i = 0; i < x.rank(); ++i) {
@@ -445,7 +541,8 @@ Tensor slice_ranges(const Tensor& x, std::span<const Range> ranges) {
     const Range r = place < ranges.size() ? ranges[place] : Range{};
     const int64_t n = x.shape()[i];
     if (r.step < 1)
-      raise(ErrorKind::shape, "slice: step " + std::to_string(r.step) + " on " + to_string(x.type()) +
+      raise(ErrorKind::shape, "slice: step " + std::to_string(r.step) + " on " +
+                                  to_string(x.type()) +
                                   ". A step is at least 1. Use flip to walk backwards.");
     const auto clamp = [n](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + n : v, 0, n); };
     start[i] = clamp(r.start);
@@ -473,14 +570,16 @@ Tensor row(const Tensor& x, int64_t i) {
   const int64_t n = x.rank() == 0 ? 0 : x.shape()[0];
   const int64_t place = i < 0 ? i + n : i;
   if (place < 0 || place >= n)
-    raise(ErrorKind::shape, "row: row " + std::to_string(i) + " of " + to_string(x.type()) + " does not exist.");
+    raise(ErrorKind::shape,
+          "row: row " + std::to_string(i) + " of " + to_string(x.type()) + " does not exist.");
   return squeeze(slice_axis(x, 0, {place, place + 1}), 0);
 }
 
 Tensor element(const Tensor& x, const Dims& at) {
   if (at.size() != x.rank())
     raise(ErrorKind::shape, "element: " + to_string(at) + " in " + to_string(x.type()) +
-                                ": one place an axis is needed. Give " + std::to_string(x.rank()) + " numbers.");
+                                ": one place an axis is needed. Give " + std::to_string(x.rank()) +
+                                " numbers.");
   Tensor y = x;
   for (int64_t i : at) y = row(y, i);
   return y;
@@ -503,7 +602,8 @@ Tensor pad(const Tensor& x, const Dims& low, const Dims& high) {
   for (int64_t v : low) fits &= v >= 0;
   for (int64_t v : high) fits &= v >= 0;
   if (!fits)
-    raise(ErrorKind::shape, "pad: " + to_string(x.type()) + " by " + to_string(low) + " and " + to_string(high) +
+    raise(ErrorKind::shape, "pad: " + to_string(x.type()) + " by " + to_string(low) + " and " +
+                                to_string(high) +
                                 ": one count an axis, none negative, is needed. Use slice to cut.");
   Dims gaps = low;
   for (int i = 0; i < gaps.size(); ++i) gaps[i] = 0;
@@ -518,10 +618,13 @@ Tensor concatenate(std::span<const Tensor> parts, int64_t axis) {
   for (const Tensor& p : parts) {
     Shape expected = parts[0].shape();
     bool fits = p.rank() == expected.size() && p.dtype() == parts[0].dtype();
-    for (int i = 0; fits && i < expected.size(); ++i) fits = i == attrs.a[0] || expected[i] == p.shape()[i];
+    for (int i = 0; fits && i < expected.size(); ++i)
+      fits = i == attrs.a[0] || expected[i] == p.shape()[i];
     if (!fits)
-      raise(ErrorKind::shape, "concatenate: " + to_string(parts[0].type()) + " and " + to_string(p.type()) + " along axis " +
-                                  std::to_string(attrs.a[0]) + " do not join. Types and all other sizes must be equal.");
+      raise(ErrorKind::shape, "concatenate: " + to_string(parts[0].type()) + " and " +
+                                  to_string(p.type()) + " along axis " +
+                                  std::to_string(attrs.a[0]) +
+                                  " do not join. Types and all other sizes must be equal.");
   }
   return apply(op::concatenate, parts, attrs);
 }
@@ -542,7 +645,9 @@ Tensor stack(std::initializer_list<Tensor> parts, int64_t axis) {
 
 Tensor gather(const Tensor& table, const Tensor& places) {
   require_places("gather", places);
-  if (table.rank() == 0) raise(ErrorKind::shape, "gather: " + to_string(table.type()) + " has no rows. A table has at least one axis.");
+  if (table.rank() == 0)
+    raise(ErrorKind::shape,
+          "gather: " + to_string(table.type()) + " has no rows. A table has at least one axis.");
   return apply(op::gather, {table, places});
 }
 
@@ -551,10 +656,13 @@ Tensor scatter_add(const Tensor& places, const Tensor& rows, int64_t n) {
   bool fits = rows.rank() >= places.rank() && n >= 0;
   for (int i = 0; fits && i < places.rank(); ++i) fits = rows.shape()[i] == places.shape()[i];
   if (!fits)
-    raise(ErrorKind::shape, "scatter_add: places " + to_string(places.type()) + " and rows " + to_string(rows.type()) +
-                                " do not match. The first axes of rows must be the axes of places.");
+    raise(ErrorKind::shape,
+          "scatter_add: places " + to_string(places.type()) + " and rows " +
+              to_string(rows.type()) +
+              " do not match. The first axes of rows must be the axes of places.");
   if (!is_float(rows.dtype()) && !is_integer(rows.dtype()))
-    raise(ErrorKind::dtype, "scatter_add: rows " + to_string(rows.type()) + " cannot be added. Cast to f32 first.");
+    raise(ErrorKind::dtype,
+          "scatter_add: rows " + to_string(rows.type()) + " cannot be added. Cast to f32 first.");
   Attrs attrs;
   attrs.a = {n};
   return apply(op::scatter_add, {places, rows}, attrs);
@@ -576,8 +684,9 @@ Tensor take_along_axis(const Tensor& x, const Tensor& places, int64_t axis) {
   Shape lead = x.shape(), other = places.shape();
   if (places.rank() == x.rank()) lead.erase(a), other.erase(a);
   if (places.rank() != x.rank() || !(lead == other))
-    raise(ErrorKind::shape, "take_along_axis: " + to_string(x.type()) + " at places " + to_string(places.type()) + " along axis " +
-                                std::to_string(a) + ": the other sizes differ. All axes but this one must be equal.");
+    raise(ErrorKind::shape, "take_along_axis: " + to_string(x.type()) + " at places " +
+                                to_string(places.type()) + " along axis " + std::to_string(a) +
+                                ": the other sizes differ. All axes but this one must be equal.");
   const Tensor moved = move_axis(x, a, -1);
   const Tensor at = cast(move_axis(places, a, -1), DType::i64);
   const int64_t n = x.shape()[a], rows = element_count(lead);
@@ -592,14 +701,26 @@ Tensor one_hot(const Tensor& classes, int64_t count, DType dtype) {
   return cast(expand_dims(cast(classes, DType::i64), -1) == iota(count), dtype);
 }
 
-Tensor full(const Shape& shape, double value, DType dtype) { return broadcast_to(literal_as(Tensor(value), dtype), shape); }
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
-Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0, x.dtype()); }
-Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
+Tensor full(const Shape& shape, double value, DType dtype) {
+  return broadcast_to(literal_as(Tensor(value), dtype), shape);
+}
+Tensor zeros(const Shape& shape, DType dtype) {
+  return full(shape, 0, dtype);
+}
+Tensor ones(const Shape& shape, DType dtype) {
+  return full(shape, 1, dtype);
+}
+Tensor zeros_like(const Tensor& x) {
+  return full(x.shape(), 0, x.dtype());
+}
+Tensor ones_like(const Tensor& x) {
+  return full(x.shape(), 1, x.dtype());
+}
 
 Tensor iota(int64_t n, DType dtype) {
-  if (n < 0) raise(ErrorKind::shape, "iota: " + std::to_string(n) + " numbers. The count must not be negative.");
+  if (n < 0)
+    raise(ErrorKind::shape,
+          "iota: " + std::to_string(n) + " numbers. The count must not be negative.");
   Attrs attrs;
   attrs.a = {n};
   attrs.dtype = is_integer(dtype) || is_float(dtype) ? dtype : DType::i64;
@@ -608,7 +729,8 @@ Tensor iota(int64_t n, DType dtype) {
 
 Tensor arange(double start, double stop, double step, DType dtype) {
   const double count = std::ceil((stop - start) / step);
-  if (!(count < 9e15)) raise(ErrorKind::domain, "arange: the count of numbers is not finite. The step must not be 0.");
+  if (!(count < 9e15))
+    raise(ErrorKind::domain, "arange: the count of numbers is not finite. The step must not be 0.");
   return cast(iota(static_cast<int64_t>(std::max(count, 0.0)), DType::f64) * step + start, dtype);
 }
 
@@ -619,6 +741,8 @@ Tensor linspace(double start, double stop, int64_t count, DType dtype) {
   return cast(where(i == static_cast<double>(count - 1), stop, x), dtype);
 }
 
-Tensor eye(int64_t n, DType dtype) { return one_hot(iota(n), n, dtype); }
+Tensor eye(int64_t n, DType dtype) {
+  return one_hot(iota(n), n, dtype);
+}
 
 }  // namespace gradus

@@ -8,7 +8,8 @@
 namespace gradus {
 
 namespace op {
-extern const Op reshape, permute, broadcast_to, slice, flip, pad, concatenate, gather, scatter_add, iota, stop_gradient;
+extern const Op reshape, permute, broadcast_to, slice, flip, pad, concatenate, gather, scatter_add,
+    iota, stop_gradient;
 }
 
 // The same numbers in row-major order under another shape; one size may be -1.
@@ -45,7 +46,8 @@ Tensor concatenate(std::initializer_list<Tensor> parts, int64_t axis = 0);
 Tensor stack(std::span<const Tensor> parts, int64_t axis = 0);
 Tensor stack(std::initializer_list<Tensor> parts, int64_t axis = 0);
 
-// table (n, ...) and integer places (...) give the rows table[place]. A place outside [0, n) is an error.
+// table (n, ...) and integer places (...) give the rows table[place]. A place outside [0, n) is an
+// error.
 Tensor gather(const Tensor& table, const Tensor& places);
 // Adds rows into n rows of zeros: out[places[i]] += rows[i]. The transpose of gather.
 Tensor scatter_add(const Tensor& places, const Tensor& rows, int64_t n);

@@ -1,5 +1,6 @@
 // The words of the elementwise ops. A word makes an enumerator, an object and, through its entry
-// in elementwise.cpp, a kernel: a word without an entry, or an entry without a word, does not compile.
+// in elementwise.cpp, a kernel: a word without an entry, or an entry without a word, does not
+// compile.
 #pragma once
 
 // clang-format off

@@ -46,7 +46,8 @@ int64_t place(std::vector<Storage>& storages, size_t instructions) {
       Storage& storage = storages[static_cast<size_t>(s)];
       auto best = gaps.end();
       for (auto g = gaps.begin(); g != gaps.end(); ++g)
-        if (g->second >= storage.bytes && (best == gaps.end() || g->second < best->second)) best = g;
+        if (g->second >= storage.bytes && (best == gaps.end() || g->second < best->second))
+          best = g;
       if (best == gaps.end()) {
         storage.offset = top;
         top += storage.bytes;
@@ -74,7 +75,9 @@ int64_t place(std::vector<Storage>& storages, size_t instructions) {
   return top;
 }
 
-bool same_layout(const Layout& a, const Layout& b) { return a.offset == b.offset && a.strides == b.strides; }
+bool same_layout(const Layout& a, const Layout& b) {
+  return a.offset == b.offset && a.strides == b.strides;
+}
 
 // The single number a constant repeats, if it is one.
 bool repeats(const Value& v, double& number) {
@@ -106,18 +109,21 @@ Graph simplify(const Graph& graph) {
     std::vector<ValueId> in;
     for (ValueId id : graph.inputs(s)) in.push_back(place[id]);
     double number = 0;
-    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[0]), number) && number == s.op->neutral[0]) {
+    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[0]), number) &&
+        number == s.op->neutral[0]) {
       place[s.first_out] = in[1];
       continue;
     }
-    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[1]), number) && number == s.op->neutral[1]) {
+    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[1]), number) &&
+        number == s.op->neutral[1]) {
       place[s.first_out] = in[0];
       continue;
     }
     const ValueId first = tape.record(*s.op, in, graph.attrs(s));
     for (uint16_t o = 0; o < s.outputs; ++o) {
       place[s.first_out + o] = first + o;
-      if (!graph.label(s.first_out + o).empty()) tape.set_label(first + o, graph.label(s.first_out + o));
+      if (!graph.label(s.first_out + o).empty())
+        tape.set_label(first + o, graph.label(s.first_out + o));
     }
   }
   std::vector<ValueId> outputs;
@@ -137,7 +143,9 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
   // Arguments stay for the whole run, so that set() before and carries after find them.
   const size_t never = std::numeric_limits<size_t>::max();
   for (ValueId id : graph_.input_ids()) {
-    homes[id] = {new_storage(graph_.value(id).type, 0), nullptr, {0, row_major(graph_.value(id).type.shape)}};
+    homes[id] = {new_storage(graph_.value(id).type, 0),
+                 nullptr,
+                 {0, row_major(graph_.value(id).type.shape)}};
     storages.back().last = never;
   }
   // When each storage is needed last; views keep the storage they look at.
@@ -176,10 +184,12 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
     const auto in = graph_.inputs(s);
     const auto leave = [&] {
       for (ValueId id : in)
-        if (homes[id].storage != no_storage) --storage_readers[static_cast<size_t>(homes[id].storage)];
+        if (homes[id].storage != no_storage)
+          --storage_readers[static_cast<size_t>(homes[id].storage)];
     };
     Layout layout;
-    if (s.op->view && s.op->view(graph_.value(in[0]).type, homes[in[0]].layout, graph_.attrs(s), v.type, &layout)) {
+    if (s.op->view && s.op->view(graph_.value(in[0]).type, homes[in[0]].layout, graph_.attrs(s),
+                                 v.type, &layout)) {
       homes[s.first_out] = {homes[in[0]].storage, homes[in[0]].constant, layout};
       leave();
       enter(s.first_out);
@@ -196,12 +206,17 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
       if (s.op->pointwise) {
         for (ValueId candidate : in) {
           const int c = homes[candidate].storage;
-          if (c == no_storage || storages[static_cast<size_t>(c)].last == never || storage_readers[static_cast<size_t>(c)] > 0) continue;
+          if (c == no_storage || storages[static_cast<size_t>(c)].last == never ||
+              storage_readers[static_cast<size_t>(c)] > 0)
+            continue;
           if (!same_layout(homes[candidate].layout, {0, row_major(type.shape)})) continue;
           if (size_of(graph_.value(candidate).type.dtype) != size_of(type.dtype)) continue;
-          if (storages[static_cast<size_t>(c)].bytes != rounded(element_count(type.shape) * size_of(type.dtype))) continue;
+          if (storages[static_cast<size_t>(c)].bytes !=
+              rounded(element_count(type.shape) * size_of(type.dtype)))
+            continue;
           const bool alone = std::ranges::all_of(in, [&](ValueId other) {
-            return homes[other].storage != c || same_layout(homes[other].layout, homes[candidate].layout);
+            return homes[other].storage != c ||
+                   same_layout(homes[other].layout, homes[candidate].layout);
           });
           if (alone) {
             storage = c;
@@ -225,7 +240,8 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
   for (ValueId id : graph_.output_ids()) {
     const Home& h = homes[id];
     const Type& type = graph_.value(id).type;
-    const bool own = h.storage != no_storage && View{nullptr, type.dtype, type.shape, h.layout.strides}.is_row_major() &&
+    const bool own = h.storage != no_storage &&
+                     View{nullptr, type.dtype, type.shape, h.layout.strides}.is_row_major() &&
                      std::ranges::find(graph_.input_ids(), id) == graph_.input_ids().end();
     output_storage.push_back(own ? no_storage : new_storage(type, instructions + 1));
     if (!own) storages.back().last = instructions + 1;
@@ -239,8 +255,10 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
   const auto view = [&](ValueId id) {
     const Home& h = homes[id];
     const Type& type = graph_.value(id).type;
-    std::byte* base = h.constant ? h.constant->data : arena(storages[static_cast<size_t>(h.storage)].offset);
-    return View{base + h.layout.offset * size_of(type.dtype), type.dtype, type.shape, h.layout.strides};
+    std::byte* base =
+        h.constant ? h.constant->data : arena(storages[static_cast<size_t>(h.storage)].offset);
+    return View{base + h.layout.offset * size_of(type.dtype), type.dtype, type.shape,
+                h.layout.strides};
   };
   size_t total = 0;
   for (size_t i : order) total += graph_.step(i).inputs + graph_.step(i).outputs;
@@ -257,7 +275,8 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
     const std::span<View> all(views_.data() + first, views_.size() - first);
     if (s.op->pointwise) collapse(all);
     const Kernel kernel = s.op->kernel(*s.op, in_types, graph_.value(s.first_out).type);
-    calls_.push_back({kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &graph_.attrs(s)});
+    calls_.push_back(
+        {kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &graph_.attrs(s)});
     steps_.push_back(i);
   }
   for (ValueId id : graph_.input_ids()) inputs_.push_back(view(id));
@@ -265,19 +284,24 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
     const ValueId id = graph_.output_ids()[o];
     View v = view(id);
     if (output_storage[o] != no_storage) {
-      const View target{arena(storages[static_cast<size_t>(output_storage[o])].offset), v.dtype, v.shape, row_major(v.shape)};
+      const View target{arena(storages[static_cast<size_t>(output_storage[o])].offset), v.dtype,
+                        v.shape, row_major(v.shape)};
       copies_.push_back({v, target});
       v = target;
     }
     outputs_.push_back(v);
   }
   for (const Carry& c : carries) {
-    const View &from = outputs_.at(static_cast<size_t>(c.from)), &to = inputs_.at(static_cast<size_t>(c.to));
+    const View &from = outputs_.at(static_cast<size_t>(c.from)),
+               &to = inputs_.at(static_cast<size_t>(c.to));
     if (from.dtype != to.dtype || !(from.shape == to.shape))
-      raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) + " is " + to_string(Type{from.dtype, from.shape}) +
-                                 ", but argument " + std::to_string(c.to) + " it is carried to is " +
-                                 to_string(Type{to.dtype, to.shape}) + ". Both must have one type.");
-    carries_.push_back({from.data, to.data, static_cast<size_t>(element_count(to.shape) * size_of(to.dtype))});
+      raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) + " is " +
+                                 to_string(Type{from.dtype, from.shape}) + ", but argument " +
+                                 std::to_string(c.to) + " it is carried to is " +
+                                 to_string(Type{to.dtype, to.shape}) +
+                                 ". Both must have one type.");
+    carries_.push_back(
+        {from.data, to.data, static_cast<size_t>(element_count(to.shape) * size_of(to.dtype))});
   }
 #ifdef GRADUS_POISON
   for (const Storage& s : storages)
@@ -302,9 +326,12 @@ void Plan::set(int input, const Tensor& x) {
   const Tensor solid = literal_as(x, v.dtype);
   if (solid.dtype() != v.dtype || !(solid.shape() == v.shape)) {
     const auto place = static_cast<size_t>(input);
-    const std::string name = place < names_.size() && !names_[place].empty() ? "'" + names_[place] + "'" : std::to_string(input);
-    raise(ErrorKind::plan, "Plan::run: argument " + name + " is " + to_string(solid.type()) + ", but this plan was made for " +
-                               to_string(Type{v.dtype, v.shape}) + ". Make a second plan for the last batch, or drop it.");
+    const std::string name = place < names_.size() && !names_[place].empty()
+                                 ? "'" + names_[place] + "'"
+                                 : std::to_string(input);
+    raise(ErrorKind::plan, "Plan::run: argument " + name + " is " + to_string(solid.type()) +
+                               ", but this plan was made for " + to_string(Type{v.dtype, v.shape}) +
+                               ". Make a second plan for the last batch, or drop it.");
   }
   const View from = view_of(solid);
   if (from.is_row_major()) {
@@ -322,7 +349,8 @@ void Plan::run() {
     calls_[i].run(calls_[i]);
     // All bits set is a NaN in every floating type.
     for (; released < releases_.size() && releases_[released].instruction == i; ++released)
-      std::memset(arena_->data + releases_[released].offset, 0xFF, static_cast<size_t>(releases_[released].bytes));
+      std::memset(arena_->data + releases_[released].offset, 0xFF,
+                  static_cast<size_t>(releases_[released].bytes));
   }
 #else
   for (const Call& call : calls_) call.run(call);
@@ -333,8 +361,9 @@ void Plan::run() {
 
 std::vector<Tensor> Plan::operator()(std::span<const Tensor> args) {
   if (args.size() != inputs_.size())
-    raise(ErrorKind::plan, "Plan::run: got " + std::to_string(args.size()) + " arguments, but this plan takes " +
-                               std::to_string(inputs_.size()) + ". Give one tensor for each.");
+    raise(ErrorKind::plan, "Plan::run: got " + std::to_string(args.size()) +
+                               " arguments, but this plan takes " + std::to_string(inputs_.size()) +
+                               ". Give one tensor for each.");
   for (size_t i = 0; i < args.size(); ++i) set(static_cast<int>(i), args[i]);
   run();
   std::vector<Tensor> results;
@@ -353,12 +382,14 @@ std::string Plan::describe() const {
       first = false;
     }
     const auto offset = calls_[i].out[0].data - arena_->data;
-    out += ") -> " + to_string(graph_.value(s.first_out).type) + " at " + std::to_string(offset) + "\n";
+    out += ") -> " + to_string(graph_.value(s.first_out).type) + " at " + std::to_string(offset) +
+           "\n";
   }
   return out;
 }
 
-Plan compile(const PlanFunction& f, std::span<const Argument> arguments, std::span<const Carry> carries) {
+Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
+             std::span<const Carry> carries) {
   std::vector<std::string> names;
   Graph graph;
   {
@@ -377,7 +408,8 @@ Plan compile(const PlanFunction& f, std::span<const Argument> arguments, std::sp
   return Plan(simplify(graph), std::move(names), carries);
 }
 
-Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args, std::initializer_list<Carry> carries) {
+Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args,
+             std::initializer_list<Carry> carries) {
   std::vector<Argument> arguments;
   for (const Tensor& x : args) arguments.push_back({"", x.type()});
   Plan plan = compile(f, arguments, std::span<const Carry>(carries.begin(), carries.size()));

@@ -23,7 +23,8 @@ struct Carry {
 
 class Plan {
  public:
-  explicit Plan(Graph graph, std::vector<std::string> names = {}, std::span<const Carry> carries = {});
+  explicit Plan(Graph graph, std::vector<std::string> names = {},
+                std::span<const Carry> carries = {});
 
   Plan(Plan&&) = default;
   Plan& operator=(Plan&&) = default;
@@ -89,9 +90,11 @@ class Plan {
 
 // Records f on shapes alone and plans it. Inside, every op is recorded: a tensor that existed
 // before is an error unless wrapped in constant(...).
-Plan compile(const PlanFunction& f, std::span<const Argument> arguments, std::span<const Carry> carries = {});
+Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
+             std::span<const Carry> carries = {});
 // Arguments named and typed like these tensors, with their numbers set.
-Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args, std::initializer_list<Carry> carries = {});
+Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args,
+             std::initializer_list<Carry> carries = {});
 
 // Exact rewrites: operations with a neutral number disappear.
 Graph simplify(const Graph& graph);

@@ -33,41 +33,61 @@ void settings(Config& c, Visit visit) {
   visit("training.checkpoint_every", c.checkpoint_every);
 }
 
-bool is_path(std::string_view key) { return key == "data.source" || key == "data.labels" || key == "data.validation"; }
+bool is_path(std::string_view key) {
+  return key == "data.source" || key == "data.labels" || key == "data.validation";
+}
 
 [[noreturn]] void wrong_kind(const std::string& file, const TomlEntry& e, const char* wanted) {
-  raise(ErrorKind::file, file + ":" + std::to_string(e.line) + ":" + std::to_string(e.column) + ": '" + e.key + "' must be " + wanted + ".");
+  raise(ErrorKind::file, file + ":" + std::to_string(e.line) + ":" + std::to_string(e.column) +
+                             ": '" + e.key + "' must be " + wanted + ".");
 }
 
 void read_value(const std::string& file, const TomlEntry& e, std::string& v) {
-  if (const auto* s = std::get_if<std::string>(&e.value)) v = *s;
-  else if (const auto* i = std::get_if<int64_t>(&e.value)) v = std::to_string(*i);
-  else wrong_kind(file, e, "a text");
+  if (const auto* s = std::get_if<std::string>(&e.value))
+    v = *s;
+  else if (const auto* i = std::get_if<int64_t>(&e.value))
+    v = std::to_string(*i);
+  else
+    wrong_kind(file, e, "a text");
 }
 void read_value(const std::string& file, const TomlEntry& e, bool& v) {
-  if (const auto* b = std::get_if<bool>(&e.value)) v = *b;
-  else wrong_kind(file, e, "true or false");
+  if (const auto* b = std::get_if<bool>(&e.value))
+    v = *b;
+  else
+    wrong_kind(file, e, "true or false");
 }
 void read_value(const std::string& file, const TomlEntry& e, int64_t& v) {
-  if (const auto* i = std::get_if<int64_t>(&e.value)) v = *i;
-  else wrong_kind(file, e, "a whole number");
+  if (const auto* i = std::get_if<int64_t>(&e.value))
+    v = *i;
+  else
+    wrong_kind(file, e, "a whole number");
 }
 void read_value(const std::string& file, const TomlEntry& e, uint64_t& v) {
-  if (const auto* i = std::get_if<int64_t>(&e.value)) v = static_cast<uint64_t>(*i);
-  else wrong_kind(file, e, "a whole number");
+  if (const auto* i = std::get_if<int64_t>(&e.value))
+    v = static_cast<uint64_t>(*i);
+  else
+    wrong_kind(file, e, "a whole number");
 }
 void read_value(const std::string& file, const TomlEntry& e, double& v) {
-  if (const auto* d = std::get_if<double>(&e.value)) v = *d;
-  else if (const auto* i = std::get_if<int64_t>(&e.value)) v = static_cast<double>(*i);
-  else wrong_kind(file, e, "a number");
+  if (const auto* d = std::get_if<double>(&e.value))
+    v = *d;
+  else if (const auto* i = std::get_if<int64_t>(&e.value))
+    v = static_cast<double>(*i);
+  else
+    wrong_kind(file, e, "a number");
 }
 void read_value(const std::string& file, const TomlEntry& e, std::vector<std::string>& v) {
-  if (const auto* list = std::get_if<std::vector<std::string>>(&e.value)) v = *list;
-  else if (const auto* none = std::get_if<std::vector<double>>(&e.value); none && none->empty()) v.clear();
-  else wrong_kind(file, e, "a list of texts");
+  if (const auto* list = std::get_if<std::vector<std::string>>(&e.value))
+    v = *list;
+  else if (const auto* none = std::get_if<std::vector<double>>(&e.value); none && none->empty())
+    v.clear();
+  else
+    wrong_kind(file, e, "a list of texts");
 }
 
-TomlValue toml_value(uint64_t v) { return static_cast<int64_t>(v); }
+TomlValue toml_value(uint64_t v) {
+  return static_cast<int64_t>(v);
+}
 template <class T>
 TomlValue toml_value(const T& v) {
   return v;
@@ -107,8 +127,9 @@ void apply_entries(TrainConfig& config, const TomlEntries& entries, const std::s
     });
     if (found) continue;
     const auto near = text::nearest(e.key, known);
-    raise(ErrorKind::file, file + ":" + std::to_string(e.line) + ":" + std::to_string(e.column) + ": '" + e.key +
-                               "' is no setting." + (near ? " Did you mean '" + std::string(*near) + "'?" : ""));
+    raise(ErrorKind::file, file + ":" + std::to_string(e.line) + ":" + std::to_string(e.column) +
+                               ": '" + e.key + "' is no setting." +
+                               (near ? " Did you mean '" + std::string(*near) + "'?" : ""));
   }
 }
 
@@ -123,7 +144,8 @@ OptimiserConfig optimiser_of(const TrainConfig& config) {
 std::string config_json(const TrainConfig& config) {
   std::vector<std::string> parts;
   for (const TomlEntry& e : entries_of(config, false))
-    if (e.key != "training.checkpoint_every") parts.push_back(text::quote_json(e.key) + ":" + json_of(e.value));
+    if (e.key != "training.checkpoint_every")
+      parts.push_back(text::quote_json(e.key) + ":" + json_of(e.value));
   return "{" + text::join(parts, ",") + "}";
 }
 

@@ -10,19 +10,19 @@ namespace gradus {
 struct TrainConfig {
   // Data: a generator's name, or a file.
   std::string data;
-  std::string labels;      // IDX or npy: the file of labels
-  std::string label;       // CSV: the label column by name or place; npz: its array
+  std::string labels;               // IDX or npy: the file of labels
+  std::string label;                // CSV: the label column by name or place; npz: its array
   std::vector<std::string> ignore;  // CSV columns left out
   std::string missing = "error";    // error, drop (the rows) or mean (of the column)
-  std::string validation;  // a file of its own instead of a part of the data
-  int64_t examples = 0;    // from a generator; 0: its usual count
-  double val = 0.1;        // the share held out
+  std::string validation;           // a file of its own instead of a part of the data
+  int64_t examples = 0;             // from a generator; 0: its usual count
+  double val = 0.1;                 // the share held out
   bool standardise = true;
   // Model and loss; empty: chosen for the data.
   std::string model, activation, init = "he", loss;
   double init_gain = 1;
   std::string optimiser = "adam";
-  double lr = 0;  // 0: the method's own default
+  double lr = 0;                            // 0: the method's own default
   double momentum = -1, weight_decay = -1;  // below 0: the method's own default
   int64_t epochs = 20, batch = 64;
   uint64_t seed = 0;

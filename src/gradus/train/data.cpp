@@ -17,7 +17,8 @@
 namespace gradus {
 namespace {
 
-constexpr int64_t most_levels = 64;  // more different whole numbers than this are amounts, not classes
+constexpr int64_t most_levels =
+    64;  // more different whole numbers than this are amounts, not classes
 
 [[noreturn]] void data_error(const std::string& source, const std::string& why) {
   raise(ErrorKind::file, source + ": " + why);
@@ -34,22 +35,27 @@ void name_classes(Dataset& d, const std::vector<std::string>& labels, const Data
       const auto x = value(a), y = value(b);
       return x && y ? *x < *y : a < b;
     });
-    d.class_names.erase(std::unique(d.class_names.begin(), d.class_names.end()), d.class_names.end());
+    d.class_names.erase(std::unique(d.class_names.begin(), d.class_names.end()),
+                        d.class_names.end());
   }
   std::map<std::string, int64_t> number;
-  for (size_t c = 0; c < d.class_names.size(); ++c) number[d.class_names[c]] = static_cast<int64_t>(c);
+  for (size_t c = 0; c < d.class_names.size(); ++c)
+    number[d.class_names[c]] = static_cast<int64_t>(c);
   for (const std::string& l : labels) {
     const auto found = number.find(l);
     if (found == number.end())
-      data_error(d.source, "the label '" + l + "' was not there in training. The classes are " + text::join(d.class_names, ", ") + ".");
+      data_error(d.source, "the label '" + l + "' was not there in training. The classes are " +
+                               text::join(d.class_names, ", ") + ".");
     d.y.push_back(found->second);
   }
   if (!like && d.class_names.size() < 2)
-    data_error(d.source, "all labels are '" + (labels.empty() ? std::string() : labels[0]) + "'. Two classes at least are needed.");
+    data_error(d.source, "all labels are '" + (labels.empty() ? std::string() : labels[0]) +
+                             "'. Two classes at least are needed.");
 }
 
 // Whole numbers with few levels are classes; other numbers are amounts.
-void take_labels(Dataset& d, const std::vector<double>& numbers, const Dataset* like, std::string_view loss) {
+void take_labels(Dataset& d, const std::vector<double>& numbers, const Dataset* like,
+                 std::string_view loss) {
   std::vector<double> levels(numbers);
   std::ranges::sort(levels);
   levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
@@ -59,7 +65,8 @@ void take_labels(Dataset& d, const std::vector<double>& numbers, const Dataset* 
   if (amounts) {
     d.task = Task::regression;
     for (double v : numbers) {
-      if (!std::isfinite(v)) data_error(d.source, "a target is not finite. Targets must be numbers.");
+      if (!std::isfinite(v))
+        data_error(d.source, "a target is not finite. Targets must be numbers.");
       d.target.push_back(static_cast<float>(v));
     }
     return;
@@ -85,7 +92,8 @@ Dataset from_generator(const TrainConfig& config, const std::string& name, uint6
   return d;
 }
 
-Dataset from_csv(const TrainConfig& config, const std::string& path, const Dataset* like, bool labelled) {
+Dataset from_csv(const TrainConfig& config, const std::string& path, const Dataset* like,
+                 bool labelled) {
   const CsvTable table = read_csv(path);
   const std::vector<std::string> names = table.names();
   Dataset d;
@@ -103,16 +111,20 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
   for (const std::string& word : config.ignore) ignored[select_column(names, word)] = true;
   for (size_t c = 0; c < names.size(); ++c)
     if (c != label && !ignored[c]) used.push_back(c);
-  if (used.empty()) data_error(path, "there is no column beside the label. At least one feature is needed.");
+  if (used.empty())
+    data_error(path, "there is no column beside the label. At least one feature is needed.");
   for (size_t c : used) {
     const CsvColumn& column = table.columns[c];
     if (column.is_text)
-      data_error(path, "column '" + column.name + "' holds text (line " + std::to_string(column.first_text_line) +
-                           "). Features must be numbers. Leave it out with --ignore " + column.name + ".");
+      data_error(path, "column '" + column.name + "' holds text (line " +
+                           std::to_string(column.first_text_line) +
+                           "). Features must be numbers. Leave it out with --ignore " +
+                           column.name + ".");
     d.feature_names.push_back(column.name);
   }
   if (like && d.feature_names.size() != like->feature_names.size())
-    data_error(path, "it has " + std::to_string(d.feature_names.size()) + " feature columns, but the model was trained on " +
+    data_error(path, "it has " + std::to_string(d.feature_names.size()) +
+                         " feature columns, but the model was trained on " +
                          std::to_string(like->feature_names.size()) + ". Give the same columns.");
 
   std::vector<bool> kept(static_cast<size_t>(table.rows), true);
@@ -122,7 +134,8 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
       if (ignored[c] || (!missing.empty() && table.columns[c].missing == 0)) continue;
       const CsvColumn& column = table.columns[c];
       const auto at = static_cast<size_t>(r);
-      const bool gone = column.is_text ? c == label && column.texts[at].empty() : !column.numbers.empty() && std::isnan(column.numbers[at]);
+      const bool gone = column.is_text ? c == label && column.texts[at].empty()
+                                       : !column.numbers.empty() && std::isnan(column.numbers[at]);
       if (!gone) continue;
       if (config.missing == "error" || (config.missing == "mean" && c == label))
         data_error(path, missing + ". Fill them in, or choose --missing drop or --missing mean.");
@@ -163,7 +176,10 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
 // The first axis counts examples; the others are features. Two of them are a picture.
 void take_features(Dataset& d, const Tensor& x) {
   if (x.rank() < 2 || x.rank() > 4)
-    data_error(d.source, "it holds " + to_string(x.type()) + ". Examples lie along the first axis and features along the others: rank 2, 3 or 4.");
+    data_error(
+        d.source,
+        "it holds " + to_string(x.type()) +
+            ". Examples lie along the first axis and features along the others: rank 2, 3 or 4.");
   d.examples = x.shape()[0];
   d.features = d.examples == 0 ? 0 : x.size() / d.examples;
   const Tensor numbers32 = cast(x, DType::f32);
@@ -171,15 +187,18 @@ void take_features(Dataset& d, const Tensor& x) {
   if (x.rank() >= 3) {
     d.image_rows = x.shape()[1];
     d.image_cols = d.features / std::max<int64_t>(d.image_rows, 1);
-  } else if (const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(d.features))); side >= 8 && side * side == d.features) {
+  } else if (const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(d.features)));
+             side >= 8 && side * side == d.features) {
     d.image_rows = d.image_cols = side;
   }
   for (int64_t f = 0; f < d.features; ++f) d.feature_names.push_back("x" + std::to_string(f));
 }
 
-void take_label_tensor(Dataset& d, const Tensor& y, const std::string& from, const Dataset* like, std::string_view loss) {
+void take_label_tensor(Dataset& d, const Tensor& y, const std::string& from, const Dataset* like,
+                       std::string_view loss) {
   if (y.size() != d.examples || y.rank() > 2)
-    data_error(from, "it holds " + to_string(y.type()) + " for " + std::to_string(d.examples) + " examples. One label an example is needed.");
+    data_error(from, "it holds " + to_string(y.type()) + " for " + std::to_string(d.examples) +
+                         " examples. One label an example is needed.");
   take_labels(d, numbers(y), like, loss);
 }
 
@@ -190,7 +209,8 @@ Tensor read_array(const std::string& path) {
 
 }  // namespace
 
-Dataset load_dataset(const TrainConfig& config, const std::string& source, uint64_t seed, const Dataset* like, bool labelled) {
+Dataset load_dataset(const TrainConfig& config, const std::string& source, uint64_t seed,
+                     const Dataset* like, bool labelled) {
   const bool is_file = std::filesystem::exists(source);
   bool generated = false;
   for (const GeneratorInfo& g : generators()) generated |= g.name == source;
@@ -198,7 +218,8 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
   if (generated) {
     d = from_generator(config, source, seed);
   } else if (!is_file) {
-    if (source.find('/') == std::string::npos && source.find('.') == std::string::npos) generator(source);  // raises with the nearest name
+    if (source.find('/') == std::string::npos && source.find('.') == std::string::npos)
+      generator(source);  // raises with the nearest name
     raise(ErrorKind::file, source + ": there is no such file");
   } else {
     const FileBytes file(source);
@@ -215,7 +236,8 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
       if (x == nullptr || (labelled && y == nullptr)) {
         std::vector<std::string> have;
         for (const auto& [n, t] : arrays) have.push_back(n);
-        data_error(source, "it holds the arrays " + text::join(have, ", ") + ". Features must be called x and labels " + label + ".");
+        data_error(source, "it holds the arrays " + text::join(have, ", ") +
+                               ". Features must be called x and labels " + label + ".");
       }
       take_features(d, *x);
       if (y) take_label_tensor(d, *y, source, like, config.loss);
@@ -231,11 +253,14 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
   }
   if (d.examples == 0) data_error(source, "it has no examples. At least two are needed.");
   if (like && d.features != like->features)
-    data_error(source, "it has " + std::to_string(d.features) + " features, but the model was trained on " + std::to_string(like->features) + ". Give the same ones.");
+    data_error(source, "it has " + std::to_string(d.features) +
+                           " features, but the model was trained on " +
+                           std::to_string(like->features) + ". Give the same ones.");
   for (size_t i = 0; i < d.x.size(); ++i)
     if (!std::isfinite(d.x[i]))
-      data_error(source, "feature '" + d.feature_names[i % static_cast<size_t>(d.features)] + "' of example " +
-                             std::to_string(i / static_cast<size_t>(d.features)) + " is not finite. Features must be numbers.");
+      data_error(source, "feature '" + d.feature_names[i % static_cast<size_t>(d.features)] +
+                             "' of example " + std::to_string(i / static_cast<size_t>(d.features)) +
+                             " is not finite. Features must be numbers.");
   return d;
 }
 
@@ -275,7 +300,8 @@ Scaling scaling_of(const Dataset& data) {
 void Scaling::apply(Dataset& data) const {
   if (mean.empty()) return;
   const size_t n = mean.size();
-  for (size_t i = 0; i < data.x.size(); ++i) data.x[i] = static_cast<float>((static_cast<double>(data.x[i]) - mean[i % n]) / scale[i % n]);
+  for (size_t i = 0; i < data.x.size(); ++i)
+    data.x[i] = static_cast<float>((static_cast<double>(data.x[i]) - mean[i % n]) / scale[i % n]);
 }
 
 }  // namespace gradus

@@ -33,13 +33,15 @@ namespace fs = std::filesystem;
 // Branches of the seed. The generators use split(key, "data") themselves.
 enum Stream : uint64_t { split_stream = 1, init_stream = 2, order_stream = 3, label_stream = 4 };
 
-constexpr int64_t measure_every = 16;     // gradient norms are taken on every 16th step
-constexpr int64_t accuracy_rows = 4096;   // rows of the training set that accuracy is measured on
+constexpr int64_t measure_every = 16;    // gradient norms are taken on every 16th step
+constexpr int64_t accuracy_rows = 4096;  // rows of the training set that accuracy is measured on
 constexpr size_t most_step_losses = 2000;
 constexpr size_t most_mistakes = 24;
-constexpr int64_t most_spectrum = 1024;   // weight matrices with a larger smaller side are left out
+constexpr int64_t most_spectrum = 1024;  // weight matrices with a larger smaller side are left out
 
-bool is_classes(std::string_view loss) { return loss != "mse"; }
+bool is_classes(std::string_view loss) {
+  return loss != "mse";
+}
 
 Tensor loss_of(std::string_view loss, const Tensor& scores, const Tensor& target) {
   if (loss == "mse") return mse(scores, target, Reduction::mean);
@@ -47,12 +49,15 @@ Tensor loss_of(std::string_view loss, const Tensor& scores, const Tensor& target
   return cross_entropy(scores, target, Reduction::mean);
 }
 
-Tensor feature_tensor(const Dataset& d) { return from_vector(d.x, {d.examples, d.features}); }
+Tensor feature_tensor(const Dataset& d) {
+  return from_vector(d.x, {d.examples, d.features});
+}
 
 // (rows, outputs): one-hot classes, one probability, or the amount itself.
 void fill_target(const Dataset& d, std::string_view loss, int64_t row, std::span<float> out) {
   if (loss == "mse") {
-    out[0] = d.target.empty() ? static_cast<float>(d.y[static_cast<size_t>(row)]) : d.target[static_cast<size_t>(row)];
+    out[0] = d.target.empty() ? static_cast<float>(d.y[static_cast<size_t>(row)])
+                              : d.target[static_cast<size_t>(row)];
   } else if (loss == "bce") {
     out[0] = static_cast<float>(d.y[static_cast<size_t>(row)]);
   } else {
@@ -64,7 +69,9 @@ void fill_target(const Dataset& d, std::string_view loss, int64_t row, std::span
 Tensor target_tensor(const Dataset& d, std::string_view loss, int64_t outputs) {
   std::vector<float> all(static_cast<size_t>(d.examples * outputs));
   for (int64_t r = 0; r < d.examples; ++r)
-    fill_target(d, loss, r, std::span(all).subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
+    fill_target(
+        d, loss, r,
+        std::span(all).subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
   return from_vector(all, {d.examples, outputs});
 }
 
@@ -85,16 +92,20 @@ struct State {
 // One planned training step for one batch size, with or without measurements.
 class StepPlan {
  public:
-  StepPlan(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features, int64_t outputs, bool measured)
-      : optimiser_(optimiser_of(config)), plan_(make(config, model, rows, features, outputs, measured)) {}
+  StepPlan(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features,
+           int64_t outputs, bool measured)
+      : optimiser_(optimiser_of(config)),
+        plan_(make(config, model, rows, features, outputs, measured)) {}
 
   void load(const State& s) {
     plan_.set(0, s.params);
-    for (size_t i = 0; i < s.optimiser.size(); ++i) plan_.set(static_cast<int>(i) + 1, s.optimiser[i]);
+    for (size_t i = 0; i < s.optimiser.size(); ++i)
+      plan_.set(static_cast<int>(i) + 1, s.optimiser[i]);
   }
   void save(State& s) const {
     s.params = plan_.input_tensor(0);
-    for (size_t i = 0; i < s.optimiser.size(); ++i) s.optimiser[i] = plan_.input_tensor(static_cast<int>(i) + 1);
+    for (size_t i = 0; i < s.optimiser.size(); ++i)
+      s.optimiser[i] = plan_.input_tensor(static_cast<int>(i) + 1);
   }
   std::span<float> features() { return plan_.input<float>(states_ + 1); }
   std::span<float> targets() { return plan_.input<float>(states_ + 2); }
@@ -104,7 +115,8 @@ class StepPlan {
   std::span<const float> measurements() const { return plan_.output<float>(states_ + 2); }
 
  private:
-  Plan make(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features, int64_t outputs, bool measured) {
+  Plan make(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features,
+            int64_t outputs, bool measured) {
     const std::vector<Tensor> like = parameters(model);
     const Tensor flat = flatten(like);
     const std::vector<Tensor> state = initial_state(optimiser_, flat);
@@ -120,9 +132,11 @@ class StepPlan {
     const auto step = [&](std::span<const Tensor> a) {
       const Tensor& params = a[0];
       const std::vector<Tensor> old_state(a.begin() + 1, a.begin() + 1 + states_);
-      const Tensor &x = a[static_cast<size_t>(states_) + 1], &target = a[static_cast<size_t>(states_) + 2];
+      const Tensor &x = a[static_cast<size_t>(states_) + 1],
+                   &target = a[static_cast<size_t>(states_) + 2];
       const Mlp now = with_parameters(model, unflatten(params, like));
-      const ValueAndGrads r = gradients(now, [&](const Mlp& m) { return loss_of(config.loss, m(x), target); });
+      const ValueAndGrads r =
+          gradients(now, [&](const Mlp& m) { return loss_of(config.loss, m(x), target); });
       std::vector<Tensor> rows_of;
       for (const Tensor& g : r.grads) rows_of.push_back(reshape(g, {g.size()}));
       const Tensor gradient = concatenate(rows_of);
@@ -158,23 +172,26 @@ constexpr size_t epoch_numbers = 8;
 SafeTensors pack(const State& s, const std::string& config) {
   SafeTensors file;
   file.tensors.emplace_back("parameters", s.params);
-  for (size_t i = 0; i < s.optimiser.size(); ++i) file.tensors.emplace_back("state." + std::to_string(i), s.optimiser[i]);
-  std::vector<double> numbers{static_cast<double>(s.step), s.epoch_loss, static_cast<double>(s.epoch_steps),
-                              static_cast<double>(s.measured), s.update_ratio, s.start_loss};
+  for (size_t i = 0; i < s.optimiser.size(); ++i)
+    file.tensors.emplace_back("state." + std::to_string(i), s.optimiser[i]);
+  std::vector<double> numbers{
+      static_cast<double>(s.step),     s.epoch_loss,   static_cast<double>(s.epoch_steps),
+      static_cast<double>(s.measured), s.update_ratio, s.start_loss};
   numbers.insert(numbers.end(), s.grad_norm.begin(), s.grad_norm.end());
   file.tensors.emplace_back("progress", from_vector(numbers));
   file.tensors.emplace_back("step_loss", from_vector(s.step_loss));
   std::vector<double> epochs;
   for (const EpochRecord& e : s.epochs) {
-    for (double v : {static_cast<double>(e.epoch), static_cast<double>(e.step), e.train_loss, e.train_accuracy, e.val_loss,
-                     e.val_accuracy, e.update_ratio, e.seconds})
+    for (double v : {static_cast<double>(e.epoch), static_cast<double>(e.step), e.train_loss,
+                     e.train_accuracy, e.val_loss, e.val_accuracy, e.update_ratio, e.seconds})
       epochs.push_back(v);
     epochs.insert(epochs.end(), e.grad_norm.begin(), e.grad_norm.end());
   }
   file.tensors.emplace_back("epochs", from_vector(epochs));
   std::string all;
   for (const auto& [name, x] : file.tensors) all += name + sha256_hex(bytes_of(x));
-  file.metadata = {{"format", "gradus checkpoint"}, {"config", config}, {"sha256", sha256_hex(as_bytes(all))}};
+  file.metadata = {
+      {"format", "gradus checkpoint"}, {"config", config}, {"sha256", sha256_hex(as_bytes(all))}};
   return file;
 }
 
@@ -187,17 +204,20 @@ std::string metadata_of(const SafeTensors& file, std::string_view key) {
 void unpack(const SafeTensors& file, const std::string& path, State& s) {
   std::string all;
   for (const auto& [name, x] : file.tensors) all += name + sha256_hex(bytes_of(x));
-  if (metadata_of(file, "sha256") != sha256_hex(as_bytes(all))) raise(ErrorKind::file, path + ": its checksum does not match");
+  if (metadata_of(file, "sha256") != sha256_hex(as_bytes(all)))
+    raise(ErrorKind::file, path + ": its checksum does not match");
   const auto find = [&](const std::string& name) -> const Tensor& {
     for (const auto& [n, t] : file.tensors)
       if (n == name) return t;
     raise(ErrorKind::file, path + ": '" + name + "' is missing");
   };
   s.params = find("parameters");
-  for (size_t i = 0; i < s.optimiser.size(); ++i) s.optimiser[i] = find("state." + std::to_string(i));
+  for (size_t i = 0; i < s.optimiser.size(); ++i)
+    s.optimiser[i] = find("state." + std::to_string(i));
   const std::vector<double> numbers = values<double>(find("progress"));
   const size_t layers = s.grad_norm.size();
-  if (numbers.size() != 6 + layers) raise(ErrorKind::file, path + ": 'progress' has the wrong length");
+  if (numbers.size() != 6 + layers)
+    raise(ErrorKind::file, path + ": 'progress' has the wrong length");
   s.step = static_cast<int64_t>(numbers[0]);
   s.epoch_loss = numbers[1];
   s.epoch_steps = static_cast<int64_t>(numbers[2]);
@@ -214,7 +234,8 @@ void unpack(const SafeTensors& file, const std::string& path, State& s) {
     const double* v = epochs.data() + at;
     e.epoch = static_cast<int64_t>(v[0]);
     e.step = static_cast<int64_t>(v[1]);
-    e.train_loss = v[2], e.train_accuracy = v[3], e.val_loss = v[4], e.val_accuracy = v[5], e.update_ratio = v[6], e.seconds = v[7];
+    e.train_loss = v[2], e.train_accuracy = v[3], e.val_loss = v[4], e.val_accuracy = v[5],
+    e.update_ratio = v[6], e.seconds = v[7];
     e.grad_norm.assign(v + epoch_numbers, v + width);
     s.epochs.push_back(std::move(e));
   }
@@ -228,24 +249,33 @@ std::vector<std::pair<int64_t, fs::path>> checkpoints_in(const fs::path& folder)
     const std::string name = entry.path().filename().string();
     constexpr std::string_view before = "step-", after = ".safetensors";
     if (!name.starts_with(before) || !name.ends_with(after)) continue;
-    const auto step = text::parse_int64(std::string_view(name).substr(before.size(), name.size() - before.size() - after.size()));
+    const auto step = text::parse_int64(
+        std::string_view(name).substr(before.size(), name.size() - before.size() - after.size()));
     if (step) found.emplace_back(*step, entry.path());
   }
   std::ranges::sort(found, std::greater<>());
   return found;
 }
 
-void write_text(const fs::path& path, std::string_view text) { write_file_atomically(path.string(), as_bytes(text)); }
+void write_text(const fs::path& path, std::string_view text) {
+  write_file_atomically(path.string(), as_bytes(text));
+}
 
-std::string json_number(double x) { return std::isfinite(x) ? text::number(x) : "null"; }
+std::string json_number(double x) {
+  return std::isfinite(x) ? text::number(x) : "null";
+}
 
 std::string metrics_text(const std::vector<EpochRecord>& epochs) {
   std::string out;
   for (const EpochRecord& e : epochs) {
-    out += "{\"epoch\":" + std::to_string(e.epoch) + ",\"step\":" + std::to_string(e.step) + ",\"train_loss\":" + json_number(e.train_loss) +
-           ",\"train_accuracy\":" + json_number(e.train_accuracy) + ",\"val_loss\":" + json_number(e.val_loss) +
-           ",\"val_accuracy\":" + json_number(e.val_accuracy) + ",\"update_ratio\":" + json_number(e.update_ratio) + ",\"grad_norm\":[";
-    for (size_t i = 0; i < e.grad_norm.size(); ++i) out += (i ? "," : "") + json_number(e.grad_norm[i]);
+    out += "{\"epoch\":" + std::to_string(e.epoch) + ",\"step\":" + std::to_string(e.step) +
+           ",\"train_loss\":" + json_number(e.train_loss) +
+           ",\"train_accuracy\":" + json_number(e.train_accuracy) +
+           ",\"val_loss\":" + json_number(e.val_loss) +
+           ",\"val_accuracy\":" + json_number(e.val_accuracy) +
+           ",\"update_ratio\":" + json_number(e.update_ratio) + ",\"grad_norm\":[";
+    for (size_t i = 0; i < e.grad_norm.size(); ++i)
+      out += (i ? "," : "") + json_number(e.grad_norm[i]);
     out += "],\"seconds\":" + text::fixed(e.seconds, 3) + "}\n";
   }
   return out;
@@ -257,7 +287,8 @@ std::vector<LayerSpectrum> spectra_of(const Mlp& model) {
     if (x.rank() != 2 || std::min(x.shape()[0], x.shape()[1]) > most_spectrum) continue;
     result.push_back({name, {}, {}});
     const std::vector<double> all = numbers(x);
-    if (std::ranges::all_of(all, [](double v) { return std::isfinite(v); })) result.back().after = numbers(svdvals(x));
+    if (std::ranges::all_of(all, [](double v) { return std::isfinite(v); }))
+      result.back().after = numbers(svdvals(x));
   }
   return result;
 }
@@ -270,7 +301,8 @@ void shuffle_labels(Dataset& d, Key key) {
   const std::vector<int64_t> order = permutation(key, d.examples);
   const Dataset original = d;
   for (int64_t i = 0; i < d.examples; ++i) {
-    const auto to = static_cast<size_t>(i), from = static_cast<size_t>(order[static_cast<size_t>(i)]);
+    const auto to = static_cast<size_t>(i),
+               from = static_cast<size_t>(order[static_cast<size_t>(i)]);
     if (!d.y.empty()) d.y[to] = original.y[from];
     if (!d.target.empty()) d.target[to] = original.target[from];
   }
@@ -281,11 +313,14 @@ void resolve(TrainConfig& c, const Dataset& d) {
   const bool two = d.task == Task::classification && d.classes() == 2;
   if (c.loss.empty()) c.loss = d.task == Task::regression ? "mse" : "cross-entropy";
   if (c.loss != "cross-entropy" && c.loss != "bce" && c.loss != "mse")
-    raise(ErrorKind::usage, "train: the loss '" + c.loss + "' is unknown. Choose cross-entropy, bce or mse.");
+    raise(ErrorKind::usage,
+          "train: the loss '" + c.loss + "' is unknown. Choose cross-entropy, bce or mse.");
   if (c.loss == "bce" && !two)
-    raise(ErrorKind::usage, "train: the loss bce needs two classes, but " + d.source + " has " + std::to_string(d.classes()) + ". Choose cross-entropy.");
+    raise(ErrorKind::usage, "train: the loss bce needs two classes, but " + d.source + " has " +
+                                std::to_string(d.classes()) + ". Choose cross-entropy.");
   if (c.loss == "cross-entropy" && d.task == Task::regression)
-    raise(ErrorKind::usage, "train: the targets of " + d.source + " are amounts, not classes. Choose --loss mse.");
+    raise(ErrorKind::usage,
+          "train: the targets of " + d.source + " are amounts, not classes. Choose --loss mse.");
   const int64_t outputs = c.loss == "cross-entropy" ? d.classes() : 1;
   const bool plane = d.features <= 2;
   if (c.model.empty()) {
@@ -295,16 +330,22 @@ void resolve(TrainConfig& c, const Dataset& d) {
   if (c.activation.empty()) c.activation = plane ? "tanh" : "relu";
   const MlpSpec spec = parse_mlp(c.model);
   if (spec.sizes.front() != d.features || spec.sizes.back() != outputs)
-    raise(ErrorKind::usage, "train: the model " + c.model + " takes " + std::to_string(spec.sizes.front()) + " inputs and gives " +
-                                std::to_string(spec.sizes.back()) + " outputs, but " + d.source + " has " + std::to_string(d.features) +
-                                " features and needs " + std::to_string(outputs) + ". Write mlp:" + std::to_string(d.features) + "-...-" +
-                                std::to_string(outputs) + ".");
-  if (c.lr == 0) c.lr = plane && c.optimiser.starts_with("adam") ? 1e-2 : defaults_for(c.optimiser).lr;
+    raise(ErrorKind::usage,
+          "train: the model " + c.model + " takes " + std::to_string(spec.sizes.front()) +
+              " inputs and gives " + std::to_string(spec.sizes.back()) + " outputs, but " +
+              d.source + " has " + std::to_string(d.features) + " features and needs " +
+              std::to_string(outputs) + ". Write mlp:" + std::to_string(d.features) + "-...-" +
+              std::to_string(outputs) + ".");
+  if (c.lr == 0)
+    c.lr = plane && c.optimiser.starts_with("adam") ? 1e-2 : defaults_for(c.optimiser).lr;
   if (c.batch < 1 || c.epochs < 0 || !(c.val >= 0 && c.val < 1))
-    raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " + std::to_string(c.epochs) + ", val " + text::number(c.val) +
-                                ". The batch is at least 1, epochs at least 0, and val lies in [0, 1).");
+    raise(ErrorKind::usage,
+          "train: batch " + std::to_string(c.batch) + ", epochs " + std::to_string(c.epochs) +
+              ", val " + text::number(c.val) +
+              ". The batch is at least 1, epochs at least 0, and val lies in [0, 1).");
   if (c.missing != "error" && c.missing != "drop" && c.missing != "mean")
-    raise(ErrorKind::usage, "train: --missing '" + c.missing + "' is unknown. Choose error, drop or mean.");
+    raise(ErrorKind::usage,
+          "train: --missing '" + c.missing + "' is unknown. Choose error, drop or mean.");
   optimiser_of(c);
 }
 
@@ -318,7 +359,9 @@ MlpSpec spec_of(const TrainConfig& c) {
 
 }  // namespace
 
-Tensor scores(const Mlp& model, const Dataset& data) { return model(feature_tensor(data)); }
+Tensor scores(const Mlp& model, const Dataset& data) {
+  return model(feature_tensor(data));
+}
 
 Evaluation evaluate(const Mlp& model, const Dataset& data, std::string_view loss) {
   Evaluation e;
@@ -329,37 +372,47 @@ Evaluation evaluate(const Mlp& model, const Dataset& data, std::string_view loss
   if (!is_classes(loss)) {
     e.values = values<float>(reshape(out, {out.size()}));
     if (!data.target.empty())
-      e.r_squared = r_squared(std::vector<double>(e.values.begin(), e.values.end()), std::vector<double>(data.target.begin(), data.target.end()));
+      e.r_squared = r_squared(std::vector<double>(e.values.begin(), e.values.end()),
+                              std::vector<double>(data.target.begin(), data.target.end()));
     return e;
   }
   e.predicted = predicted_classes(out);
-  const Tensor probability = loss == "bce" ? maximum(sigmoid(out), sigmoid(-out)) : max(softmax(out), {.axis = -1});
+  const Tensor probability =
+      loss == "bce" ? maximum(sigmoid(out), sigmoid(-out)) : max(softmax(out), {.axis = -1});
   e.confidence = numbers(probability);
   if (!data.y.empty()) e.accuracy = accuracy(e.predicted, data.y);
   return e;
 }
 
-RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, const TrainHooks& hooks) {
+RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
+                const TrainHooks& hooks) {
   const auto note = [&](const std::string& line) {
     if (hooks.note) hooks.note(line);
   };
   TrainConfig config = wanted;
   const fs::path folder(out);
   const fs::path checkpoint_folder = folder / "checkpoints";
-  if (fs::exists(folder) && !fs::is_directory(folder)) raise(ErrorKind::file, out + ": it is not a folder");
+  if (fs::exists(folder) && !fs::is_directory(folder))
+    raise(ErrorKind::file, out + ": it is not a folder");
   const bool has_files = fs::exists(folder) && !fs::is_empty(folder);
   if (has_files && !resume)
-    raise(ErrorKind::usage, "train: the folder " + out + " is not empty. A run is never overwritten. Choose another --out, or go on with --resume.");
+    raise(ErrorKind::usage, "train: the folder " + out +
+                                " is not empty. A run is never overwritten. Choose another --out, "
+                                "or go on with --resume.");
   const bool continues = resume && fs::exists(folder / "run.toml");
-  if (config.data.empty() && continues) apply_entries(config, read_toml((folder / "run.toml").string()), (folder / "run.toml").string());
+  if (config.data.empty() && continues)
+    apply_entries(config, read_toml((folder / "run.toml").string()),
+                  (folder / "run.toml").string());
 
-  // Data. The held-out part is drawn from the seed; standardisation looks at the training part only.
+  // Data. The held-out part is drawn from the seed; standardisation looks at the training part
+  // only.
   const Key key = key_from_seed(config.seed);
   Dataset all = load_dataset(config, config.data, config.seed);
   Dataset training, validation;
   if (config.validation.empty()) {
     const std::vector<int64_t> order = permutation(split(key, split_stream), all.examples);
-    const auto held = static_cast<int64_t>(std::llround(config.val * static_cast<double>(all.examples)));
+    const auto held =
+        static_cast<int64_t>(std::llround(config.val * static_cast<double>(all.examples)));
     validation = pick(all, std::span(order).first(static_cast<size_t>(held)));
     training = pick(all, std::span(order).subspan(static_cast<size_t>(held)));
   } else {
@@ -367,7 +420,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
     training = std::move(all);
     validation = load_dataset(other, config.validation, config.seed, &training);
   }
-  if (training.examples == 0) raise(ErrorKind::usage, "train: nothing is left to train on. Hold out less with --val.");
+  if (training.examples == 0)
+    raise(ErrorKind::usage, "train: nothing is left to train on. Hold out less with --val.");
   resolve(config, training);
   const Dataset raw_validation = validation;
   Scaling scaling;
@@ -382,7 +436,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
   const MlpSpec spec = spec_of(config);
   const Mlp first_model = make_mlp(spec, split(key, init_stream));
   const std::vector<Tensor> like = parameters(first_model);
-  const auto model_of = [&](const Tensor& flat) { return with_parameters(first_model, unflatten(flat, like)); };
+  const auto model_of = [&](const Tensor& flat) {
+    return with_parameters(first_model, unflatten(flat, like));
+  };
   const int64_t outputs = spec.sizes.back();
   const int64_t batch = std::min(config.batch, training.examples);
   const int64_t rest = training.examples % batch;
@@ -401,7 +457,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
       try {
         const SafeTensors file = read_safetensors(path.string());
         if (const std::string saved = metadata_of(file, "config"); saved != identity)
-          raise(ErrorKind::usage, "train: " + path.string() + " was made by other settings. A run goes on with its own. Leave the flags out, or choose another --out.");
+          raise(ErrorKind::usage, "train: " + path.string() +
+                                      " was made by other settings. A run goes on with its own. "
+                                      "Leave the flags out, or choose another --out.");
         State fresh = state;
         unpack(file, path.string(), fresh);
         state = std::move(fresh);
@@ -415,17 +473,23 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
 
   fs::create_directories(checkpoint_folder);
   TomlEntries entries = entries_of(config);
-  entries.push_back({"resolved.task", std::string(training.task == Task::regression ? "regression" : "classification")});
+  entries.push_back(
+      {"resolved.task",
+       std::string(training.task == Task::regression ? "regression" : "classification")});
   entries.push_back({"resolved.features", training.feature_names});
   entries.push_back({"resolved.classes", training.class_names});
-  entries.push_back({"resolved.image", std::vector<double>{static_cast<double>(training.image_rows), static_cast<double>(training.image_cols)}});
+  entries.push_back(
+      {"resolved.image", std::vector<double>{static_cast<double>(training.image_rows),
+                                             static_cast<double>(training.image_cols)}});
   entries.push_back({"scaling.mean", scaling.mean});
   entries.push_back({"scaling.scale", scaling.scale});
   write_text(folder / "run.toml", toml_text(entries));
 
   RunRecord run;
   run.name = folder.filename().string();
-  run.task = config.loss == "mse" ? "regression" : config.loss == "bce" ? "binary" : "classification";
+  run.task = config.loss == "mse"   ? "regression"
+             : config.loss == "bce" ? "binary"
+                                    : "classification";
   run.data_source = fs::path(config.data).filename().string();
   run.model = describe(spec);
   run.activation = config.activation;
@@ -442,15 +506,21 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
   for (const TomlEntry& e : entries_of(config)) {
     const std::string short_key = e.key.substr(e.key.find('.') + 1);
     std::string value;
-    if (const auto* s = std::get_if<std::string>(&e.value)) value = *s;
-    else if (const auto* i = std::get_if<int64_t>(&e.value)) value = std::to_string(*i);
-    else if (const auto* v = std::get_if<double>(&e.value)) value = text::number(*v);
-    else if (const auto* b = std::get_if<bool>(&e.value)) value = *b ? "yes" : "no";
-    else if (const auto* l = std::get_if<std::vector<std::string>>(&e.value)) value = text::join(*l, ", ");
+    if (const auto* s = std::get_if<std::string>(&e.value))
+      value = *s;
+    else if (const auto* i = std::get_if<int64_t>(&e.value))
+      value = std::to_string(*i);
+    else if (const auto* v = std::get_if<double>(&e.value))
+      value = text::number(*v);
+    else if (const auto* b = std::get_if<bool>(&e.value))
+      value = *b ? "yes" : "no";
+    else if (const auto* l = std::get_if<std::vector<std::string>>(&e.value))
+      value = text::join(*l, ", ");
     if (!value.empty() && value != "-1") run.config.emplace_back(short_key, value);
   }
   run.config.emplace_back("threads", std::to_string(thread_count()));
-  for (size_t i = 0; i < first_model.layers.size(); ++i) run.layer_names.push_back(std::to_string(2 * i));
+  for (size_t i = 0; i < first_model.layers.size(); ++i)
+    run.layer_names.push_back(std::to_string(2 * i));
   if (training.task == Task::regression || config.loss == "mse") {
     std::vector<double> amounts(training.target.begin(), training.target.end());
     if (amounts.empty()) amounts.assign(training.y.begin(), training.y.end());
@@ -474,7 +544,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
   StepPlan* last = nullptr;
   const auto plan_for = [&](int64_t rows, bool measured) -> StepPlan& {
     auto& plan = plans[(rows == batch ? 0 : 2) + (measured ? 1 : 0)];
-    if (!plan) plan = std::make_unique<StepPlan>(config, first_model, rows, training.features, outputs, measured);
+    if (!plan)
+      plan = std::make_unique<StepPlan>(config, first_model, rows, training.features, outputs,
+                                        measured);
     if (last != plan.get()) {
       if (last) last->save(state);
       plan->load(state);
@@ -487,7 +559,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
   };
   const auto write_checkpoint = [&] {
     sync();
-    const fs::path path = checkpoint_folder / ("step-" + std::to_string(state.step) + ".safetensors");
+    const fs::path path =
+        checkpoint_folder / ("step-" + std::to_string(state.step) + ".safetensors");
     write_safetensors(path.string(), pack(state, identity));
     const auto all_files = checkpoints_in(checkpoint_folder);
     for (size_t i = 2; i < all_files.size(); ++i) {
@@ -510,7 +583,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
     }
     const int64_t epoch = state.step / steps_per_epoch, within = state.step % steps_per_epoch;
     if (epoch != order_epoch) {
-      order = permutation(split(split(key, order_stream), static_cast<uint64_t>(epoch)), training.examples);
+      order = permutation(split(split(key, order_stream), static_cast<uint64_t>(epoch)),
+                          training.examples);
       order_epoch = epoch;
     }
     const int64_t from = within * batch;
@@ -520,8 +594,10 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
     const std::span<float> x = plan.features(), target = plan.targets();
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t example = order[static_cast<size_t>(from + r)];
-      std::memcpy(x.data() + r * training.features, training.row(example).data(), static_cast<size_t>(training.features) * sizeof(float));
-      fill_target(training, config.loss, example, target.subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
+      std::memcpy(x.data() + r * training.features, training.row(example).data(),
+                  static_cast<size_t>(training.features) * sizeof(float));
+      fill_target(training, config.loss, example,
+                  target.subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
     }
     plan.run();
     ++state.step;
@@ -531,7 +607,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
     state.step_loss.push_back(loss);
     if (measured) {
       const auto m = plan.measurements();
-      for (size_t i = 0; i < state.grad_norm.size(); ++i) state.grad_norm[i] += static_cast<double>(m[i]);
+      for (size_t i = 0; i < state.grad_norm.size(); ++i)
+        state.grad_norm[i] += static_cast<double>(m[i]);
       state.update_ratio += static_cast<double>(m.back());
       ++state.measured;
     }
@@ -542,7 +619,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
     const bool epoch_ends = within + 1 == steps_per_epoch || run.diverged;
     Progress p;
     p.step = state.step, p.steps = steps, p.epoch = epoch + 1, p.epochs = config.epochs;
-    p.loss = state.epoch_loss / static_cast<double>(std::min((within + 1) * batch, training.examples));
+    p.loss =
+        state.epoch_loss / static_cast<double>(std::min((within + 1) * batch, training.examples));
     if (epoch_ends) {
       sync();
       const Mlp now = model_of(state.params);
@@ -557,7 +635,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
         e.val_accuracy = v.accuracy;
       }
       const double measures = static_cast<double>(std::max<int64_t>(state.measured, 1));
-      for (double g : state.grad_norm) e.grad_norm.push_back(state.measured ? g / measures : not_measured);
+      for (double g : state.grad_norm)
+        e.grad_norm.push_back(state.measured ? g / measures : not_measured);
       e.update_ratio = state.measured ? state.update_ratio / measures : not_measured;
       e.seconds = earlier + seconds_since(start);
       state.epochs.push_back(e);
@@ -568,19 +647,23 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
       write_text(folder / "metrics.jsonl", metrics_text(state.epochs));
       p.val_loss = e.val_loss;
       p.val_accuracy = e.val_accuracy;
-      p.grad_norm = std::sqrt(std::inner_product(e.grad_norm.begin(), e.grad_norm.end(), e.grad_norm.begin(), 0.0));
+      p.grad_norm = std::sqrt(
+          std::inner_product(e.grad_norm.begin(), e.grad_norm.end(), e.grad_norm.begin(), 0.0));
     } else if (!state.epochs.empty()) {
       p.val_loss = state.epochs.back().val_loss;
       p.val_accuracy = state.epochs.back().val_accuracy;
     }
     if (run.diverged) break;
-    if (config.checkpoint_every > 0 && state.step % config.checkpoint_every == 0) write_checkpoint();
+    if (config.checkpoint_every > 0 && state.step % config.checkpoint_every == 0)
+      write_checkpoint();
     const double elapsed = seconds_since(start);
     if (hooks.progress && (epoch_ends || elapsed - shown > 0.1)) {
       shown = elapsed;
       p.seconds = elapsed;
-      p.examples_per_second = static_cast<double>((state.step - first_step) * batch) / std::max(elapsed, 1e-9);
-      p.seconds_left = elapsed / static_cast<double>(state.step - first_step) * static_cast<double>(steps - state.step);
+      p.examples_per_second =
+          static_cast<double>((state.step - first_step) * batch) / std::max(elapsed, 1e-9);
+      p.seconds_left = elapsed / static_cast<double>(state.step - first_step) *
+                       static_cast<double>(steps - state.step);
       hooks.progress(p, epoch_ends);
     }
   }
@@ -594,13 +677,17 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
   const Mlp model = model_of(state.params);
   SafeTensors weights;
   weights.tensors = state_dict(model);
-  weights.metadata = {{"format", "gradus"}, {"version", GRADUS_VERSION}, {"seed", std::to_string(config.seed)}, {"config", identity},
+  weights.metadata = {{"format", "gradus"},
+                      {"version", GRADUS_VERSION},
+                      {"seed", std::to_string(config.seed)},
+                      {"config", identity},
                       {"config_sha256", sha256_hex(as_bytes(identity))}};
   if (!stopped) write_safetensors((folder / "model.safetensors").string(), weights);
 
   // The record for people.
   const size_t stride = state.step_loss.size() / most_step_losses + 1;
-  for (size_t i = 0; i < state.step_loss.size(); i += stride) run.step_loss.push_back(state.step_loss[i]);
+  for (size_t i = 0; i < state.step_loss.size(); i += stride)
+    run.step_loss.push_back(state.step_loss[i]);
   const std::vector<LayerSpectrum> after = spectra_of(model);
   for (size_t i = 0; i < after.size(); ++i) run.spectra[i].after = after[i].after;
   const Evaluation on_training = evaluate(model, sampled, config.loss);
@@ -616,7 +703,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
         const auto at = static_cast<size_t>(i);
         if (v.predicted[at] == validation.y[at]) continue;
         const auto row = raw_validation.row(i);
-        run.mistakes.push_back({i, validation.y[at], v.predicted[at], v.confidence[at], {row.begin(), row.end()}});
+        run.mistakes.push_back(
+            {i, validation.y[at], v.predicted[at], v.confidence[at], {row.begin(), row.end()}});
       }
       std::ranges::stable_sort(run.mistakes, std::greater<>(), &Mistake::confidence);
       if (run.mistakes.size() > most_mistakes) run.mistakes.resize(most_mistakes);
@@ -630,29 +718,37 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume, 
 TrainedRun load_run(const std::string& folder) {
   const fs::path base(folder);
   const std::string toml = (base / "run.toml").string();
-  if (!fs::exists(toml)) raise(ErrorKind::file, folder + ": it is not a run folder: run.toml is missing");
+  if (!fs::exists(toml))
+    raise(ErrorKind::file, folder + ": it is not a run folder: run.toml is missing");
   TrainedRun run;
   const TomlEntries entries = read_toml(toml);
   apply_entries(run.config, entries, toml);
   for (const TomlEntry& e : entries) {
     const auto* list = std::get_if<std::vector<std::string>>(&e.value);
     const auto* amounts = std::get_if<std::vector<double>>(&e.value);
-    if (e.key == "resolved.task") run.like.task = e.value == TomlValue(std::string("regression")) ? Task::regression : Task::classification;
+    if (e.key == "resolved.task")
+      run.like.task =
+          e.value == TomlValue(std::string("regression")) ? Task::regression : Task::classification;
     if (e.key == "resolved.features" && list) run.like.feature_names = *list;
     if (e.key == "resolved.classes" && list) run.like.class_names = *list;
     if (e.key == "scaling.mean" && amounts) run.scaling.mean = *amounts;
     if (e.key == "scaling.scale" && amounts) run.scaling.scale = *amounts;
     if (e.key == "resolved.image" && amounts && amounts->size() == 2)
-      run.like.image_rows = static_cast<int64_t>((*amounts)[0]), run.like.image_cols = static_cast<int64_t>((*amounts)[1]);
+      run.like.image_rows = static_cast<int64_t>((*amounts)[0]),
+      run.like.image_cols = static_cast<int64_t>((*amounts)[1]);
   }
   run.like.features = std::ssize(run.like.feature_names);
   run.loss = run.config.loss;
   const MlpSpec spec = spec_of(run.config);
   const size_t n = run.scaling.mean.size();
-  if (run.scaling.scale.size() != n || (n != 0 && static_cast<int64_t>(n) != run.like.features) || spec.sizes.front() != run.like.features)
+  if (run.scaling.scale.size() != n || (n != 0 && static_cast<int64_t>(n) != run.like.features) ||
+      spec.sizes.front() != run.like.features)
     raise(ErrorKind::file, toml + ": scaling, features and model do not fit together");
   const std::string weights = (base / "model.safetensors").string();
-  if (!fs::exists(weights)) raise(ErrorKind::file, folder + ": model.safetensors is missing. Finish the run with gradus train --out " + folder + " --resume");
+  if (!fs::exists(weights))
+    raise(ErrorKind::file,
+          folder + ": model.safetensors is missing. Finish the run with gradus train --out " +
+              folder + " --resume");
   run.model = load_state(make_mlp(spec, key_from_seed(0)), read_safetensors(weights).tensors);
   return run;
 }

@@ -11,15 +11,17 @@
 namespace gradus {
 
 struct TrainHooks {
-  std::function<void(const RunRecord&)> before;         // everything resolved, before the first step
-  std::function<void(const Progress&, bool epoch_done)> progress;  // after an epoch, and now and then
-  std::function<void(const std::string&)> note;         // one line about something passed over
-  const std::atomic<bool>* stop = nullptr;              // set: save a checkpoint and return
+  std::function<void(const RunRecord&)> before;  // everything resolved, before the first step
+  std::function<void(const Progress&, bool epoch_done)>
+      progress;                                  // after an epoch, and now and then
+  std::function<void(const std::string&)> note;  // one line about something passed over
+  const std::atomic<bool>* stop = nullptr;       // set: save a checkpoint and return
 };
 
 // Trains in the folder `out`, which is empty or new, or holds an interrupted run when `resume`.
 // The record says whether it diverged or was interrupted.
-RunRecord train(const TrainConfig& config, const std::string& out, bool resume, const TrainHooks& hooks = {});
+RunRecord train(const TrainConfig& config, const std::string& out, bool resume,
+                const TrainHooks& hooks = {});
 
 // A trained model with what its data must look like.
 struct TrainedRun {
