@@ -16,7 +16,7 @@
 #endif
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "gemm.cpp"
+#define HWY_TARGET_INCLUDE "../bench/gemm.cpp"  // from src/
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 

@@ -1,6 +1,7 @@
 # Three packages: the program (gradus), the shared library (libgradus0.1), and what a C++ project
 # needs (libgradus-dev). find_package and pkg-config find the last one.
 include(CMakePackageConfigHelpers)
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # packaging does not build the tests
 set(abi ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(config ${CMAKE_INSTALL_LIBDIR}/cmake/gradus)
 

@@ -78,12 +78,12 @@ TEST(Program, says_what_is_wrong_in_one_line_and_exits_with_2_or_3) {
 }
 
 TEST(Program, answers_json_lines_and_goes_on_after_a_bad_one) {
-  const std::string program = GRADUS_PROGRAM;
   expect(
       "rng --jsonl <<'E'\nnonsense\n{\"kind\":\"philox4x32-10\",\"ctr\":[\"0\",\"0\",\"0\","
       "\"0\"],\"key\":[\"0\",\"0\"]}\nE\n",
       0,
-      "{\"error\":\"input: line 1, column 1: a value is expected\"}\n"
+      "{\"error\":\"input: line 1, column 2: syntax error while parsing value - "
+      "invalid literal; last read: 'no'\"}\n"
       "{\"y\":[\"6627e8d5\",\"e169c58d\",\"bc57ac4c\",\"9b00dbd8\"]}\n");
 }
 
@@ -95,7 +95,7 @@ TEST(Program, shows_how_numbers_are_stored) {
   EXPECT_NE(run("float 65000").out.find("= 64992"), std::string::npos);
   EXPECT_NE(run("float 70000").out.find("= inf"), std::string::npos);
   EXPECT_NE(run("float pi").out.find("= 3.140625"), std::string::npos);
-  EXPECT_NE(run("float '0.1+0.2'").out.find("= 0.3000000119209289551"), std::string::npos);
+  EXPECT_NE(run("float '0.1+0.2'").out.find("= 0.30000001192092895508"), std::string::npos);
   const std::string limits = run("float").out;
   for (const char* part : {"65504", "6.1035e-05", "3.4028e+38", "1.1755e-38", "1.7977e+308",
                            "2.2251e-308", "3.3895e+38", "1.1921e-07", "5.9605e-08"})

@@ -88,34 +88,34 @@ TEST(Rng, gives_the_known_answers_of_random123) {
 }
 
 TEST(Grad, answers_in_the_words_of_the_form) {
-  EXPECT_EQ(grad_answer(R"({"expr":"sum(x^2)","vars":{"x":[0.0,1.0]},"wrt":["x"],"order":1})"),
-            R"({"value":1,"grad":{"x":[0,2]}})");
-EXPECT_EQ(grad_answer(R"({"expr":"x^2","vars":{"x":3},"wrt":["x"],"order":2})"),
-          R"({"value":9,"hess":{"x":[[2]]}})");
-EXPECT_EQ(grad_answer(R"({"expr":"x^4","vars":{"x":2},"wrt":["x"],"order":3})"),
-          R"({"value":16,"deriv":48})");
-  EXPECT_EQ(grad_answer(R"({"expr":"sqrt(x)","vars":{"x":0},"wrt":["x"],"order":1
-  })"),
-            R"({"value":0,"grad":{"x":["inf"]}})");
-  }
+  EXPECT_EQ(grad_answer(R"j({"expr":"sum(x^2)","vars":{"x":[0.0,1.0]},"wrt":["x"],"order":1})j"),
+            R"j({"value":1,"grad":{"x":[0,2]}})j");
+  EXPECT_EQ(grad_answer(R"j({"expr":"x^2","vars":{"x":3},"wrt":["x"],"order":2})j"),
+            R"j({"value":9,"hess":{"x":[[2]]}})j");
+  EXPECT_EQ(grad_answer(R"j({"expr":"x^4","vars":{"x":2},"wrt":["x"],"order":3})j"),
+            R"j({"value":16,"deriv":48})j");
+  EXPECT_EQ(grad_answer(R"j({"expr":"sqrt(x)","vars":{"x":0},"wrt":["x"],"order":1})j"),
+            R"j({"value":0,"grad":{"x":["inf"]}})j");
+}
 
-  TEST(Grad, a_bad_line_is_answered_with_an_error) {
-    for (const char* line :
-         {"", "{", "[]", "{}", R"({"expr":1})", R"({"expr":"x","vars":{"x":[[1],2]},"wrt":["x"]})",
-          R"({"expr":"x","vars":{"x":1},"wrt":["z"]})", R"({"expr":"x","vars":[1],"wrt":["x"]})",
-          R"({"expr":"x+","vars":{"x":1},"wrt":["x"]})",
-          R"({"expr":"x","vars":{"x":1},"wrt":["x"],"order":"a"})",
-          R"({"expr":"[x,x]","vars":{"x":1},"wrt":["x"],"order":1})"})
-      EXPECT_TRUE(Json::parse(grad_answer(line)).contains("error")) << line;
-  }
+TEST(Grad, a_bad_line_is_answered_with_an_error) {
+  for (const char* line :
+       {"", "{", "[]", "{}", R"j({"expr":1})j",
+        R"j({"expr":"x","vars":{"x":[[1],2]},"wrt":["x"]})j",
+        R"j({"expr":"x","vars":{"x":1},"wrt":["z"]})j", R"j({"expr":"x","vars":[1],"wrt":["x"]})j",
+        R"j({"expr":"x+","vars":{"x":1},"wrt":["x"]})j",
+        R"j({"expr":"x","vars":{"x":1},"wrt":["x"],"order":"a"})j",
+        R"j({"expr":"[x,x]","vars":{"x":1},"wrt":["x"],"order":1})j"})
+    EXPECT_TRUE(Json::parse(grad_answer(line)).contains("error")) << line;
+}
 
-  TEST(Eval, computes_functions_and_says_which_it_lacks) {
-    EXPECT_EQ(eval_answer(R"({"f":"exp","args":[0]})"), R"({"y":1})");
-    EXPECT_EQ(eval_answer(R"({"f":"logsumexp","args":[["-inf",0.0]]})"), R"({"y":0})");
-    EXPECT_EQ(eval_answer(R"({"f":"normal.logpdf","args":[1,0,1]})"),
-              R"({"unsupported":"the function normal.logpdf is not offered"})");
-    EXPECT_TRUE(Json::parse(eval_answer(R"({"f":"exp","args":[]})")).contains("error"));
-  }
+TEST(Eval, computes_functions_and_says_which_it_lacks) {
+  EXPECT_EQ(eval_answer(R"j({"f":"exp","args":[0]})j"), R"j({"y":1})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"logsumexp","args":[["-inf",0.0]]})j"), R"j({"y":0})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"normal.logpdf","args":[1,0,1]})j"),
+            R"j({"unsupported":"the function normal.logpdf is not offered"})j");
+  EXPECT_TRUE(Json::parse(eval_answer(R"j({"f":"exp","args":[]})j")).contains("error"));
+}
 
-  }  // namespace
-  }  // namespace gradus::app
+}  // namespace
+}  // namespace gradus::app

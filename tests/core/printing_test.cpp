@@ -89,8 +89,7 @@ TEST(Printing, long_rows_go_on_in_the_next_line) {
 TEST(Printing, more_than_1000_numbers_show_their_ends) {
   std::vector<double> count;
   for (int i = 0; i < 1001; ++i) count.push_back(i);
-  EXPECT_EQ(to_string(from_vector(count)),
-            "[   0.    1.    2. ...  998.  999. 1000.]");
+  EXPECT_EQ(to_string(from_vector(count)), "[   0.    1.    2. ...  998.  999. 1000.]");
   EXPECT_EQ(to_string(i64(1200, {2, 600})),
             "[[   0    1    2 ...  597  598  599]\n [ 600  601  602 ... 1197 1198 1199]]");
   EXPECT_EQ(to_string(from_vector(std::vector<double>(2000), {1000, 2})),

@@ -40,16 +40,16 @@ TEST(Trace, the_chain_rule_through_a_sigmoid_and_a_squared_error) {
   EXPECT_NEAR(number(t.value), 0.072329, 5e-7);
   EXPECT_NEAR(number(t.grads[0]), -0.211508, 5e-7);
   EXPECT_EQ(to_text(t, {.numbers = true}),
-            "  id  step               value     bar      because\n"
-            "  v0  w                  0.5000   -0.2115   v3: bar * x = -0.1058 * 2.0000 = -0.2115\n"
-            "  v1  x                  2.0000    .\n"
-            "  v2  target             1.0000    .\n"
-            "  v3  w * x = z          1.0000   -0.1058   v4: bar * (y * sigmoid(-z)) = -0.5379 * "
+            "  id  step              value     bar      because\n"
+            "  v0  w                 0.5000   -0.2115   v3: bar * x = -0.1058 * 2.0000 = -0.2115\n"
+            "  v1  x                 2.0000    .\n"
+            "  v2  target            1.0000    .\n"
+            "  v3  w * x = z         1.0000   -0.1058   v4: bar * (y * sigmoid(-z)) = -0.5379 * "
             "0.1966 = -0.1058\n"
-            "  v4  sigmoid(z) = a     0.7311   -0.5379   v5: bar = -0.5379\n"
-            "  v5  a - target        -0.2689   -0.5379   v6: bar * (2 * v5) = 1.0000 * -0.5379 = "
+            "  v4  sigmoid(z) = a    0.7311   -0.5379   v5: bar = -0.5379\n"
+            "  v5  a - target       -0.2689   -0.5379   v6: bar * (2 * v5) = 1.0000 * -0.5379 = "
             "-0.5379\n"
-            "  v6  v5^2 = L           0.0723    1.0000   seed\n");
+            "  v6  v5^2 = L          0.0723    1.0000   seed\n");
 }
 
 TEST(Trace, the_parts_of_an_adjoint_add_up_to_the_gradient_of_grad_bit_for_bit) {

@@ -25,15 +25,16 @@ Wide remainder_truth(Wide a, Wide b) {
 Wide floor_divide_truth(Wide a, Wide b) {
   if (b == 0 || std::isnan(a) || std::isnan(b)) return a / b;
   if (std::isinf(a)) return std::numeric_limits<Wide>::quiet_NaN();
-  if (std::isinf(b))
-    return a == 0 || (a < 0) == (b < 0) ? std::copysign(0.0L, a) * std::copysign(1.0L, b) : -1.0L;
+  const Wide zero = std::copysign(0.0L, a) * std::copysign(1.0L, b);
+  if (std::isinf(b)) return a == 0 || (a < 0) == (b < 0) ? zero : -1.0L;
   const Wide q = std::floor((a - remainder_truth(a, b)) / b + 0.5L);
-  return q == 0 ? std::copysign(0.0L, a) * std::copysign(1.0L, b) : q;
+  return q == 0 ? zero : q;
 }
 
 Wide logaddexp_truth(Wide a, Wide b) {
+  if (std::isnan(a) || std::isnan(b)) return a + b;
   if (a == b) return a + std::log(2.0L);
-  return std::fmax(a, b) + std::log1p(std::exp(-std::fabs(a - b))) + (a - a) * 0 + (b - b) * 0;
+  return std::fmax(a, b) + std::log1p(std::exp(-std::fabs(a - b)));
 }
 
 const std::map<std::string, Truth> truths = {
@@ -98,7 +99,7 @@ const std::map<std::string, Truth> truths = {
     {"logaddexp", logaddexp_truth},
     {"remainder", remainder_truth},
     {"floor_divide", floor_divide_truth},
-    {"strong_product", [](Wide a, Wide b) { return a == 0 ? 0 : a * b; }},
+    {"strong_product", [](Wide a, Wide b) { return a == 0 ? a : a * b; }},
 };
 
 // Wrapped to the type afterwards: arithmetic modulo 2^32 and 2^64; division floors, by 0 gives 0.

@@ -218,7 +218,8 @@ inline RunRecord diverged() {
   set_curves(run, {12.5, not_measured, not_measured}, {14.1, not_measured, not_measured},
              {0.1, 0.1, 0.1}, {0.1, 0.1, 0.1});
   for (std::size_t i = 30; i < run.step_loss.size(); ++i) run.step_loss[i] = not_measured;
-  for (std::size_t i = 22; i < 30; ++i) run.step_loss[i] = 12.5 * std::pow(10, static_cast<double>(i) - 21);
+  for (std::size_t i = 22; i < 30; ++i)
+    run.step_loss[i] = 12.5 * std::pow(10, static_cast<double>(i) - 21);
   run.step_loss[28] = 4.1e9;
   run.diverged = true;
   run.diverged_step = 31;

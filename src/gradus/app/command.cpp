@@ -79,26 +79,33 @@ int status_of(ErrorKind kind) {
 }
 
 void complain(const std::string& verb, std::string message) {
+  // A message of the library that begins with the verb's own name says it once.
+  if (!verb.empty() && message.starts_with(verb + ": ")) message.erase(0, verb.size() + 2);
   for (char& c : message)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  // An error that names its verb itself is not named twice.
+  if (!verb.empty() && message.starts_with(verb + ": ")) message.erase(0, verb.size() + 2);
   std::fprintf(stderr, "gradus%s%s: %s\n", verb.empty() ? "" : " ", verb.c_str(), message.c_str());
 }
 
 void add_common(CLI::App& app, Settings& s) {
-  app.add_option("--seed", s.seed, "seed of every random number")->type_name("N");
+  app.add_option("--seed", s.seed, "seed of every random number")->type_name("N")->take_last();
   app.add_flag("--json", s.json, "print one JSON value");
   app.add_flag("-q,--quiet", s.quiet, "print nothing but the result");
   app.add_flag("-v,--verbose", s.verbose, "print more; twice for everything");
   app.add_option("--color", s.color, "auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
-      ->type_name("WHEN");
+      ->type_name("WHEN")
+      ->take_last();
   app.add_option("--progress", s.progress, "auto, bar, plain, json or none")
       ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
-      ->type_name("FORM");
+      ->type_name("FORM")
+      ->take_last();
   app.add_option("--threads", s.threads, "threads; 0 takes what the machine offers")
       ->check(CLI::Range(0, 4096))
-      ->type_name("N");
-  app.add_option("--out", s.out, "folder or file to write")->type_name("PATH");
+      ->type_name("N")
+      ->take_last();
+  app.add_option("--out", s.out, "folder or file to write")->type_name("PATH")->take_last();
   app.add_flag("--plain", s.plain, "ASCII only, no colour");
 }
 
@@ -181,28 +188,28 @@ void Command::expression(const std::string& name, std::string& value, const std:
 
 void Command::option(const std::string& name, std::string& value, const std::string& says,
                      const std::string& placeholder) {
-  CLI::Option* o = app_->add_option(name, value, says)->type_name(placeholder);
+  CLI::Option* o = app_->add_option(name, value, says)->type_name(placeholder)->take_last();
   if (!value.empty()) o->capture_default_str();
 }
 
 void Command::option(const std::string& name, int64_t& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->capture_default_str();
+  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
 }
 
 void Command::option(const std::string& name, uint64_t& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->capture_default_str();
+  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
 }
 
 void Command::option(const std::string& name, int& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->capture_default_str();
+  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
 }
 
 void Command::option(const std::string& name, double& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->capture_default_str();
+  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
 }
 
 void Command::option(const std::string& name, std::vector<std::string>& values,
@@ -215,6 +222,7 @@ void Command::choice(const std::string& name, std::string& value, const std::str
   app_->add_option(name, value, says)
       ->check(CLI::IsMember(choices))
       ->type_name(text::join(choices, "|"))
+      ->take_last()
       ->capture_default_str();
 }
 

@@ -168,7 +168,7 @@ class Printer {
           }
         }
         if (!ready) continue;
-        Printed p = combine(id, in);
+        Printed p = only_shape_changes(id) ? in[0] : combine(id, in);
         // Steps are shared, text is not: a formula could double at every step.
         constexpr size_t longest = 400;
         if (p.text.size() > longest) p = {to_string(tape_.value(id).type), call_binds};
@@ -199,6 +199,12 @@ class Printer {
     std::string text = literal(value(id));
     const int binds = text.starts_with('-') ? minus_binds : call_binds;
     return {std::move(text), binds};
+  }
+
+  // Another shape for the same numbers, as broadcasting gives: a formula reads better without it.
+  bool only_shape_changes(ValueId id) const {
+    const Step& s = tape_.step_of(id);
+    return s.op->view && s.inputs == 1 && tape_.attrs(s).a == tape_.value(id).type.shape;
   }
 
   Printed combine(ValueId id, std::span<const Printed> in) const {

@@ -42,43 +42,43 @@ ENTRY(exp) = define(
     says{"e to the power x"}, math_is{"exp(x) = e^x"},
     value{[](auto x) { return exp(x); }},
     slope{[](Tensor, Tensor y) { return y; }},
-    checks{ulp{2}, at{0, 1}, at{1, 2.71828182845904523536}});
+    checks{ulp{1.1}, at{0, 1}, at{1, 2.71828182845904523536}});
 
 ENTRY(exp2) = define(
     says{"2 to the power x"}, math_is{"exp2(x) = 2^x"},
     value{[](auto x) { return exp2(x); }},
     slope{[](Tensor, Tensor y) { return y * ln_2; }},
-    checks{ulp{2}, at{0, 1}, at{3, 8}});
+    checks{ulp{1.1}, at{0, 1}, at{3, 8}});
 
 ENTRY(expm1) = define(
     says{"e^x - 1, exact near 0"}, math_is{"expm1(x) = e^x - 1"},
     value{[](auto x) { return expm1(x); }},
     slope{[](Tensor x, Tensor) { return exp(x); }},
-    checks{ulp{3}, at{0, 0}, at{1e-20, 1e-20}});
+    checks{ulp{1.3}, at{0, 0}, at{1e-20, 1e-20}});
 
 ENTRY(log) = define(
     says{"natural logarithm: the y with e^y = x"}, math_is{"log(x) = ln x"},
     value{[](auto x) { return log(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / x; }},
-    checks{ulp{2}, between{0.1, 4}, at{1, 0}, at{10, 2.30258509299404568402}});
+    checks{ulp{1}, between{0.1, 4}, at{1, 0}, at{10, 2.30258509299404568402}});
 
 ENTRY(log2) = define(
     says{"logarithm to base 2"}, math_is{"log2(x) = ln x / ln 2"},
     value{[](auto x) { return log2(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / (x * ln_2); }},
-    checks{ulp{3}, between{0.1, 4}, at{8, 3}});
+    checks{ulp{1}, between{0.1, 4}, at{8, 3}});
 
 ENTRY(log10) = define(
     says{"logarithm to base 10"}, math_is{"log10(x) = ln x / ln 10"},
     value{[](auto x) { return log10(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / (x * ln_10); }},
-    checks{ulp{3}, between{0.1, 4}, at{1000, 3}});
+    checks{ulp{1}, between{0.1, 4}, at{1000, 3}});
 
 ENTRY(log1p) = define(
     says{"log(1 + x), exact near 0"}, math_is{"log1p(x) = ln(1 + x)"},
     value{[](auto x) { return log1p(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / (x + 1.0); }},
-    checks{ulp{3}, between{-0.8, 4}, at{0, 0}, at{1e-20, 1e-20}});
+    checks{ulp{1}, between{-0.8, 4}, at{0, 0}, at{1e-20, 1e-20}});
 
 ENTRY(sqrt) = define(
     says{"square root; its slope at 0 is infinite"}, math_is{"sqrt(x) = x^(1/2)"},
@@ -144,92 +144,92 @@ ENTRY(sin) = define(
     says{"sine, x in radians"}, math_is{"sin(x)"},
     value{[](auto x) { return sin(x); }},
     slope{[](Tensor x, Tensor) { return cos(x); }},
-    checks{ulp{2}, at{0, 0}, at{1, 0.841470984807896506653}});
+    checks{ulp{1}, at{0, 0}, at{1, 0.841470984807896506653}});
 
 ENTRY(cos) = define(
     says{"cosine, x in radians"}, math_is{"cos(x)"},
     value{[](auto x) { return cos(x); }},
     slope{[](Tensor x, Tensor) { return -sin(x); }},
-    checks{ulp{2}, at{0, 1}, at{1, 0.540302305868139717401}});
+    checks{ulp{1}, at{0, 1}, at{1, 0.540302305868139717401}});
 
 ENTRY(tan) = define(
     says{"tangent, sin over cos"}, math_is{"tan(x) = sin(x) / cos(x)"},
     value{[](auto x) { return tan(x); }},
     slope{[](Tensor, Tensor y) { return square(y) + 1.0; }},
-    checks{ulp{4}, between{-1.2, 1.2}, at{0, 0}, at{1, 1.55740772465490223051}});
+    checks{ulp{1}, between{-1.2, 1.2}, at{0, 0}, at{1, 1.55740772465490223051}});
 
 ENTRY(asin) = define(
     says{"the angle in [-pi/2, pi/2] whose sine is x"}, math_is{"asin(x)"},
     value{[](auto x) { return asin(x); }},
     slope{[](Tensor x, Tensor) { return rsqrt((1.0 - x) * (x + 1.0)); }},
-    checks{ulp{4}, between{-0.8, 0.8}, at{0, 0}, at{1, 1.57079632679489661923}});
+    checks{ulp{1}, between{-0.8, 0.8}, at{0, 0}, at{1, 1.57079632679489661923}});
 
 ENTRY(acos) = define(
     says{"the angle in [0, pi] whose cosine is x"}, math_is{"acos(x)"},
     value{[](auto x) { return acos(x); }},
     slope{[](Tensor x, Tensor) { return -rsqrt((1.0 - x) * (x + 1.0)); }},
-    checks{ulp{4}, between{-0.8, 0.8}, at{1, 0}, at{0, 1.57079632679489661923}});
+    checks{ulp{1}, between{-0.8, 0.8}, at{1, 0}, at{0, 1.57079632679489661923}});
 
 ENTRY(atan) = define(
     says{"the angle in (-pi/2, pi/2) whose tangent is x"}, math_is{"atan(x)"},
     value{[](auto x) { return atan(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / (square(x) + 1.0); }},
-    checks{ulp{4}, at{0, 0}, at{1, 0.785398163397448309616}});
+    checks{ulp{1}, at{0, 0}, at{1, 0.785398163397448309616}});
 
 ENTRY(sinh) = define(
     says{"hyperbolic sine"}, math_is{"sinh(x) = (e^x - e^-x) / 2"},
     value{[](auto x) { return sinh(x); }},
     slope{[](Tensor x, Tensor) { return cosh(x); }},
-    checks{ulp{4}, at{0, 0}, at{1, 1.17520119364380145688}});
+    checks{ulp{2}, at{0, 0}, at{1, 1.17520119364380145688}});
 
 ENTRY(cosh) = define(
     says{"hyperbolic cosine"}, math_is{"cosh(x) = (e^x + e^-x) / 2"},
     value{[](auto x) { return cosh(x); }},
     slope{[](Tensor x, Tensor) { return sinh(x); }},
-    checks{ulp{4}, at{0, 1}, at{1, 1.54308063481524377848}});
+    checks{ulp{2}, at{0, 1}, at{1, 1.54308063481524377848}});
 
 ENTRY(tanh) = define(
     says{"hyperbolic tangent: squeezes the line into (-1, 1)"}, math_is{"tanh(x) = (e^x - e^-x) / (e^x + e^-x)"},
     value{[](auto x) { return tanh(x); }},
     slope{[](Tensor, Tensor y) { return 1.0 - square(y); }},
-    checks{ulp{4}, at{0, 0}, at{1, 0.761594155955764888119}});
+    checks{ulp{2.2}, at{0, 0}, at{1, 0.761594155955764888119}});
 
 ENTRY(asinh) = define(
     says{"inverse hyperbolic sine: the y whose sinh is x"}, math_is{"asinh(x) = ln(x + sqrt(x^2 + 1))"},
     value{[](auto x) { return asinh(x); }},
     slope{[](Tensor x, Tensor) { return rsqrt(square(x) + 1.0); }},
-    checks{ulp{4}, at{0, 0}, at{1, 0.881373587019543025233}, at{-300, -6.39693243298235}});
+    checks{ulp{2}, at{0, 0}, at{1, 0.881373587019543025233}, at{-300, -6.39693243298235}});
 
 ENTRY(acosh) = define(
     says{"inverse hyperbolic cosine: the y >= 0 whose cosh is x"}, math_is{"acosh(x) = ln(x + sqrt(x^2 - 1))"},
     value{[](auto x) { return acosh(x); }},
     slope{[](Tensor x, Tensor) { return rsqrt((x - 1.0) * (x + 1.0)); }},
-    checks{ulp{4}, between{1.2, 5}, at{1, 0}, at{2, 1.31695789692481670863}});
+    checks{ulp{2}, between{1.2, 5}, at{1, 0}, at{2, 1.31695789692481670863}});
 
 ENTRY(atanh) = define(
     says{"inverse hyperbolic tangent: the y whose tanh is x"}, math_is{"atanh(x) = ln((1 + x) / (1 - x)) / 2"},
     value{[](auto x) { return atanh(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / ((1.0 - x) * (x + 1.0)); }},
-    checks{ulp{4}, between{-0.8, 0.8}, at{0, 0}, at{0.5, 0.549306144334054845698}});
+    checks{ulp{2}, between{-0.8, 0.8}, at{0, 0}, at{0.5, 0.549306144334054845698}});
 
 // The slope is written with sigmoid(-x), not 1 - y: 1 - y loses every digit for x > 37.
 ENTRY(sigmoid) = define(
     says{"squeezes the line into (0, 1): a probability from a logit"}, math_is{"sigmoid(x) = 1 / (1 + e^-x)"},
     value{[](auto x) { return sigmoid(x); }},
     slope{[](Tensor x, Tensor y) { return y * sigmoid(-x); }},
-    checks{ulp{4}, at{0, 0.5}, at{2, 0.880797077977882444060}});
+    checks{ulp{2.5}, at{0, 0.5}, at{2, 0.880797077977882444060}});
 
 ENTRY(log_sigmoid) = define(
     says{"log of the sigmoid, without overflow"}, math_is{"log_sigmoid(x) = -ln(1 + e^-x)"},
     value{[](auto x) { return log_sigmoid(x); }},
     slope{[](Tensor x, Tensor) { return sigmoid(-x); }},
-    checks{ulp{4}, at{0, -0.693147180559945309417}});
+    checks{ulp{2}, at{0, -0.693147180559945309417}});
 
 ENTRY(softplus) = define(
     says{"a smooth relu"}, math_is{"softplus(x) = ln(1 + e^x)"},
     value{[](auto x) { return softplus(x); }},
     slope{[](Tensor x, Tensor) { return sigmoid(x); }},
-    checks{ulp{4}, at{0, 0.693147180559945309417}, at{1000, 1000}});
+    checks{ulp{2}, at{0, 0.693147180559945309417}, at{1000, 1000}});
 
 ENTRY(relu) = define(
     says{"x where positive, else 0; its slope at 0 is 0"}, math_is{"relu(x) = max(x, 0)"},
@@ -243,7 +243,7 @@ ENTRY(gelu) = define(
     slope{[](Tensor x, Tensor) {
       return 0.5 * erfc(-sqrt_half * x) + x * (sqrt_one_over_two_pi * exp(-0.5 * square(x)));
     }},
-    checks{ulp{8}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
+    checks{ulp{4}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
 
 ENTRY(gelu_tanh) = define(
     says{"gelu by its tanh approximation"},
@@ -255,25 +255,25 @@ ENTRY(gelu_tanh) = define(
       const Tensor t = tanh(c * x * (0.044715 * x2 + 1.0));
       return 0.5 * (t + 1.0) + 0.5 * c * x * (1.0 - square(t)) * (3 * 0.044715 * x2 + 1.0);
     }},
-    checks{ulp{8}, at{0, 0}, at{1, 0.841191990608276}});
+    checks{ulp{3}, at{0, 0}, at{1, 0.841191990608276}});
 
 ENTRY(silu) = define(
     says{"x times its sigmoid"}, math_is{"silu(x) = x / (1 + e^-x)"},
     value{[](auto x) { return silu(x); }},
     slope{[](Tensor x, Tensor) { return sigmoid(x) * (x * sigmoid(-x) + 1.0); }},
-    checks{ulp{4}, at{0, 0}, at{-1, -0.268941421369995120749}});
+    checks{ulp{2.75}, at{0, 0}, at{-1, -0.268941421369995120749}});
 
 ENTRY(erf) = define(
     says{"error function: the chance that |N(0, 1/2)| < x"}, math_is{"erf(x) = 2/sqrt(pi) integral_0^x e^(-t^2) dt"},
     value{[](auto x) { return erf(x); }},
     slope{[](Tensor x, Tensor) { return two_over_sqrt_pi * exp(-square(x)); }},
-    checks{ulp{4}, at{0, 0}, at{1, 0.842700792949714869341}});
+    checks{ulp{1.5}, at{0, 0}, at{1, 0.842700792949714869341}});
 
 ENTRY(erfc) = define(
     says{"1 - erf(x), exact in the tail"}, math_is{"erfc(x) = 1 - erf(x)"},
     value{[](auto x) { return erfc(x); }},
     slope{[](Tensor x, Tensor) { return -two_over_sqrt_pi * exp(-square(x)); }},
-    checks{ulp{4}, at{0, 1}, at{1, 0.157299207050285130659}});
+    checks{ulp{3.5}, at{0, 1}, at{1, 0.157299207050285130659}});
 
 ENTRY(add) = define(
     says{"the sum of two numbers"}, math_is{"add(a, b) = a + b"},
@@ -307,7 +307,7 @@ ENTRY(pow) = define(
           [](Tensor a, Tensor b, Tensor y) {
             return where(logical_and(a == 0.0, b >= 0.0), 0.0, y * log(a));
           }},
-    checks{ulp{4}, between{0.3, 3}, at2{2, 10, 1024}, at2{0, 0, 1}, at2{-2, 3, -8}}, prints{"{0}^{1}", 5}, integers{false}, neutral{.right = 1});
+    checks{ulp{1}, between{0.3, 3}, at2{2, 10, 1024}, at2{0, 0, 1}, at2{-2, 3, -8}}, prints{"{0}^{1}", 5}, integers{false}, neutral{.right = 1});
 
 ENTRY(maximum) = define(
     says{"the larger of two; a tie shares the slope"}, math_is{"maximum(a, b)"},
@@ -328,34 +328,35 @@ ENTRY(atan2) = define(
     value{[](auto a, auto b) { return atan2(a, b); }},
     slope{[](Tensor a, Tensor b, Tensor) { const Tensor h = hypot(a, b); return b / h / h; },
           [](Tensor a, Tensor b, Tensor) { const Tensor h = hypot(a, b); return -a / h / h; }},
-    checks{ulp{4}, between{0.3, 3}, at2{1, 1, 0.785398163397448309616}});
+    checks{ulp{1}, between{0.3, 3}, at2{1, 1, 0.785398163397448309616}});
 
 ENTRY(hypot) = define(
     says{"length of (a, b) without overflow; its slope at 0 is 0"}, math_is{"hypot(a, b) = sqrt(a^2 + b^2)"},
     value{[](auto a, auto b) { return hypot(a, b); }},
     slope{[](Tensor a, Tensor, Tensor y) { return a / where(y == 0.0, 1.0, y); },
           [](Tensor, Tensor b, Tensor y) { return b / where(y == 0.0, 1.0, y); }},
-    checks{ulp{4}, between{0.3, 3}, at2{3, 4, 5}});
+    checks{ulp{1}, between{0.3, 3}, at2{3, 4, 5}});
 
 ENTRY(logaddexp) = define(
     says{"log of a sum given as logs, without overflow"}, math_is{"logaddexp(a, b) = ln(e^a + e^b)"},
     value{[](auto a, auto b) { return logaddexp(a, b); }},
     slope{[](Tensor a, Tensor b, Tensor y) { return where(isinf(y), cast(a > b, a.dtype()), sigmoid(a - b)); },
           [](Tensor a, Tensor b, Tensor y) { return where(isinf(y), cast(b > a, a.dtype()), sigmoid(b - a)); }},
-    checks{ulp{4}, at2{0, 0, 0.693147180559945309417}, at2{1000, 1000, 1000.69314718055994531}});
+    checks{ulp{2.5}, at2{0, 0, 0.693147180559945309417}, at2{1000, 1000, 1000.69314718055994531}});
 
 ENTRY(remainder) = define(
     says{"what is left of a after whole steps of b; it has the sign of b"},
     math_is{"remainder(a, b) = a - b floor(a / b)"},
     value{[](auto a, auto b) { return remainder(a, b); }},
     slope{plus_one, [](Tensor a, Tensor b, Tensor) { return -floor_divide(a, b); }},
-    checks{ulp{4}, at2{5.5, 2, 1.5}, at2{-1, 3, 2}, at2{1, -3, -2}}, prints{}, integers{});
+    checks{at2{5.5, 2, 1.5}, at2{-1, 3, 2}, at2{1, -3, -2}}, prints{}, integers{});
 
+// Where the quotient exceeds what the type counts exactly, it may be one off.
 ENTRY(floor_divide) = define(
     says{"how many whole steps of b fit into a"}, math_is{"floor_divide(a, b) = floor(a / b)"},
     value{[](auto a, auto b) { return floor_divide(a, b); }},
     slope{none, none},
-    checks{at2{5.5, 2, 2}, at2{-1, 3, -1}}, prints{}, integers{});
+    checks{ulp{2}, at2{5.5, 2, 2}, at2{-1, 3, -1}}, prints{}, integers{});
 
 // The product in derivative rules: a zero cotangent or tangent (a) contributes nothing, whatever
 // the slope (b) is. So a branch that where did not take cannot spoil a gradient with 0 * inf.

@@ -18,7 +18,7 @@
 #define GRADUS_REDUCE_TABLE
 namespace gradus {
 struct ReduceTable {
-  Call::Run sum[4], prod[4], max[4], min[4], logsumexp[2], norm[2], any, all;
+  Call::Run sum[2], prod[2], max[2], min[2], logsumexp[2], norm[2];  // f32, f64
 };
 }  // namespace gradus
 #endif
@@ -179,21 +179,24 @@ void each_row(const View& x, F f) {
   }
 }
 
-template <class T, class R>
+// Sums go down columns side by side; the other reductions are rarer and gather their rows.
+template <class T, class R, bool columns_together = false>
 void run_reduce(const Call& c) {
   const View& x = c.in[0];
   T* y = c.out[0].as<T>();
   const int last = x.shape.size() - 1;
   const int64_t n = x.shape[last], stride = x.strides[last];
-  if (last >= 1 && x.strides[last - 1] == 1 && stride != 1 && n > 0) {
-    View outer = x;  // the columns are one row of `outer`
-    outer.shape.erase(last);
-    outer.strides.erase(last);
-    const int64_t columns = outer.shape.back();
-    each_row<T>(outer, [&](const T* from, int64_t r) {
-      reduce_columns<T, R>(from, stride, n, columns, y + r * columns);
-    });
-    return;
+  if constexpr (columns_together) {
+    if (last >= 1 && x.strides[last - 1] == 1 && stride != 1 && n > 0) {
+      View outer = x;  // the columns are one row of `outer`
+      outer.shape.erase(last);
+      outer.strides.erase(last);
+      const int64_t columns = outer.shape.back();
+      each_row<T>(outer, [&](const T* from, int64_t r) {
+        reduce_columns<T, R>(from, stride, n, columns, y + r * columns);
+      });
+      return;
+    }
   }
   each_row<T>(x, [&](const T* from, int64_t r) { y[r] = reduce_row<T, R>(from, stride, n); });
 }
@@ -270,22 +273,16 @@ void run_norm(const Call& c) {
 
 const ReduceTable* reduce_table() {
   static constexpr ReduceTable t = {
-    {run_reduce<float, Sum<float>>, run_reduce<double, Sum<double>>,
-     run_reduce<int32_t, Sum<int32_t>>, run_reduce<int64_t, Sum<int64_t>>},
-    {run_reduce<float, Product<float>>, run_reduce<double, Product<double>>,
-     run_reduce<int32_t, Product<int32_t>>, run_reduce<int64_t, Product<int64_t>>},
-    {run_reduce<float, Max<float>>, run_reduce<double, Max<double>>,
-     run_reduce<int32_t, Max<int32_t>>, run_reduce<int64_t, Max<int64_t>>},
-    {run_reduce<float, Min<float>>, run_reduce<double, Min<double>>,
-     run_reduce<int32_t, Min<int32_t>>, run_reduce<int64_t, Min<int64_t>>},
+    {run_reduce<float, Sum<float>, true>, run_reduce<double, Sum<double>, true>},
+    {run_reduce<float, Product<float>>, run_reduce<double, Product<double>>},
+    {run_reduce<float, Max<float>>, run_reduce<double, Max<double>>},
+    {run_reduce<float, Min<float>>, run_reduce<double, Min<double>>},
 #if HWY_HAVE_FLOAT64
     {run_logsumexp<float>, run_logsumexp<double>},
 #else
     {run_logsumexp<float>, nullptr},
 #endif
-    {run_norm<float>, run_norm<double>},
-    run_reduce<bool, Any>,
-    run_reduce<bool, All>
+    {run_norm<float>, run_norm<double>}
   };
   return &t;
 }
@@ -328,13 +325,31 @@ Type same_shape_i64(const Op&, std::span<const Type> in, const Attrs&, int) {
 }
 
 template <auto member>
-Kernel by_type(const Op&, std::span<const Type> in, const Type&) {
+Kernel by_float(std::span<const Type> in) {
   return {(reductions().*member)[static_cast<size_t>(in[0].dtype)]};
 }
 
+// Integers reduce with the baseline target's code: their bits are the same everywhere.
+template <auto member, template <class> class R>
+Kernel by_type(const Op&, std::span<const Type> in, const Type&) {
+  switch (in[0].dtype) {
+    case DType::i32:
+      return {HWY_NAMESPACE::run_reduce<int32_t, R<int32_t>>};
+    case DType::i64:
+      return {HWY_NAMESPACE::run_reduce<int64_t, R<int64_t>>};
+    default:
+      return by_float<member>(in);
+  }
+}
+
 template <auto member>
+Kernel floats_only(const Op&, std::span<const Type> in, const Type&) {
+  return by_float<member>(in);
+}
+
+template <class R>
 Kernel on_masks(const Op&, std::span<const Type>, const Type&) {
-  return {reductions().*member};
+  return {HWY_NAMESPACE::run_reduce<bool, R>};
 }
 
 template <template <class> class K>
@@ -574,29 +589,30 @@ constexpr const char* by_place = "its result is a place, not an amount";
 }  // namespace
 
 namespace op {
-constinit const Op sum = reduction("sum", "the total of the last axis", "sum(x) = x_0 + x_1 + ...",
-                                   by_type<&ReduceTable::sum>, {.pull = sum_pull}, Kind::linear);
-constinit const Op prod =
-    reduction("prod", "the product of the last axis", "prod(x) = x_0 x_1 ...",
-              by_type<&ReduceTable::prod>, {.pull = prod_pull, .push = prod_push});
-constinit const Op max =
-    reduction("max", "the largest of the last axis", "max(x)", by_type<&ReduceTable::max>,
-              {.pull = extreme_pull, .push = extreme_push});
-constinit const Op min =
-    reduction("min", "the smallest of the last axis", "min(x)", by_type<&ReduceTable::min>,
-              {.pull = extreme_pull, .push = extreme_push});
+constinit const Op sum =
+    reduction("sum", "the total of the last axis", "sum(x) = x_0 + x_1 + ...",
+              by_type<&ReduceTable::sum, HWY_NAMESPACE::Sum>, {.pull = sum_pull}, Kind::linear);
+constinit const Op prod = reduction("prod", "the product of the last axis", "prod(x) = x_0 x_1 ...",
+                                    by_type<&ReduceTable::prod, HWY_NAMESPACE::Product>,
+                                    {.pull = prod_pull, .push = prod_push});
+constinit const Op max = reduction("max", "the largest of the last axis", "max(x)",
+                                   by_type<&ReduceTable::max, HWY_NAMESPACE::Max>,
+                                   {.pull = extreme_pull, .push = extreme_push});
+constinit const Op min = reduction("min", "the smallest of the last axis", "min(x)",
+                                   by_type<&ReduceTable::min, HWY_NAMESPACE::Min>,
+                                   {.pull = extreme_pull, .push = extreme_push});
 constinit const Op logsumexp = reduction(
     "logsumexp", "log of the sum of exponentials of the last axis", "logsumexp(x) = ln sum e^x_i",
-    by_type<&ReduceTable::logsumexp>, {.pull = logsumexp_pull, .push = logsumexp_push});
+    floats_only<&ReduceTable::logsumexp>, {.pull = logsumexp_pull, .push = logsumexp_push});
 constinit const Op norm =
     reduction("norm", "Euclidean length of the last axis", "norm(x) = sqrt(sum x_i^2)",
-              by_type<&ReduceTable::norm>, {.pull = norm_pull, .push = norm_push});
+              floats_only<&ReduceTable::norm>, {.pull = norm_pull, .push = norm_push});
 constinit const Op any =
     reduction("any", "whether one element of the last axis holds", "any(x)",
-              on_masks<&ReduceTable::any>, {.why = "its result is true or false"}, Kind::fixed);
+              on_masks<HWY_NAMESPACE::Any>, {.why = "its result is true or false"}, Kind::fixed);
 constinit const Op all =
     reduction("all", "whether all elements of the last axis hold", "all(x)",
-              on_masks<&ReduceTable::all>, {.why = "its result is true or false"}, Kind::fixed);
+              on_masks<HWY_NAMESPACE::All>, {.why = "its result is true or false"}, Kind::fixed);
 constinit const Op argmax{.name = "argmax",
                           .says = "the first place of the largest of the last axis",
                           .math = "argmax(x)",

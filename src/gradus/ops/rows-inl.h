@@ -39,8 +39,10 @@ Lanes<D> strong_product(Lanes<D> a, Lanes<D> b) {
 }
 template <class D>
 Lanes<D> floor_divide(Lanes<D> a, Lanes<D> b) {
-  // Through the remainder: floor(a / b) alone can round up to the next integer.
-  return if_then_else(b == 0.0, a / b, round_even((a - remainder(a, b)) / b));
+  // Through fmod: floor(a / b) alone can round up to the next integer.
+  const Lanes<D> left = fmod(a, b), whole = round_even((a - left) / b), q = a / b;
+  const auto down = (left != 0.0) & ((left < 0.0) ^ (b < 0.0));
+  return if_then_else(b == 0.0, q, copysign(if_then_else(down, whole - 1.0, whole), q));
 }
 
 // The last n < N elements go through a whole vector on the stack, so a number's bits do not depend

@@ -692,7 +692,9 @@ Tensor take_along_axis(const Tensor& x, const Tensor& places, int64_t axis) {
   const int64_t n = x.shape()[a], rows = element_count(lead);
   // Row r of the flattened table starts at place r n.
   const Tensor start = reshape(iota(rows) * n, {rows, 1});
-  const Tensor flat = start + reshape(at, {rows, places.shape()[a]});
+  // A place outside its row becomes negative, which gather refuses, not an element of the next row.
+  const Tensor within = where(logical_and(at >= 0, at < n), at, -(n * rows + 1));
+  const Tensor flat = start + reshape(within, {rows, places.shape()[a]});
   return move_axis(reshape(gather(reshape(moved, {rows * n}), flat), at.shape()), -1, a);
 }
 

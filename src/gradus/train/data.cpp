@@ -98,17 +98,23 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
   const std::vector<std::string> names = table.names();
   Dataset d;
   d.source = path;
-  std::optional<size_t> label;
-  if (!like || labelled) {
-    label = config.label.empty() ? names.size() - 1 : select_column(names, config.label);
-  } else if (!config.label.empty() && std::ranges::find(names, config.label) != names.end()) {
-    label = select_column(names, config.label);  // data to predict may bring its labels
-  } else if (std::ssize(names) > like->features + std::ssize(config.ignore)) {
-    label = config.label.empty() ? names.size() - 1 : select_column(names, config.label);
-  }
   std::vector<size_t> used;
   std::vector<bool> ignored(names.size());
   for (const std::string& word : config.ignore) ignored[select_column(names, word)] = true;
+  const auto label_column = [&]() -> size_t {
+    if (!config.label.empty()) return select_column(names, config.label);
+    size_t last = names.size() - 1;
+    while (last > 0 && ignored[last]) --last;
+    return last;
+  };
+  std::optional<size_t> label;
+  if (!like || labelled) {
+    label = label_column();
+  } else if (!config.label.empty() && std::ranges::find(names, config.label) != names.end()) {
+    label = label_column();  // data to predict may bring its labels
+  } else if (std::ssize(names) > like->features + std::ssize(config.ignore)) {
+    label = label_column();
+  }
   for (size_t c = 0; c < names.size(); ++c)
     if (c != label && !ignored[c]) used.push_back(c);
   if (used.empty())

@@ -238,7 +238,8 @@ std::string escape_html(std::string_view s) {
 }
 
 std::string svg(const Plot& plot) {
-  const auto drawable = [&](double v) { return std::isfinite(v) && (!plot.log || v > 0); };
+  // Beyond 1e300 the range itself would overflow.
+  const auto drawable = [&](double v) { return std::abs(v) <= 1e300 && (!plot.log || v > 0); };
   Range xs, ys;
   for (const Line& line : plot.lines) {
     for (std::size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {

@@ -502,10 +502,11 @@ std::string gradient_figure(const RunRecord& run) {
   }
   plot.log = true;
   plot.dots = run.epochs.size() <= 1;
-  return figure("Gradient norm per layer",
-                "Mean over each epoch's steps, logarithmic; light is near the input, dark near the "
-                "output. Good: the same order of magnitude.",
-                plot);
+  return figure(
+      "Gradient norm per layer",
+      "Mean over each epoch's steps, logarithmic; faint is near the input, strong near the "
+      "output. Good: the same order of magnitude.",
+      plot);
 }
 
 std::string update_figure(const RunRecord& run) {

@@ -169,6 +169,19 @@ class StepPlan {
 
 constexpr size_t epoch_numbers = 8;
 
+std::string metadata_of(const SafeTensors& file, std::string_view key) {
+  for (const auto& [k, v] : file.metadata)
+    if (k == key) return v;
+  return {};
+}
+
+std::string checksum_of(const SafeTensors& file) {
+  std::string all = metadata_of(file, "config");
+  for (const auto& [name, x] : file.tensors)
+    all += name + to_string(x.type()) + sha256_hex(bytes_of(x));
+  return sha256_hex(as_bytes(all));
+}
+
 SafeTensors pack(const State& s, const std::string& config) {
   SafeTensors file;
   file.tensors.emplace_back("parameters", s.params);
@@ -188,24 +201,19 @@ SafeTensors pack(const State& s, const std::string& config) {
     epochs.insert(epochs.end(), e.grad_norm.begin(), e.grad_norm.end());
   }
   file.tensors.emplace_back("epochs", from_vector(epochs));
-  std::string all;
-  for (const auto& [name, x] : file.tensors) all += name + sha256_hex(bytes_of(x));
-  file.metadata = {
-      {"format", "gradus checkpoint"}, {"config", config}, {"sha256", sha256_hex(as_bytes(all))}};
+  file.metadata = {{"format", "gradus checkpoint"}, {"config", config}};
+  file.metadata.emplace_back("sha256", checksum_of(file));
   return file;
 }
 
-std::string metadata_of(const SafeTensors& file, std::string_view key) {
-  for (const auto& [k, v] : file.metadata)
-    if (k == key) return v;
-  return {};
+SafeTensors read_checkpoint(const std::string& path) {
+  SafeTensors file = read_safetensors(path);
+  if (metadata_of(file, "sha256") != checksum_of(file))
+    raise(ErrorKind::file, path + ": its checksum does not match");
+  return file;
 }
 
 void unpack(const SafeTensors& file, const std::string& path, State& s) {
-  std::string all;
-  for (const auto& [name, x] : file.tensors) all += name + sha256_hex(bytes_of(x));
-  if (metadata_of(file, "sha256") != sha256_hex(as_bytes(all)))
-    raise(ErrorKind::file, path + ": its checksum does not match");
   const auto find = [&](const std::string& name) -> const Tensor& {
     for (const auto& [n, t] : file.tensors)
       if (n == name) return t;
@@ -308,6 +316,16 @@ void shuffle_labels(Dataset& d, Key key) {
   }
 }
 
+// Before anything is counted with them.
+void check_ranges(const TrainConfig& c) {
+  constexpr int64_t most_epochs = 1'000'000'000;  // times the steps of an epoch still fits
+  if (c.batch < 1 || c.epochs < 0 || c.epochs > most_epochs || !(c.val >= 0 && c.val < 1))
+    raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " +
+                                std::to_string(c.epochs) + ", val " + text::number(c.val) +
+                                ". The batch is at least 1, epochs lie in 0 to 10^9, and val lies "
+                                "in [0, 1).");
+}
+
 // Chooses what the configuration leaves open, and checks that model and data fit.
 void resolve(TrainConfig& c, const Dataset& d) {
   const bool two = d.task == Task::classification && d.classes() == 2;
@@ -338,11 +356,6 @@ void resolve(TrainConfig& c, const Dataset& d) {
               std::to_string(outputs) + ".");
   if (c.lr == 0)
     c.lr = plane && c.optimiser.starts_with("adam") ? 1e-2 : defaults_for(c.optimiser).lr;
-  if (c.batch < 1 || c.epochs < 0 || !(c.val >= 0 && c.val < 1))
-    raise(ErrorKind::usage,
-          "train: batch " + std::to_string(c.batch) + ", epochs " + std::to_string(c.epochs) +
-              ", val " + text::number(c.val) +
-              ". The batch is at least 1, epochs at least 0, and val lies in [0, 1).");
   if (c.missing != "error" && c.missing != "drop" && c.missing != "mean")
     raise(ErrorKind::usage,
           "train: --missing '" + c.missing + "' is unknown. Choose error, drop or mean.");
@@ -403,6 +416,7 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   if (config.data.empty() && continues)
     apply_entries(config, read_toml((folder / "run.toml").string()),
                   (folder / "run.toml").string());
+  check_ranges(config);
 
   // Data. The held-out part is drawn from the seed; standardisation looks at the training part
   // only.
@@ -455,7 +469,7 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   if (continues) {
     for (const auto& [step, path] : checkpoints_in(checkpoint_folder)) {
       try {
-        const SafeTensors file = read_safetensors(path.string());
+        const SafeTensors file = read_checkpoint(path.string());
         if (const std::string saved = metadata_of(file, "config"); saved != identity)
           raise(ErrorKind::usage, "train: " + path.string() +
                                       " was made by other settings. A run goes on with its own. "
@@ -465,7 +479,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
         state = std::move(fresh);
         resumed = true;
         break;
-      } catch (const FileError& e) {
+      } catch (const Error& e) {
+        // A damaged header can also name a type that is not supported.
+        if (e.kind != ErrorKind::file && e.kind != ErrorKind::unsupported) throw;
         note("passed over " + std::string(e.what()));
       }
     }
@@ -537,6 +553,10 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   run.start_loss = state.start_loss;
   run.spectra = spectra_of(first_model);
   for (LayerSpectrum& s : run.spectra) s.before = std::move(s.after);
+  if (!state.step_loss.empty() && !std::isfinite(state.step_loss.back())) {
+    run.diverged = true;
+    run.diverged_step = state.step;
+  }
   if (hooks.before) hooks.before(run);
 
   // Plans: whole batches and the rest, each also with measurements. Made when first needed.
@@ -576,7 +596,7 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   std::vector<int64_t> order;
   int64_t order_epoch = -1;
   bool stopped = false;
-  while (state.step < steps) {
+  while (state.step < steps && !run.diverged) {
     if (hooks.stop && hooks.stop->load(std::memory_order_relaxed)) {
       stopped = true;
       break;

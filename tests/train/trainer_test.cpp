@@ -1,0 +1,286 @@
+// The training loop: split, scaling, tasks, refusals, and a folder that says what was done.
+#include <gmock/gmock.h>
+#include <gradus/base/pool.h>
+#include <gradus/base/random.h>
+#include <gradus/core/buffer.h>
+#include <gradus/train/reading.h>
+#include <gtest/gtest.h>
+#include <train/runs.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace gradus {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// Row i holds 2^i, so a sum of rows names them all.
+constexpr int rows = 20;
+std::string powers_csv() {
+  std::string text = "power,constant,label\n";
+  for (int i = 0; i < rows; ++i)
+    text += std::to_string(1 << i) + ",7," + (i % 3 == 0 ? "a" : "b") + "\n";
+  return text;
+}
+
+TrainConfig powers_config(const Scratch& folder) {
+  TrainConfig c;
+  c.data = folder.write("powers.csv", powers_csv());
+  c.val = 0.3;
+  c.epochs = 0;
+  return c;
+}
+
+TEST(Split, is_disjoint_whole_and_drawn_from_the_seed) {
+  const Scratch folder;
+  TrainConfig config = powers_config(folder);
+  std::vector<unsigned> masks;
+  for (uint64_t seed : {0u, 0u, 1u, 2u}) {
+    config.seed = seed;
+    const std::string out = folder.path("run" + std::to_string(masks.size()));
+    const RunRecord r = train(config, out, false);
+    EXPECT_EQ(r.val_count, 6);
+    EXPECT_EQ(r.train_count, 14);
+    const auto mask = static_cast<unsigned>(std::lround(load_run(out).scaling.mean[0] * 14));
+    EXPECT_EQ(std::popcount(mask), 14);
+    masks.push_back(mask);
+    for (const Mistake& m : r.mistakes) EXPECT_EQ(mask & static_cast<unsigned>(m.x[0]), 0u);
+    const std::vector<int64_t> order = permutation(split(key_from_seed(seed), uint64_t{1}), rows);
+    unsigned by_hand = 0;
+    for (size_t i = 6; i < order.size(); ++i) by_hand |= 1u << order[i];
+    EXPECT_EQ(mask, by_hand);
+  }
+  EXPECT_EQ(masks[0], masks[1]);
+  EXPECT_NE(masks[0], masks[2]);
+  EXPECT_NE(masks[2], masks[3]);
+}
+
+TEST(Standardisation, looks_at_the_training_rows_only) {
+  const Scratch folder;
+  const TrainConfig config = powers_config(folder);
+  train(config, folder.path("run"), false);
+  const Scaling got = load_run(folder.path("run")).scaling;
+  const auto mask = static_cast<unsigned>(std::lround(got.mean[0] * 14));
+  double mean = 0, square = 0;
+  for (int i = 0; i < rows; ++i)
+    if (mask >> i & 1) mean += std::ldexp(1.0, i) / 14;
+  for (int i = 0; i < rows; ++i)
+    if (mask >> i & 1) square += std::pow(std::ldexp(1.0, i) - mean, 2) / 14;
+  EXPECT_NEAR(got.mean[0] / mean, 1, 1e-14);
+  EXPECT_NEAR(got.scale[0] / std::sqrt(square), 1, 1e-14);
+  EXPECT_EQ(got.mean[1], 7);
+  EXPECT_EQ(got.scale[1], 1);  // a constant column is only moved to 0
+
+  Dataset d;
+  d.examples = 2;
+  d.features = 2;
+  d.x = {1, 5, 3, 5};
+  scaling_of(d).apply(d);
+  EXPECT_THAT(d.x, testing::ElementsAre(-1, 0, 1, 0));
+}
+
+TEST(Standardisation, can_be_left_out) {
+  const Scratch folder;
+  TrainConfig config = powers_config(folder);
+  config.standardise = false;
+  train(config, folder.path("run"), false);
+  EXPECT_TRUE(load_run(folder.path("run")).scaling.mean.empty());
+}
+
+TEST(Train, refuses_a_folder_that_is_not_empty_and_leaves_it_alone) {
+  const Scratch folder;
+  fs::create_directory(folder.path("mine"));
+  folder.write("mine/letter.txt", "dear");
+  EXPECT_THAT(error_of([&] { train(small_config(), folder.path("mine"), false); }),
+              HasSubstr("is not empty. A run is never overwritten."));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path("mine")), {}), 1);
+  EXPECT_THAT(error_of([&] { train(small_config(), folder.path("mine/letter.txt"), false); }),
+              HasSubstr("it is not a folder"));
+  fs::create_directory(folder.path("empty"));
+  EXPECT_EQ(train(small_config(), folder.path("empty"), true).steps, 48);
+}
+
+TEST(Train, gives_the_same_file_for_any_folder_and_thread_count) {
+  const Scratch folder;
+  TrainConfig config;
+  config.data = "digits";
+  config.examples = 1500;
+  config.epochs = 2;
+  config.batch = 256;
+  const int before = thread_count();
+  std::vector<std::string> weights;
+  for (int threads : {1, 2, 2, 5}) {
+    set_thread_count(threads);
+    const std::string name = "run" + std::to_string(weights.size());
+    train(config, folder.path(name), false);
+    weights.push_back(folder.read(name + "/model.safetensors"));
+  }
+  set_thread_count(before);
+  EXPECT_GT(weights[0].size(), 30000u);
+  EXPECT_THAT(weights, testing::Each(weights[0]));
+  EXPECT_EQ(weights[0].find(folder.path("")), std::string::npos);
+}
+
+TEST(Train, records_a_run_that_diverged) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.optimiser = "sgd";
+  config.lr = 1e6;
+  config.loss = "mse";
+  config.model = "mlp:2-8-1";
+  config.activation = "relu";
+  const RunRecord r = train(config, folder.path("run"), false);
+  EXPECT_TRUE(r.diverged);
+  EXPECT_FALSE(r.interrupted);
+  EXPECT_EQ(r.steps, r.diverged_step);
+  EXPECT_LT(r.steps, 48);
+  EXPECT_FALSE(std::isfinite(r.step_loss.back()));
+  EXPECT_EQ(read_run(r).level, Level::bad);
+  EXPECT_THAT(folder.read("run/metrics.jsonl"), HasSubstr("\"train_loss\":null"));
+  EXPECT_THAT(folder.read("run/metrics.jsonl"), testing::Not(HasSubstr("nan")));
+  const RunRecord again = train(config, folder.path("run"), true);
+  EXPECT_TRUE(again.diverged);
+  EXPECT_EQ(again.diverged_step, r.diverged_step);
+  EXPECT_EQ(numbers_of(again), numbers_of(r));
+}
+
+TEST(Train, fits_amounts) {
+  const Scratch folder;
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < 150; ++i) {
+    const double a = std::sin(i * 1.7), b = std::cos(i * 0.9);
+    text += std::to_string(a) + "," + std::to_string(b) + "," + std::to_string(3 * a - 2 * b + 1) +
+            "\n";
+  }
+  TrainConfig config;
+  config.data = folder.write("plane.csv", text);
+  config.epochs = 60;
+  config.batch = 16;
+  const RunRecord r = train(config, folder.path("run"), false);
+  EXPECT_EQ(r.task, "regression");
+  EXPECT_EQ(r.loss_name, "mse");
+  EXPECT_GT(r.chance_loss, 1);
+  EXPECT_LT(r.val_loss, 0.02 * r.chance_loss);
+  TrainedRun run = load_run(folder.path("run"));
+  EXPECT_EQ(run.like.task, Task::regression);
+  Dataset all = load_dataset(run.config, config.data, 0, &run.like);
+  run.scaling.apply(all);
+  EXPECT_GT(evaluate(run.model, all, run.loss).r_squared, 0.98);
+}
+
+TEST(Train, tells_two_classes_apart_with_one_logit) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.loss = "bce";
+  config.model = "";
+  config.examples = 600;
+  config.epochs = 30;
+  const RunRecord r = train(config, folder.path("run"), false);
+  EXPECT_EQ(r.task, "binary");
+  EXPECT_EQ(r.model, "MLP 2-32-32-1 tanh");
+  EXPECT_NEAR(r.chance_loss, std::log(2.0), 1e-3);
+  EXPECT_GT(r.val_accuracy, 0.9);
+  ASSERT_EQ(r.confusion.size(), 2u);
+  EXPECT_EQ(r.confusion[0][0] + r.confusion[0][1] + r.confusion[1][0] + r.confusion[1][1], 60);
+}
+
+TEST(Train, refuses_what_does_not_fit_together) {
+  const Scratch folder;
+  const auto message = [&](auto set) {
+    TrainConfig c = small_config();
+    set(c);
+    return error_of([&] { train(c, folder.path("run"), false); });
+  };
+  EXPECT_THAT(message([](TrainConfig& c) { c.model = "mlp:3-2"; }), HasSubstr("mlp:2-...-2"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.loss = "hinge"; }), HasSubstr("'hinge' is unknown"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.batch = 0; }), HasSubstr("The batch is at least 1"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.val = 1; }), HasSubstr("val lies in [0, 1)"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.val = -1; }), HasSubstr("val lies in [0, 1)"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.epochs = INT64_MAX; }), HasSubstr("0 to 10^9"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.val = std::nan(""); }), HasSubstr("val lies in"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.data = "monns"; }), HasSubstr("moons"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.data = "no/such.csv"; }), HasSubstr("no such file"));
+  EXPECT_THAT(message([](TrainConfig& c) {
+                c.data = "digits";
+                c.loss = "bce";
+                c.model = "";
+              }),
+              HasSubstr("needs two classes"));
+  EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
+}
+
+TEST(RunToml, brings_every_setting_back) {
+  TrainConfig c;
+  c.data = "a \"b\".csv", c.labels = "l", c.label = "3", c.ignore = {"id", "x y"};
+  c.missing = "mean", c.validation = "v", c.examples = 17, c.val = 0.1 + 0.2;
+  c.standardise = false, c.model = "mlp:1-2", c.activation = "gelu", c.init = "normal:0.1";
+  c.loss = "bce", c.init_gain = 1e-300, c.optimiser = "sgd", c.lr = 1.0 / 3, c.momentum = 0.5;
+  c.weight_decay = 0, c.epochs = 9, c.batch = 8, c.seed = ~uint64_t{0}, c.checkpoint_every = 0;
+  c.shuffle_labels = true;
+  TrainConfig back;
+  apply_entries(back, read_toml(toml_text(entries_of(c)), "run.toml"), "run.toml");
+  const TomlEntries want = entries_of(c), got = entries_of(back), usual = entries_of(TrainConfig{});
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(got[i].value, want[i].value) << want[i].key;
+    EXPECT_NE(want[i].value, usual[i].value) << want[i].key << " is not tried";
+  }
+  EXPECT_THAT(error_of([&] {
+                apply_entries(back, read_toml("[optimiser]\nlearning = 1", "f.toml"), "f.toml");
+              }),
+              HasSubstr("f.toml:2:"));
+  EXPECT_THAT(error_of([&] {
+                apply_entries(back, read_toml("[training]\nepochs = \"x\"", "f.toml"), "f.toml");
+              }),
+              HasSubstr("'training.epochs' must be a whole number"));
+}
+
+TEST(RunToml, of_one_run_makes_another_with_the_same_bits) {
+  const Scratch folder;
+  train(small_config(), folder.path("first"), false);
+  TrainConfig again;
+  apply_entries(again, read_toml(folder.path("first/run.toml")), "run.toml");
+  train(again, folder.path("second"), false);
+  EXPECT_EQ(folder.read("first/model.safetensors"), folder.read("second/model.safetensors"));
+  EXPECT_EQ(folder.read("first/run.toml"), folder.read("second/run.toml"));
+}
+
+TEST(LoadRun, measures_what_the_record_says) {
+  const Scratch folder;
+  const TrainConfig config = small_config();
+  const RunRecord r = train(config, folder.path("run"), false);
+  const TrainedRun run = load_run(folder.path("run"));
+  const Dataset all = load_dataset(run.config, "moons", config.seed, &run.like);
+  const std::vector<int64_t> order =
+      permutation(split(key_from_seed(config.seed), uint64_t{1}), all.examples);
+  Dataset held = pick(all, std::span(order).first(20));
+  run.scaling.apply(held);
+  const Evaluation e = evaluate(run.model, held, run.loss);
+  EXPECT_EQ(e.examples, r.val_count);
+  EXPECT_EQ(e.loss, r.val_loss);
+  EXPECT_EQ(e.accuracy, r.val_accuracy);
+  EXPECT_EQ(r.epochs.back().val_loss, r.val_loss);
+}
+
+TEST(LoadRun, names_what_is_wrong_with_a_folder) {
+  const Scratch folder;
+  const auto message = [&] { return error_of([&] { load_run(folder.path("run")); }); };
+  EXPECT_THAT(message(), HasSubstr("it is not a run folder: run.toml is missing"));
+  train(small_config(), folder.path("run"), false);
+  const std::string toml = folder.read("run/run.toml"),
+                    weights = folder.read("run/model.safetensors");
+  folder.write("run/model.safetensors", weights.substr(0, 100));
+  EXPECT_THAT(message(), HasSubstr("model.safetensors"));
+  folder.write("run/model.safetensors", weights);
+  std::string other = toml;
+  other.replace(other.find("mlp:2-8-2"), 9, "mlp:3-8-2");
+  folder.write("run/run.toml", other);
+  EXPECT_THAT(message(), HasSubstr("do not fit together"));
+  folder.write("run/run.toml", toml.substr(0, toml.size() / 2) + "\n[[");
+  EXPECT_THAT(message(), testing::StartsWith("file: "));
+}
+
+}  // namespace
+}  // namespace gradus
