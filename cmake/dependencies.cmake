@@ -9,12 +9,10 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
 set(gradus_core_needs PkgConfig::HWY Threads::Threads)
 if(NOT GRADUS_CORE_ONLY)
   pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
-  find_package(PNG REQUIRED)
   find_package(ZLIB REQUIRED)
-  find_package(fmt REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(tomlplusplus REQUIRED)
-  set(gradus_io_needs PkgConfig::ZIP PNG::PNG ZLIB::ZLIB fmt::fmt)  # met again by who links us
+  set(gradus_io_needs PkgConfig::ZIP ZLIB::ZLIB)  # met again by who links us
   set(gradus_native_needs ${gradus_io_needs} nlohmann_json::nlohmann_json
       tomlplusplus::tomlplusplus)
   if(GRADUS_APP)

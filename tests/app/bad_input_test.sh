@@ -116,6 +116,8 @@ small='--examples 120 --epochs 2'
 bad 2 'is not empty' train moons $small --out quiet
 json train moons $small --out json
 grep -q '"steps":4,' out || fail 'train --json: no steps'
+bad 2 'other settings' train --out json --resume --epochs 5
+json train --out json --resume
 json eval json moons
 json predict json moons
 json inspect json/model.safetensors

@@ -15,7 +15,7 @@ void add_inspect(Command& command, const Settings& settings) {
   command.option("--as", o->as, "read it as json, csv, idx, npy, npz, safetensors or toml", "KIND");
   command.example("gradus inspect runs/0001-digits/model.safetensors");
   command.runs([o, &settings] {
-    print(settings.json ? describe_json(o->file, o->as) : describe(o->file, o->as));
+    print(settings.json ? describe_json(o->file, o->as) + "\n" : describe(o->file, o->as));
     return static_cast<int>(done);
   });
 }

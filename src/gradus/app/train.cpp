@@ -67,6 +67,11 @@ std::string generator_names() {
 
 int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
   TrainConfig config = o.config;
+  // A run goes on with its own settings; flags that differ from them are then refused.
+  const std::string own = settings.out + "/run.toml";
+  if (o.resume && o.config_file.empty() && config.data.empty() && !settings.out.empty() &&
+      fs::exists(own))
+    o.config_file = own;
   if (!o.config_file.empty()) {
     // Flags win over the file: what differs from its default was given.
     config = defaults;
@@ -79,13 +84,9 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
   }
   if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;
-  const bool continues =
-      o.resume && !settings.out.empty() && fs::exists(fs::path(settings.out) / "run.toml");
-  if (config.data.empty() && !continues)
+  if (config.data.empty())
     raise(ErrorKind::usage,
           "train: nothing to train on. Name a generator (" + generator_names() + ") or a file.");
-  if (config.data.empty())
-    apply_entries(config, read_toml(settings.out + "/run.toml"), settings.out + "/run.toml");
   const std::string out = settings.out.empty() ? next_folder(config.data) : settings.out;
 
   const Terminal err = screen(settings, 2);
