@@ -12,9 +12,9 @@ if(NOT GRADUS_CORE_ONLY)
   find_package(ZLIB REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(tomlplusplus REQUIRED)
-  set(gradus_io_needs PkgConfig::ZIP ZLIB::ZLIB)  # met again by who links us
-  set(gradus_native_needs ${gradus_io_needs} nlohmann_json::nlohmann_json
-      tomlplusplus::tomlplusplus)
+  # What a program that links libgradus.a needs too; JSON is headers alone.
+  set(gradus_io_needs PkgConfig::ZIP ZLIB::ZLIB tomlplusplus::tomlplusplus)
+  set(gradus_native_needs ${gradus_io_needs} nlohmann_json::nlohmann_json)
   if(GRADUS_APP)
     find_package(CLI11 REQUIRED)
     list(APPEND gradus_program_needs CLI11::CLI11)
