@@ -4,6 +4,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
 #include <gradus/diff/diff.h>
 #include <gradus/ops/elementwise.h>

@@ -77,7 +77,7 @@ void linear_algebra(Book& b) {
   b.check("LA-02", "[3,4] + [1,2]", {4, 6}, v + w);
   b.check("LA-02", "2 [3,4]", {6, 8}, 2.0 * v);
   b.check("LA-03", "[3,4] . [1,2]", 11, number(dot(v, w)));
-  const double cosine = number(dot(v, w) / (norm(v) * norm(w)));
+  const double cosine = number(cosine_similarity(v, w));
   b.check("LA-03", "angle in degrees", 10.3048, std::acos(cosine) * 180 / std::numbers::pi, 5e-5);
   b.check("LA-03", "[1,0] . [0,1]", 0, number(dot({1, 0}, {0, 1})));
   b.check("LA-03", "[1,0] . [-1,0]", -1, number(dot({1, 0}, {-1, 0})));

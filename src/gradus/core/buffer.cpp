@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/half.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
 
 #include <cmath>
@@ -152,6 +153,7 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
   const Kernel kernel = op.kernel(op, in_types, out_types[0]);
   const Call call{kernel.run, kernel.row, views.first(in.size()), views.subspan(in.size()), &attrs};
   call.run(call);
+  if (const NonFiniteGuard* guard = NonFiniteGuard::current()) guard->look(op, call.in, call.out);
 }
 
 Tensor from_bytes(const Type& type, std::span<const std::byte> bytes) {
@@ -286,10 +288,9 @@ template std::vector<int32_t> values(const Tensor&);
 template std::vector<int64_t> values(const Tensor&);
 template std::vector<bool> values(const Tensor&);
 
-std::vector<std::byte> bytes_of(const Tensor& x) {
-  const View v = view_of(x);
+std::vector<std::byte> bytes_of_view(const View& v) {
   const auto size = static_cast<size_t>(size_of(v.dtype));
-  std::vector<std::byte> result(static_cast<size_t>(x.size()) * size);
+  std::vector<std::byte> result(static_cast<size_t>(element_count(v.shape)) * size);
   if (result.empty()) return result;
   if (v.is_row_major()) {
     std::memcpy(result.data(), v.data, result.size());
@@ -301,6 +302,10 @@ std::vector<std::byte> bytes_of(const Tensor& x) {
     to += size;
   });
   return result;
+}
+
+std::vector<std::byte> bytes_of(const Tensor& x) {
+  return bytes_of_view(view_of(x));
 }
 
 bool same_bits(const Tensor& x, const Tensor& y) {

@@ -54,8 +54,9 @@ double number(const Tensor& x);                // x has one element
 std::vector<double> numbers(const Tensor& x);  // row-major
 template <class T>
 std::vector<T> values(const Tensor& x);  // T is exactly x's type
-// Row-major bytes of x.
+// Row-major bytes.
 std::vector<std::byte> bytes_of(const Tensor& x);
+std::vector<std::byte> bytes_of_view(const View& v);
 double element_as_double(const View& v, int64_t offset);
 bool same_bits(const Tensor& x, const Tensor& y);
 

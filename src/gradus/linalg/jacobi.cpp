@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/linalg/jacobi.h>
+#include <gradus/ops/reduce.h>
 
 #include <algorithm>
 #include <cmath>
@@ -223,6 +224,14 @@ Tensor eigvalsh(const Tensor& a) {
     std::sort(result.begin() + static_cast<std::ptrdiff_t>(done), result.end());
   }
   return as_result(result, a, size);
+}
+
+Tensor spectral_norm(const Tensor& a) {
+  return max(svdvals(a), {.axis = -1});
+}
+
+Tensor nuclear_norm(const Tensor& a) {
+  return sum(svdvals(a), {.axis = -1});
 }
 
 }  // namespace gradus

@@ -15,4 +15,9 @@ Tensor svdvals(const Tensor& a);
 // 8.5). The halves may differ by rounding; more is a DomainError.
 Tensor eigvalsh(const Tensor& a);
 
+// The largest singular value: how far the matrix can stretch a vector.
+Tensor spectral_norm(const Tensor& a);
+// The sum of the singular values.
+Tensor nuclear_norm(const Tensor& a);
+
 }  // namespace gradus

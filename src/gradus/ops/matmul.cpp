@@ -133,6 +133,24 @@ Tensor dot(const Tensor& a, const Tensor& b) {
   return vecdot(a, b);
 }
 
+namespace {
+
+// Length 1 along the axis; a zero vector stays zero.
+Tensor unit_vectors(const Tensor& x, int64_t axis) {
+  const Tensor length = norm(x, {.axis = axis, .keepdims = true});
+  return x / where(length == 0.0, 1.0, length);
+}
+
+}  // namespace
+
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t axis) {
+  return clip(vecdot(unit_vectors(a, axis), unit_vectors(b, axis), axis), -1.0, 1.0);
+}
+
+Tensor cosine_similarities(const Tensor& a, const Tensor& b) {
+  return clip(matmul(unit_vectors(a, -1), transpose(unit_vectors(b, -1))), -1.0, 1.0);
+}
+
 Tensor outer(const Tensor& a, const Tensor& b) {
   return reshape(a, {a.size(), 1}) * reshape(b, {1, b.size()});
 }

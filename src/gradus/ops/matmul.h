@@ -16,6 +16,10 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor dot(const Tensor& a, const Tensor& b);
 // sum(a * b) along one axis.
 Tensor vecdot(const Tensor& a, const Tensor& b, int64_t axis = -1);
+// sum(a b) / (|a| |b|) along one axis, held in [-1, 1]; 0 beside a zero vector.
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t axis = -1);
+// Every row of a (m, d) against every row of b (n, d): (m, n).
+Tensor cosine_similarities(const Tensor& a, const Tensor& b);
 // a[i] b[j].
 Tensor outer(const Tensor& a, const Tensor& b);
 // The sum of the diagonal of the last two axes.
