@@ -456,5 +456,32 @@ TEST(Sweep, says_which_step_contributed_what) {
   EXPECT_EQ(parts, (std::vector<double>{1, 3, 3}));
 }
 
+TEST(Grad, of_a_generic_function_passes_every_argument) {
+  const auto product = [](const auto&... x) { return (x * ...); };
+  const auto [a, b] = grad<0, 1>(product)(Tensor(2.0), Tensor(3.0));
+  EXPECT_EQ(number(a), 3);
+  EXPECT_EQ(number(b), 2);
+}
+
+TEST(Derivatives, do_not_pass_through_integers) {
+  const Tensor x{1.5, 2.5}, whole = cast(x, DType::i64);
+  const auto steps = [](const Tensor& t) { return cast(t, DType::i64); };
+  EXPECT_EQ(to_string(vjp(steps)(x, Tensor{1, 1}).derivative), "[0. 0.]");
+  const auto doubled = [](const Tensor& t) { return 2.0 * cast(t, DType::f64); };
+  EXPECT_EQ(to_string(jvp(doubled)(whole, Tensor{1, 1}).derivative), "[0. 0.]");
+}
+
+TEST(Derivatives, refuse_arguments_and_orders_that_do_not_exist) {
+  const Function f = [](std::span<const Tensor> a) { return square(a[0]); };
+  const Tensor args[] = {Tensor(2.0)};
+  const int second[] = {1};
+  EXPECT_EQ(message([&] { value_and_grads(f, args, second); }),
+            "grad: argument 1 of 1 does not exist. Arguments are counted from 0.");
+  EXPECT_EQ(message([&] { hvp(f, args, Tensor(1.0), -1); }),
+            "hvp: argument -1 of 1 does not exist. Arguments are counted from 0.");
+  EXPECT_EQ(message([&] { nth_derivative(f, Tensor(2.0), -1); }),
+            "derivative: order -1 does not exist. The order is 0 or more.");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 namespace gradus {
 namespace {
@@ -128,6 +129,20 @@ TEST(Graph, keeps_only_what_its_outputs_need) {
   EXPECT_EQ(g.label(g.output_ids()[0]), "y");
   EXPECT_EQ(g.origin()[g.output_ids()[0]], out[0]);
   EXPECT_EQ(*reinterpret_cast<const double*>(g.value(g.output_ids()[0]).buffer.block->data), 4);
+}
+
+TEST(Tape, an_absent_tensor_cannot_be_recorded) {
+  Tape tape("grad");
+  const char* expected = "tensor: an absent tensor has no numbers. It stands for a zero cotangent.";
+  EXPECT_EQ(message([&] { tape.place(Tensor()); }), expected);
+  EXPECT_EQ(message([&] { tape.input(Tensor()); }), expected);
+}
+
+TEST(Tape, two_threads_never_give_their_tapes_one_number) {
+  Tape here("grad");
+  uint64_t there = 0;
+  std::thread([&there] { there = Tape("grad").serial(); }).join();
+  EXPECT_NE(there, here.serial());
 }
 
 }  // namespace

@@ -35,6 +35,33 @@ std::string message(F f) {
   return "no error";
 }
 
+TEST(Tensor, of_braced_numbers_is_a_column_and_number_types_mix) {
+  const int64_t three = 3;
+  EXPECT_EQ(show(Tensor{{1}, {2}}), "f64[2,1] [[1.]\n [2.]]");
+  EXPECT_EQ(show(Tensor{{1}}), "f64[1,1] [[1.]]");
+  EXPECT_EQ(show(Tensor{1, 2.5, three}), "f64[3] [1.  2.5 3. ]");
+}
+
+TEST(Tensor, sizes_and_bytes_that_cannot_be_are_refused) {
+  EXPECT_EQ(message([] { zeros({-1}); }),
+            "broadcast_to: f64[] to [-1]: the sizes do not line up. Axes line up from the right, "
+            "and only size 1 repeats.");
+  EXPECT_EQ(message([] {
+              from_bytes({DType::f32, {2}}, {});
+            }),
+            "tensor: 0 bytes for f32[2]. It takes exactly 8 bytes.");
+}
+
+TEST(Reduce, integers_wrap_around_as_addition_does) {
+  const Tensor top = from_vector(std::vector<int32_t>{std::numeric_limits<int32_t>::max(), 1});
+  EXPECT_EQ(to_string(sum(top)), "-2147483648");
+  EXPECT_EQ(to_string(cumsum(top)), "[ 2147483647 -2147483648]");
+  EXPECT_EQ(to_string(scatter_add(zeros({2}, DType::i64), top, 1)), "[-2147483648]");
+  // An empty tensor may have axes whose product does not fit; a huge step takes the first only.
+  EXPECT_THROW(sum(zeros({0, int64_t{1} << 40, int64_t{1} << 40}), {.axis = {1, 2}}), ShapeError);
+  EXPECT_EQ(to_string(slice_axis(top, 0, {1, slice_end, slice_end})), "[1]");
+}
+
 TEST(Tensor, of_three_and_four_is_a_vector_of_two) {
   const Tensor x({3, 4});
   EXPECT_EQ(to_string(x.type()), "f64[2]");

@@ -202,5 +202,22 @@ TEST(Data, labels_and_arrays_that_do_not_fit_are_named) {
   EXPECT_THAT(error_of([&] { load(c); }), HasSubstr("'x0' of example 1 is not finite"));
 }
 
+TEST(Csv, mixed_labels_are_numbers_by_size_then_texts) {
+  const Scratch folder;
+  TrainConfig c;
+  c.data = folder.write("mixed.csv", "x,kind\n1,1x\n2,10\n3,9\n4,a\n5,10\n");
+  EXPECT_THAT(load(c).class_names, ElementsAre("9", "10", "1x", "a"));
+}
+
+TEST(Generated, data_of_other_classes_than_the_model_is_refused) {
+  TrainConfig c;
+  c.data = "moons";
+  const Dataset moons = load(c);
+  EXPECT_EQ(
+      error_of([&] { load_dataset(c, "spirals", 0, &moons); }),
+      "file: spirals: its classes are 0, 1, 2, but the model was trained on 0, 1. Give data with "
+      "the same classes.");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -248,7 +248,7 @@ TEST(Reading, not_a_number_everywhere_is_no_crash_and_no_praise) {
 }
 
 TEST(Reading, every_size_of_confusion_matrix_is_read) {
-  for (const std::size_t k : {1, 2, 20, 21, 100}) {
+  for (const std::size_t k : {1u, 2u, 20u, 21u, 100u}) {
     RunRecord run = records::healthy();
     records::set_confusion(run, k, 30, k == 1 ? 0 : 2);
     run.start_loss = run.chance_loss * 1.02;

@@ -6,6 +6,7 @@
 #include <gradus/train/progress.h>
 #include <gradus/train/trainer.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <csignal>

@@ -4,10 +4,10 @@
 #include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
 
-#include <cmath>
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 
 namespace gradus {
 namespace {
@@ -22,7 +22,8 @@ struct SmallBlocks {
   }
 };
 thread_local SmallBlocks small_blocks;
-thread_local uint64_t next_block = 1;
+// Of the whole process, so that no two threads give their tapes one number.
+std::atomic<uint64_t> tapes = 0;
 
 std::byte* take(size_t bytes) {
   if (bytes <= SmallBlocks::size) {
@@ -73,6 +74,8 @@ std::string where_is(const Tensor& x) {
   return s;
 }
 
+}  // namespace
+
 const Buffer& buffer_of(const Tensor& x) {
   if (x.buffer()) return *x.buffer();
   if (x.is_absent())
@@ -93,9 +96,7 @@ const Buffer& buffer_of(const Tensor& x) {
   return v.buffer;
 }
 
-}  // namespace
-
-Block::Block(size_t n) : data(take(n)), bytes(n), born(next_block++) {}
+Block::Block(size_t n) : data(take(n)), bytes(n), born(tapes.load(std::memory_order_relaxed)) {}
 
 Block::~Block() {
   if (bytes <= SmallBlocks::size && small_blocks.count < SmallBlocks::most)
@@ -104,16 +105,20 @@ Block::~Block() {
     std::free(data);
 }
 
-uint64_t blocks_born() {
-  return next_block;
+uint64_t count_tape() {
+  return tapes.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-Buffer allocate(const Type& type) {
+int64_t byte_count(const Type& type) {
   int64_t bytes;
   if (__builtin_mul_overflow(element_count(type.shape), size_of(type.dtype), &bytes))
     raise(ErrorKind::shape,
           "allocate: " + to_string(type) + " does not fit the address space. Use a smaller shape.");
-  return {std::make_shared<Block>(static_cast<size_t>(bytes)), 0, row_major(type.shape)};
+  return bytes;
+}
+
+Buffer allocate(const Type& type) {
+  return {std::make_shared<Block>(static_cast<size_t>(byte_count(type))), 0, row_major(type.shape)};
 }
 
 Tensor empty(const Type& type) {
@@ -142,7 +147,7 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
   View few[inline_views];
   std::vector<View> many;
   const size_t total = in.size() + out.size();
-  std::span<View> views(few, total);
+  std::span<View> views(few, std::min(total, inline_views));
   if (total > inline_views) views = (many.resize(total), std::span<View>(many));
   for (size_t i = 0; i < in.size(); ++i) views[i] = view_of(in_types[i], in[i]);
   for (size_t i = 0; i < out.size(); ++i) {
@@ -157,6 +162,10 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
 }
 
 Tensor from_bytes(const Type& type, std::span<const std::byte> bytes) {
+  if (byte_count(type) != static_cast<int64_t>(bytes.size()))
+    raise(ErrorKind::shape, "tensor: " + std::to_string(bytes.size()) + " bytes for " +
+                                to_string(type) + ". It takes exactly " +
+                                std::to_string(byte_count(type)) + " bytes.");
   Tensor x = empty(type);
   if (!bytes.empty()) std::memcpy(x.buffer()->block->data, bytes.data(), bytes.size());
   return x;

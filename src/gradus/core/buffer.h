@@ -15,17 +15,22 @@ struct Block {
   Block& operator=(const Block&) = delete;
   std::byte* data;
   size_t bytes;
-  uint64_t born;  // grows with every block of this thread
+  uint64_t born;  // how many tapes the process had opened before
 };
-// The number the next block of this thread will get.
-uint64_t blocks_born();
+// Counts one more tape of the process and returns its number, from 1.
+uint64_t count_tape();
 
+// What numbers of this type occupy. Raises a ShapeError when it does not fit 63 bits.
+int64_t byte_count(const Type& type);
 // A fresh row-major buffer. Contents are not set.
 Buffer allocate(const Type& type);
+// A tensor over a fresh buffer.
 Tensor empty(const Type& type);
 
-// The window of a tensor that has numbers, on or off the tape. Raises a TraceError when it has only
-// a shape, or when its tape is closed.
+// The storage of a tensor that has numbers, on or off the tape. Raises a TraceError when it has
+// only a shape, or when its tape is closed.
+const Buffer& buffer_of(const Tensor& x);
+// The window on that storage.
 View view_of(const Tensor& x);
 View view_of(const Type& type, const Buffer& buffer);
 
@@ -33,7 +38,7 @@ View view_of(const Type& type, const Buffer& buffer);
 void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer> in,
             const Attrs& attrs, std::span<const Type> out_types, std::span<Buffer> out);
 
-// Tensors from numbers.
+// Row-major numbers as a tensor.
 template <class T>
 Tensor from_span(std::span<const T> values, const Shape& shape);
 template <class T>
@@ -57,7 +62,9 @@ std::vector<T> values(const Tensor& x);  // T is exactly x's type
 // Row-major bytes.
 std::vector<std::byte> bytes_of(const Tensor& x);
 std::vector<std::byte> bytes_of_view(const View& v);
+// The element `offset` elements after the first, whatever its type.
 double element_as_double(const View& v, int64_t offset);
+// Whether type and all bits are equal: -0 differs from 0, and a NaN equals itself.
 bool same_bits(const Tensor& x, const Tensor& y);
 
 }  // namespace gradus

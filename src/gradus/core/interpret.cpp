@@ -29,7 +29,7 @@ std::vector<Tensor> interpret_all(const Graph& graph, std::span<const Tensor> in
     std::vector<Buffer> in, out(s.outputs);
     for (ValueId id : graph.inputs(s)) {
       in_types.push_back(values[id].type());
-      in.push_back(*values[id].buffer());
+      in.push_back(buffer_of(values[id]));
     }
     for (uint16_t o = 0; o < s.outputs; ++o) out_types.push_back(graph.value(s.first_out + o).type);
     run_op(*s.op, in_types, in, graph.attrs(s), out_types, out);

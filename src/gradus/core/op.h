@@ -55,7 +55,6 @@ struct Checks {
   double low = -4, high = 4;  // where differences are taken
   std::span<const Known> known = {};
   std::span<const double> kinks = {};  // the derivative is a convention there
-  long double (*reference)(long double, long double) = nullptr;
 };
 
 struct Op {
@@ -80,7 +79,6 @@ struct Op {
   double neutral[2] = {__builtin_nan(""), __builtin_nan("")};
   int word = -1;          // index into the elementwise kernel tables
   bool integers = false;  // computes in i32 and i64 too
-  const char* lesson = "";
 };
 
 // Computes op on numbers, or records it on the open tape. One output.

@@ -9,8 +9,9 @@
 namespace gradus {
 namespace {
 
+constexpr size_t most_outputs = 4;  // of an op; a record keeps them on the stack
+
 thread_local Tape* current = nullptr;
-thread_local uint64_t last_serial = 0;
 
 Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
   return in[0];
@@ -62,6 +63,11 @@ ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs
   if (values_.size() + out.size() >= no_value)
     raise(ErrorKind::trace,
           "tape: more than 4294967294 values were recorded. Split the computation.");
+  if (in.size() > std::numeric_limits<uint16_t>::max() || out.size() > most_outputs)
+    raise(ErrorKind::trace, std::string(op.name) + ": a step of " + std::to_string(in.size()) +
+                                " inputs and " + std::to_string(out.size()) +
+                                " outputs was recorded. It takes at most 65535 and 4. Join the "
+                                "inputs in groups.");
   Step s;
   s.op = &op;
   s.inputs = static_cast<uint16_t>(in.size());
@@ -83,11 +89,7 @@ ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs
 }
 
 Tape::Tape(const char* opened_by, bool everything)
-    : serial_(++last_serial),
-      everything_(everything),
-      opened_by_(opened_by),
-      born_(blocks_born()),
-      table_(256) {
+    : serial_(count_tape()), everything_(everything), opened_by_(opened_by), table_(256) {
   if (current)
     raise(ErrorKind::trace, std::string(opened_by) + ": a recording opened by " +
                                 current->opened_by_ +
@@ -111,7 +113,7 @@ ValueId Tape::place(const Tensor& x) {
               " of a recording that has ended was used. Values end with the call that made them. "
               "Return it from that function instead.");
   }
-  if (everything_ && x.size() > 1 && x.buffer()->block->born < born_)
+  if (everything_ && x.size() > 1 && x.buffer()->block->born < serial_)
     raise(ErrorKind::trace,
           std::string(opened_by_) + ": the function reads " + to_string(x.type()) +
               ", which is not one of its arguments. The plan would keep today's value for ever. "
@@ -127,7 +129,7 @@ ValueId Tape::constant(const Tensor& x) {
   // Equal constants share a step: scalars by their bits, larger ones by the memory they look at.
   Attrs key;
   key.dtype = x.dtype();
-  const Buffer& b = *x.buffer();
+  const Buffer& b = buffer_of(x);
   if (x.rank() == 0) {
     std::memcpy(&key.number, view_of(x).data, static_cast<size_t>(size_of(x.dtype())));
   } else {
@@ -150,7 +152,7 @@ ValueId Tape::input(const Type& type, std::string_view label) {
 
 ValueId Tape::input(const Tensor& x, std::string_view label) {
   const ValueId id = input(x.type(), label);
-  values_[id].buffer = *x.buffer();
+  values_[id].buffer = buffer_of(x);
   return id;
 }
 
@@ -197,7 +199,6 @@ ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& att
       return s.first_out;
   }
 
-  constexpr int most_outputs = 4;
   Type out[most_outputs];
   if (op.kind == Kind::source) {
     out[0] = {attrs.dtype, attrs.a};
@@ -228,8 +229,8 @@ void Tape::compute(ValueId first_out) {
     in_types.push_back(values_[id].type);
     in.push_back(values_[id].buffer);
   }
-  Type out_types[4];
-  Buffer out[4];
+  Type out_types[most_outputs];
+  Buffer out[most_outputs];
   for (uint16_t o = 0; o < s.outputs; ++o) out_types[o] = values_[first_out + o].type;
   run_op(*s.op, in_types, in, attrs_[s.attrs], {out_types, s.outputs}, {out, s.outputs});
   for (uint16_t o = 0; o < s.outputs; ++o) values_[first_out + o].buffer = std::move(out[o]);
@@ -294,9 +295,8 @@ std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const A
   std::vector<Type> types;
   std::vector<Buffer> buffers;
   for (const Tensor& x : in) {
-    view_of(x);  // raises for an absent tensor and for a value of a closed recording
     types.push_back(x.type());
-    buffers.push_back(*x.buffer());
+    buffers.push_back(buffer_of(x));
   }
   std::vector<Type> out_types;
   for (int o = 0; o < op.outputs; ++o) out_types.push_back(op.type(op, types, attrs, o));

@@ -5,8 +5,6 @@
 
 #include <gradus/core/op.h>
 
-#include <optional>
-
 namespace gradus {
 
 inline constexpr ValueId no_value = ~ValueId{0};
@@ -110,7 +108,6 @@ class Tape : public Recording {
   uint64_t serial_;
   bool everything_;
   const char* opened_by_;
-  uint64_t born_;                // blocks with a smaller number existed before
   std::vector<uint32_t> table_;  // open addressing over step index + 1
   size_t shared_ = 0;            // steps in the table
 };

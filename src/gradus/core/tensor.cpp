@@ -194,9 +194,11 @@ Tensor Tensor::literal(double value, int64_t integer, DType dtype) {
   return x;
 }
 
-Tensor::Tensor(std::initializer_list<double> values)
-    : Tensor(from_span<double>({values.begin(), values.size()},
-                               {static_cast<int64_t>(values.size())})) {}
+Tensor::Tensor(std::initializer_list<Number> values) {
+  std::vector<double> all;
+  for (const Number& x : values) all.push_back(x.value);
+  *this = from_vector(all);
+}
 
 Tensor::Tensor(std::initializer_list<std::initializer_list<double>> rows) {
   const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();

@@ -4,11 +4,12 @@
 
 #include <gradus/base/shape.h>
 
-#include <concepts>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -32,6 +33,13 @@ struct TapeValue {
 };
 
 class Tensor {
+  // One number of a list. A braced row is a row, not a number: Tensor{{1}, {2}} is f64[2,1].
+  struct Number {
+    template <class T>
+    requires std::is_arithmetic_v<T> Number(T x) : value(static_cast<double>(x)) {}
+    double value;
+  };
+
  public:
   // An absent tensor: it stands for "no cotangent" in rules and holds nothing.
   Tensor() = default;
@@ -47,7 +55,7 @@ class Tensor {
       *this = literal(static_cast<double>(value), 0, DType::f64);
   }
   // Rows of numbers, f64: Tensor({3, 4}) is f64[2].
-  Tensor(std::initializer_list<double> values);
+  Tensor(std::initializer_list<Number> values);
   Tensor(std::initializer_list<std::initializer_list<double>> rows);
   Tensor(Type type, Buffer buffer) : type_(type), is_(std::move(buffer)) {}
   Tensor(Type type, TapeValue value) : type_(type), is_(value) {}

@@ -2,10 +2,15 @@
 #include <gradus/core/view.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
 namespace gradus {
+
+namespace {
+constexpr size_t most_operands = 8;  // of a pointwise op, inputs and outputs together
+}  // namespace
 
 bool View::is_row_major() const {
   int64_t step = 1;
@@ -29,7 +34,7 @@ void collapse(std::span<View> operands) {
   }
   // `last` is the axis of the collapsed shape that grows to the left of what is done.
   Shape merged;
-  std::array<Dims, 8> strides;  // an op has at most 8 pointwise operands
+  std::array<Dims, most_operands> strides;
   for (int axis = 0; axis < shape.size(); ++axis) {
     if (shape[axis] == 1) continue;
     bool joins = !merged.empty();
@@ -67,8 +72,8 @@ constexpr int64_t worth_threads = 4 * chunk;
 void run_row(const Call& call, const std::byte* const in[], std::byte* out, int64_t n) {
   const int axis = call.out[0].shape.size() - 1;
   const size_t count = call.in.size();
-  const void* at[8];
-  bool single[8];
+  const void* at[most_operands];
+  bool single[most_operands];
   bool direct = true;
   for (size_t i = 0; i < count; ++i) {
     const int64_t stride = call.in[i].strides[axis];
@@ -80,7 +85,7 @@ void run_row(const Call& call, const std::byte* const in[], std::byte* out, int6
     call.row(at, single, out, static_cast<size_t>(n));
     return;
   }
-  alignas(64) std::byte gathered[4][tile * 8];
+  alignas(64) std::byte gathered[most_operands][tile * 8];
   for (int64_t done = 0; done < n; done += tile) {
     const int64_t part = std::min(tile, n - done);
     for (size_t i = 0; i < count; ++i) {
@@ -106,9 +111,9 @@ bool run_repeated(const Call& call) {
   const View& out = call.out[0];
   const int64_t n = out.shape[1];
   const int64_t rows = std::min(out.shape[0], tile / n);
-  const void* at[8];
-  bool single[8];
-  alignas(64) std::byte repeated[4][tile * 8];
+  const void* at[most_operands];
+  bool single[most_operands];
+  alignas(64) std::byte repeated[most_operands][tile * 8];
   for (size_t i = 0; i < call.in.size(); ++i) {
     const View& v = call.in[i];
     const auto bytes = static_cast<size_t>(n * size_of(v.dtype));
@@ -137,13 +142,13 @@ void run_rows(const Call& call) {
   const View& out = call.out[0];
   const int inner = out.shape.size() - 1;
   const int64_t n = out.shape[inner];
-  const std::byte* in[8];
+  const std::byte* in[most_operands];
   if (inner == 0) {
     const int64_t chunks = n >= worth_threads ? (n + chunk - 1) / chunk : 1;
     const int64_t step = chunks == 1 ? n : chunk;
     const auto part = [&call, &out, n, step](int64_t c) {
       const int64_t first = c * step;
-      const std::byte* at[8];
+      const std::byte* at[most_operands];
       for (size_t i = 0; i < call.in.size(); ++i)
         at[i] = call.in[i].data + first * call.in[i].strides[0] * size_of(call.in[i].dtype);
       run_row(call, at, out.data + first * size_of(out.dtype), std::min(step, n - first));

@@ -139,11 +139,18 @@ void require_one_number(const char* name, const Tensor& y) {
                                 ", which has no derivative. It must return f32 or f64.");
 }
 
-void require_float_argument(const char* name, const Tensor& x, size_t place) {
+// The argument `place`, which must exist and have derivatives.
+const Tensor& float_argument(const char* name, std::span<const Tensor> args, int place) {
+  if (place < 0 || static_cast<size_t>(place) >= args.size())
+    raise(ErrorKind::usage, std::string(name) + ": argument " + std::to_string(place) + " of " +
+                                std::to_string(args.size()) +
+                                " does not exist. Arguments are counted from 0.");
+  const Tensor& x = args[static_cast<size_t>(place)];
   if (!is_float(x.dtype()))
     raise(ErrorKind::dtype, std::string(name) + ": argument " + std::to_string(place) + " is " +
                                 to_string(x.type()) +
                                 ". Only f32 and f64 have derivatives. Cast it to f64 first.");
+  return x;
 }
 
 // Element `place` is 1, the rest 0.
@@ -158,10 +165,12 @@ Tensor unit(const Type& type, int64_t place) {
 
 std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output,
                               const Tensor& output_bar, Sweep* sweep) {
+  if (sources.empty()) return {};
   const ValueId last = *std::ranges::max_element(sources);
   const Reached reached(tape, sources, output);
   std::vector<Tensor> bars(output + 1);
-  if (reached.has(output)) bars[output] = output_bar;
+  // What is not floating-point has no cotangent, and none passes through it.
+  if (reached.has(output) && is_float(tape.value(output).type.dtype)) bars[output] = output_bar;
   if (sweep) sweep->bar.assign(output + 1, no_value);
 
   for (ValueId top = output; top > last; --top) {
@@ -198,13 +207,15 @@ std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, Valu
 
 Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents,
                     ValueId output) {
+  if (sources.empty()) return {};
   const ValueId last = *std::ranges::max_element(sources);
   const Reached reached(tape, sources, output);
   if (!reached.has(output)) return {};
   const ValueId first = *std::ranges::min_element(sources);
   std::vector<Tensor> dots(output - first + 1);
   for (size_t i = 0; i < sources.size(); ++i)
-    if (sources[i] <= output) dots[sources[i] - first] = tangents[i];
+    if (sources[i] <= output && is_float(tape.value(sources[i]).type.dtype))
+      dots[sources[i] - first] = tangents[i];
 
   for (ValueId id = last + 1; id <= output; ++id) {
     if (!reached.has(id)) continue;
@@ -227,8 +238,7 @@ Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<cons
 
 ValueAndGrads value_and_grads(const Function& f, std::span<const Tensor> args,
                               std::span<const int> wrt, const char* name) {
-  for (int w : wrt)
-    require_float_argument(name, args[static_cast<size_t>(w)], static_cast<size_t>(w));
+  for (int w : wrt) float_argument(name, args, w);
   Recorder recorder(name);
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
@@ -285,12 +295,11 @@ Primal jvp(const Function& f, std::span<const Tensor> args, std::span<const Tens
 }
 
 Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, JacobianOptions options) {
+  const Type x_type = float_argument("jacobian", args, wrt).type();
   const auto place = static_cast<size_t>(wrt);
-  require_float_argument("jacobian", args[place], place);
   Recorder recorder("jacobian");
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
-  const Type x_type = args[place].type();
   Shape shape = y.shape();
   for (int64_t d : x_type.shape) shape.push_back(d);
   if (!y.tape_value() || y.size() == 0 || args[place].size() == 0)
@@ -325,6 +334,7 @@ Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt) {
 }
 
 Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int wrt) {
+  float_argument("hvp", args, wrt);
   const int places[] = {wrt};
   std::vector<Tensor> dots(args.size());
   dots[static_cast<size_t>(wrt)] = v;
@@ -337,6 +347,9 @@ Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int
 }
 
 Tensor nth_derivative(const Function& f, const Tensor& x, int n) {
+  if (n < 0)
+    raise(ErrorKind::domain,
+          "derivative: order " + std::to_string(n) + " does not exist. The order is 0 or more.");
   const Tensor args[] = {x};
   if (n == 0) return f(args);
   const int first[] = {0};
@@ -347,10 +360,10 @@ Tensor nth_derivative(const Function& f, const Tensor& x, int n) {
 
 namespace {
 
-// Central differences along a direction with the step that balances truncation against rounding:
-// eps^(1/3) times the size of x.
+// eps^(1/3), which balances truncation against rounding where x is about 1.
 constexpr double step = 6e-6;
 
+// The central difference of sum(weight * f) along a direction.
 double along(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots,
              const Tensor& weight) {
   std::vector<Tensor> up, down;
@@ -387,7 +400,7 @@ GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order
     }
     result.passed &= error <= tolerance;
   };
-  compare(number(sum(weight * forward.derivative)), "forward mode, order " + std::to_string(1));
+  compare(number(sum(weight * forward.derivative)), "forward mode, order 1");
   const ValueAndGrads back = vjp(f, args, weight);
   double reverse = 0;
   for (size_t i = 0; i < args.size(); ++i)

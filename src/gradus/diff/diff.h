@@ -5,8 +5,10 @@
 
 #include <gradus/core/tape.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
+#include <utility>
 
 namespace gradus {
 
@@ -73,22 +75,14 @@ GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order
                       double tolerance = 1e-6, uint64_t seed = 0);
 
 namespace detail {
-template <class F>
-Function spread(F f, size_t count) {
-  return [f, count](std::span<const Tensor> a) -> Tensor {
-    (void)count;
-    if constexpr (requires { f(a[0]); })
-      return f(a[0]);
-    else if constexpr (requires { f(a[0], a[0]); })
-      return f(a[0], a[1]);
-    else if constexpr (requires { f(a[0], a[0], a[0]); })
-      return f(a[0], a[1], a[2]);
-    else if constexpr (requires { f(a[0], a[0], a[0], a[0]); })
-      return f(a[0], a[1], a[2], a[3]);
-    else if constexpr (requires { f(a[0], a[0], a[0], a[0], a[0]); })
-      return f(a[0], a[1], a[2], a[3], a[4]);
-    else
-      return f(a[0], a[1], a[2], a[3], a[4], a[5]);
+// f(x, y, ...) of `count` tensors as a function of one list.
+template <size_t count, class F>
+Function spread(F f) {
+  return [f](std::span<const Tensor> a) -> Tensor {
+    const auto call = [&]<size_t... i>(std::index_sequence<i...>) {
+      return f(a[i]...);
+    };
+    return call(std::make_index_sequence<count>());
   };
 }
 }  // namespace detail
@@ -100,12 +94,12 @@ auto grad(F f) {
     const Tensor args[] = {Tensor(x)...};
     if constexpr (sizeof...(wrt) == 0) {
       const int first[] = {0};
-      return value_and_grads(detail::spread(f, sizeof...(x)), args, first).grads[0];
+      return value_and_grads(detail::spread<sizeof...(x)>(f), args, first).grads[0];
     } else {
       const int places[] = {wrt...};
-      auto all = value_and_grads(detail::spread(f, sizeof...(x)), args, places).grads;
+      auto all = value_and_grads(detail::spread<sizeof...(x)>(f), args, places).grads;
       std::array<Tensor, sizeof...(wrt)> result;
-      std::move(all.begin(), all.end(), result.begin());
+      std::ranges::move(all, result.begin());
       return result;
     }
   };
@@ -117,24 +111,26 @@ auto value_and_grad(F f) {
   return [f](const auto&... x) {
     const Tensor args[] = {Tensor(x)...};
     const int first[] = {0};
-    auto r = value_and_grads(detail::spread(f, sizeof...(x)), args, first);
+    auto r = value_and_grads(detail::spread<sizeof...(x)>(f), args, first);
     return Primal{r.value, r.grads[0]};
   };
 }
 
+// jacobian(f)(x, ...) by the first argument.
 template <class F>
 auto jacobian(F f, JacobianOptions options = {}) {
   return [f, options](const auto&... x) {
     const Tensor args[] = {Tensor(x)...};
-    return jacobian(detail::spread(f, sizeof...(x)), std::span<const Tensor>(args), 0, options);
+    return jacobian(detail::spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0, options);
   };
 }
 
+// hessian(f)(x, ...) by the first argument.
 template <class F>
 auto hessian(F f) {
   return [f](const auto&... x) {
     const Tensor args[] = {Tensor(x)...};
-    return hessian(detail::spread(f, sizeof...(x)), std::span<const Tensor>(args), 0);
+    return hessian(detail::spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0);
   };
 }
 
@@ -143,7 +139,7 @@ template <class F>
 auto jvp(F f) {
   return [f](const Tensor& x, const Tensor& x_dot) {
     const Tensor args[] = {x}, dots[] = {x_dot};
-    return jvp(detail::spread(f, 1), args, dots);
+    return jvp(detail::spread<1>(f), args, dots);
   };
 }
 
@@ -151,7 +147,7 @@ template <class F>
 auto vjp(F f) {
   return [f](const Tensor& x, const Tensor& y_bar) {
     const Tensor args[] = {x};
-    auto r = vjp(detail::spread(f, 1), args, y_bar);
+    auto r = vjp(detail::spread<1>(f), args, y_bar);
     return Primal{r.value, r.grads[0]};
   };
 }
@@ -160,7 +156,7 @@ template <class F>
 auto hvp(F f) {
   return [f](const Tensor& x, const Tensor& v) {
     const Tensor args[] = {x};
-    return hvp(detail::spread(f, 1), std::span<const Tensor>(args), v);
+    return hvp(detail::spread<1>(f), std::span<const Tensor>(args), v);
   };
 }
 

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #ifndef GRADUS_REDUCE_TABLE
@@ -30,15 +31,26 @@ namespace HWY_NAMESPACE {
 constexpr int64_t virtual_lanes = 16;
 constexpr int64_t block = 1024;
 
+// Integers wrap around, as elementwise arithmetic does; signed overflow has no meaning in C++.
+template <class T, class F>
+HWY_INLINE T wrapping(T a, T b, F f) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(f(static_cast<U>(a), static_cast<U>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+
 template <class T>
 struct Sum {
   static constexpr T start = T(0);
-  static T join(T a, T b) { return static_cast<T>(a + b); }
+  static T join(T a, T b) { return wrapping(a, b, std::plus<>()); }
 };
 template <class T>
 struct Product {
   static constexpr T start = T(1);
-  static T join(T a, T b) { return static_cast<T>(a * b); }
+  static T join(T a, T b) { return wrapping(a, b, std::multiplies<>()); }
 };
 // NaN wins, as in NumPy.
 template <class T>
@@ -431,7 +443,7 @@ struct CumSum {
       T* y = c.out[0].as<T>() + r * x.shape[last];
       T total = 0;
       for (int64_t i = 0; i < x.shape[last]; ++i)
-        y[i] = total = static_cast<T>(total + p[i * x.strides[last]]);
+        y[i] = total = HWY_NAMESPACE::Sum<T>::join(total, p[i * x.strides[last]]);
     });
   }
 };
@@ -444,9 +456,11 @@ struct Scan {
     rows_of(a, [&](const Dims& at, int64_t r) {
       const T *pa = row_start<T>(a, at), *pb = row_start<T>(b, at);
       T* h = c.out[0].as<T>() + r * a.shape[last];
-      for (int64_t i = 0; i < a.shape[last]; ++i)
-        h[i] = static_cast<T>((i == 0 ? T(0) : static_cast<T>(pa[i * a.strides[last]] * h[i - 1])) +
-                              pb[i * b.strides[last]]);
+      for (int64_t i = 0; i < a.shape[last]; ++i) {
+        const T carried =
+            i == 0 ? T(0) : HWY_NAMESPACE::Product<T>::join(pa[i * a.strides[last]], h[i - 1]);
+        h[i] = HWY_NAMESPACE::Sum<T>::join(carried, pb[i * b.strides[last]]);
+      }
     });
   }
 };
@@ -670,13 +684,12 @@ Dims axes_of(const char* name, const Tensor& x, const Reduce& over) {
 // The axes to reduce moved to the end and merged into one.
 Tensor gathered_last(const Tensor& x, const Dims& axes) {
   Dims order;
-  Shape shape;
-  int64_t n = 1;
+  Shape shape, gone;
   for (int i = 0; i < x.rank(); ++i)
     if (!axes.contains(i)) order.push_back(i), shape.push_back(x.shape()[i]);
   for (int i = 0; i < x.rank(); ++i)
-    if (axes.contains(i)) order.push_back(i), n *= x.shape()[i];
-  shape.push_back(n);
+    if (axes.contains(i)) order.push_back(i), gone.push_back(x.shape()[i]);
+  shape.push_back(element_count(gone));
   return reshape(permute(x, order), shape);
 }
 
@@ -693,9 +706,9 @@ Tensor reduce(const Op& op, const Tensor& x, const Reduce& over) {
 }
 
 int64_t reduced_count(const Tensor& x, const Dims& axes) {
-  int64_t n = 1;
-  for (int64_t a : axes) n *= x.shape()[static_cast<int>(a)];
-  return n;
+  Shape gone;
+  for (int64_t a : axes) gone.push_back(x.shape()[static_cast<int>(a)]);
+  return element_count(gone);
 }
 
 void require_elements(const Op& op, const Tensor& x, const Reduce& over) {

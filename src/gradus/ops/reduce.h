@@ -4,6 +4,7 @@
 
 #include <gradus/core/op.h>
 
+#include <concepts>
 #include <optional>
 
 namespace gradus {

@@ -5,6 +5,7 @@
 #include <gradus/ops/shaping.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace gradus {
@@ -206,7 +207,7 @@ void require_bool(const Op& op, const Tensor& x) {
                                 " is not bool. Logic works on masks. Compare first, as in x > 0.");
 }
 
-// Compiles to a + b, a < b, ... or "maximum of a and b" in messages.
+// "f32[2] + f32[3]" in messages; "f32[2] and f32[3]" where the op has no sign.
 std::string both(const Op& op, const Type& a, const Type& b) {
   std::string_view form = op.form ? op.form : "";
   std::string sign = form.size() > 6 && form.starts_with("{0} ")

@@ -288,7 +288,12 @@ void run_scatter(const Call& c) {
         at += left % row_shape[i] * row_strides[i];
         left /= row_shape[i];
       }
-      to[e] = static_cast<T>(to[e] + from[at]);
+      if constexpr (std::is_integral_v<T>) {
+        using U = std::make_unsigned_t<T>;  // wraps around, as add does
+        to[e] = static_cast<T>(static_cast<U>(to[e]) + static_cast<U>(from[at]));
+      } else {
+        to[e] += from[at];
+      }
     }
   });
 }
@@ -500,6 +505,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int added = shape.size() - x.rank();
   bool fits = added >= 0;
+  for (int64_t d : shape) fits &= d >= 0;
   for (int i = 0; fits && i < x.rank(); ++i)
     fits = x.shape()[i] == 1 || x.shape()[i] == shape[i + added];
   if (!fits)
@@ -548,7 +554,7 @@ Tensor slice_ranges(const Tensor& x, std::span<const Range> ranges) {
     start[i] = clamp(r.start);
     const int64_t stop = clamp(r.stop);
     sizes[i] = stop > start[i] ? (stop - start[i] - 1) / r.step + 1 : 0;
-    steps[i] = r.step;
+    steps[i] = sizes[i] > 1 ? r.step : 1;  // a huge step of no use would overflow a stride
     whole &= sizes[i] == n;
   }
   return whole ? x : slice_steps(x, start, sizes, steps);

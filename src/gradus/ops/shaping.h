@@ -36,7 +36,7 @@ Tensor slice(const Tensor& x, std::initializer_list<Range> ranges);
 Tensor slice_axis(const Tensor& x, int64_t axis, Range range);
 // Row i along the first axis, which disappears.
 Tensor row(const Tensor& x, int64_t i);
-// The element at these places, f32[].
+// The element at these places, of rank 0.
 Tensor element(const Tensor& x, const Dims& at);
 Tensor flip(const Tensor& x, const Dims& axes);
 // Zeros around: low[i] before and high[i] after axis i.

@@ -79,6 +79,11 @@ bool same_layout(const Layout& a, const Layout& b) {
   return a.offset == b.offset && a.strides == b.strides;
 }
 
+// Equal in value and sign: x - 0 is x for every x, but -0 - (-0) is +0.
+bool is_neutral(double number, double neutral) {
+  return number == neutral && std::signbit(number) == std::signbit(neutral);
+}
+
 // The single number a constant repeats, if it is one.
 bool repeats(const Value& v, double& number) {
   if (!v.has_numbers() || !is_float(v.type.dtype) || element_count(v.type.shape) == 0) return false;
@@ -110,12 +115,12 @@ Graph simplify(const Graph& graph) {
     for (ValueId id : graph.inputs(s)) in.push_back(place[id]);
     double number = 0;
     if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[0]), number) &&
-        number == s.op->neutral[0]) {
+        is_neutral(number, s.op->neutral[0])) {
       place[s.first_out] = in[1];
       continue;
     }
     if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[1]), number) &&
-        number == s.op->neutral[1]) {
+        is_neutral(number, s.op->neutral[1])) {
       place[s.first_out] = in[0];
       continue;
     }
@@ -137,7 +142,7 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
   std::vector<Home> homes(graph_.value_count());
   std::vector<Storage> storages;
   const auto new_storage = [&](const Type& type, size_t first) {
-    storages.push_back({rounded(element_count(type.shape) * size_of(type.dtype)), first, first, 0});
+    storages.push_back({rounded(byte_count(type)), first, first, 0});
     return static_cast<int>(storages.size()) - 1;
   };
   // Arguments stay for the whole run, so that set() before and carries after find them.
@@ -211,9 +216,7 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
             continue;
           if (!same_layout(homes[candidate].layout, {0, row_major(type.shape)})) continue;
           if (size_of(graph_.value(candidate).type.dtype) != size_of(type.dtype)) continue;
-          if (storages[static_cast<size_t>(c)].bytes !=
-              rounded(element_count(type.shape) * size_of(type.dtype)))
-            continue;
+          if (storages[static_cast<size_t>(c)].bytes != rounded(byte_count(type))) continue;
           const bool alone = std::ranges::all_of(in, [&](ValueId other) {
             return homes[other].storage != c ||
                    same_layout(homes[other].layout, homes[candidate].layout);
@@ -292,8 +295,15 @@ Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> c
     outputs_.push_back(v);
   }
   for (const Carry& c : carries) {
-    const View &from = outputs_.at(static_cast<size_t>(c.from)),
-               &to = inputs_.at(static_cast<size_t>(c.to));
+    if (c.from < 0 || c.to < 0 || static_cast<size_t>(c.from) >= outputs_.size() ||
+        static_cast<size_t>(c.to) >= inputs_.size())
+      raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) +
+                                 " is carried to argument " + std::to_string(c.to) +
+                                 ", but there are " + std::to_string(outputs_.size()) +
+                                 " results and " + std::to_string(inputs_.size()) +
+                                 " arguments. Both are counted from 0.");
+    const View &from = outputs_[static_cast<size_t>(c.from)],
+               &to = inputs_[static_cast<size_t>(c.to)];
     if (from.dtype != to.dtype || !(from.shape == to.shape))
       raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) + " is " +
                                  to_string(Type{from.dtype, from.shape}) + ", but argument " +
@@ -322,7 +332,11 @@ Tensor Plan::copy_of(const View& v) const {
 }
 
 void Plan::set(int input, const Tensor& x) {
-  const View& v = inputs_.at(static_cast<size_t>(input));
+  if (input < 0 || static_cast<size_t>(input) >= inputs_.size())
+    raise(ErrorKind::plan, "Plan::set: argument " + std::to_string(input) +
+                               " does not exist. This plan has " + std::to_string(inputs_.size()) +
+                               ", counted from 0.");
+  const View& v = inputs_[static_cast<size_t>(input)];
   const Tensor solid = literal_as(x, v.dtype);
   if (solid.dtype() != v.dtype || !(solid.shape() == v.shape)) {
     const auto place = static_cast<size_t>(input);

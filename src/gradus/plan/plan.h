@@ -29,7 +29,7 @@ class Plan {
   Plan(Plan&&) = default;
   Plan& operator=(Plan&&) = default;
 
-  // Copies numbers in. The type must be exactly the argument's.
+  // Copies numbers into argument `input`. The type must be exactly the argument's.
   void set(int input, const Tensor& x);
   // The memory of an argument or a result, row-major.
   template <class T>
@@ -44,7 +44,9 @@ class Plan {
   Tensor input_tensor(int i) const { return copy_of(inputs_[static_cast<size_t>(i)]); }
   Tensor output_tensor(int i) const { return copy_of(outputs_[static_cast<size_t>(i)]); }
 
+  // Computes the results from the arguments as they are, then carries.
   void run();
+  // Sets all arguments, runs, and copies the results.
   std::vector<Tensor> operator()(std::span<const Tensor> args);
 
   const Graph& graph() const { return graph_; }

@@ -13,12 +13,14 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <tuple>
 
 namespace gradus {
 namespace {
 
-constexpr int64_t most_levels =
-    64;  // more different whole numbers than this are amounts, not classes
+// More different whole numbers than this are amounts, not classes.
+constexpr int64_t most_levels = 64;
 
 [[noreturn]] void data_error(const std::string& source, const std::string& why) {
   raise(ErrorKind::file, source + ": " + why);
@@ -30,10 +32,11 @@ void name_classes(Dataset& d, const std::vector<std::string>& labels, const Data
     d.class_names = like->class_names;
   } else {
     d.class_names = labels;
-    const auto value = [](const std::string& s) { return text::parse_double(s); };
-    std::ranges::sort(d.class_names, [&](const std::string& a, const std::string& b) {
-      const auto x = value(a), y = value(b);
-      return x && y ? *x < *y : a < b;
+    // Numbers before texts: mixed labels would have no order otherwise.
+    std::ranges::sort(d.class_names, {}, [](const std::string& s) {
+      const auto value = text::parse_double(s);
+      const bool is_number = value && !std::isnan(*value);
+      return std::tuple(!is_number, is_number ? *value : 0.0, s);
     });
     d.class_names.erase(std::unique(d.class_names.begin(), d.class_names.end()),
                         d.class_names.end());
@@ -262,6 +265,10 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
     data_error(source, "it has " + std::to_string(d.features) +
                            " features, but the model was trained on " +
                            std::to_string(like->features) + ". Give the same ones.");
+  if (like && generated && like->task == Task::classification && d.class_names != like->class_names)
+    data_error(source, "its classes are " + text::join(d.class_names, ", ") +
+                           ", but the model was trained on " + text::join(like->class_names, ", ") +
+                           ". Give data with the same classes.");
   for (size_t i = 0; i < d.x.size(); ++i)
     if (!std::isfinite(d.x[i]))
       data_error(source, "feature '" + d.feature_names[i % static_cast<size_t>(d.features)] +

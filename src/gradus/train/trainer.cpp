@@ -761,9 +761,12 @@ TrainedRun load_run(const std::string& folder) {
   run.loss = run.config.loss;
   const MlpSpec spec = spec_of(run.config);
   const size_t n = run.scaling.mean.size();
-  if (run.scaling.scale.size() != n || (n != 0 && static_cast<int64_t>(n) != run.like.features) ||
+  const int64_t outputs = run.loss == "cross-entropy" ? run.like.classes() : 1;
+  if (run.scaling.scale.size() != n || spec.sizes.back() != outputs ||
+      (run.loss == "bce" && run.like.classes() != 2) ||
+      (n != 0 && static_cast<int64_t>(n) != run.like.features) ||
       spec.sizes.front() != run.like.features)
-    raise(ErrorKind::file, toml + ": scaling, features and model do not fit together");
+    raise(ErrorKind::file, toml + ": scaling, features, classes and model do not fit together");
   const std::string weights = (base / "model.safetensors").string();
   if (!fs::exists(weights))
     raise(ErrorKind::file,
