@@ -140,7 +140,8 @@ void add_train(Command& command, const Settings& settings) {
   const TrainConfig defaults;
   TrainConfig& c = o->config;
   command.word("DATA", c.data,
-               "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz", false);
+               "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz, CIFAR .bin",
+               false);
   command.option("--label", c.label,
                  "CSV: the label column by name or place (default: the last); npz: the label array "
                  "(default: y)",

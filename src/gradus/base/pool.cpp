@@ -47,12 +47,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // A spin longer than a hand-over takes time from whoever else wants the processor.
-constexpr auto kSpin = std::chrono::microseconds(20);
+constexpr auto spin_time = std::chrono::microseconds(20);
 
 // True when `done` came true within the spin.
 template <class Done>
 bool spin_until(const Done& done) {
-  const auto end = Clock::now() + kSpin;
+  const auto end = Clock::now() + spin_time;
   do {
     for (int i = 0; i < 32; ++i) {
       if (done()) return true;

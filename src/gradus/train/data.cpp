@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
+#include <gradus/io/cifar.h>
 #include <gradus/io/csv.h>
 #include <gradus/io/file.h>
 #include <gradus/io/idx.h>
@@ -250,6 +251,11 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
       }
       take_features(d, *x);
       if (y) take_label_tensor(d, *y, source, like, config.loss);
+    } else if (source.ends_with(".bin") && is_cifar(file.bytes())) {
+      const Cifar batch = read_cifar(file.bytes(), source);
+      take_features(d, batch.images);
+      d.image_rows = d.image_cols = 0;  // three planes are no grey picture
+      take_label_tensor(d, batch.labels, source, like, config.loss);
     } else if (is_npy(file.bytes()) || is_idx(file.bytes()) || is_gzip(file.bytes())) {
       take_features(d, read_array(source));
       if (!config.labels.empty() && (!like || labelled))
