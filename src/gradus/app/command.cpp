@@ -97,8 +97,8 @@ void add_common(CLI::App& app, Settings& s) {
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->type_name("WHEN")
       ->take_last();
-  app.add_option("--progress", s.progress, "auto, bar, plain, json or none")
-      ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+  app.add_option("--progress", s.progress, "auto, bar, plain or none")
+      ->check(CLI::IsMember({"auto", "bar", "plain", "none"}))
       ->type_name("FORM")
       ->take_last();
   app.add_option("--threads", s.threads, "threads; 0 takes what the machine offers")
