@@ -3,6 +3,7 @@
 #include <gradus/core/buffer.h>
 #include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
+#include <gradus/core/work.h>
 
 #include <algorithm>
 #include <atomic>
@@ -159,6 +160,7 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
   const Call call{kernel.run, kernel.row, views.first(in.size()), views.subspan(in.size()), &attrs};
   call.run(call);
   if (const NonFiniteGuard* guard = NonFiniteGuard::current()) guard->look(op, call.in, call.out);
+  WorkCounter::count(op, in_types, attrs, out_types);
 }
 
 Tensor from_bytes(const Type& type, std::span<const std::byte> bytes) {

@@ -19,8 +19,20 @@ enum class Kind : uint8_t {
   source        // inputs and constants of a recording
 };
 
+struct Op;
+
 struct Context {
   std::span<const Tensor> in, out;
+  const Attrs& attrs;
+  const Op& op;
+};
+
+// The inputs of a step under vmap: one that is batched has the batch axis in front, the others are
+// as they were.
+struct Batching {
+  std::span<const Tensor> in;
+  std::span<const bool> batched;  // one for each input, at least one of them true
+  int64_t size;                   // of the batch axis
   const Attrs& attrs;
 };
 
@@ -74,6 +86,11 @@ struct Op {
   // Where the output lies when it can share the input's memory; false if it must be computed.
   bool (*view)(const Type& in, const Layout&, const Attrs&, const Type& out, Layout*) = nullptr;
   Rule rule = {};
+  // Emits the steps of the same op for a whole batch; every output has the batch axis in front.
+  std::vector<Tensor> (*batch)(const Op&, const Batching&) = nullptr;
+  // Floating-point operations of one output, each arithmetic operation and elementary function
+  // counted as one. Null: one an element where the op is pointwise, none where it only moves.
+  double (*work)(std::span<const Type> in, const Attrs&, const Type& out) = nullptr;
   Checks checks = {};
   // op(neutral[0], x) and op(x, neutral[1]) are x, bit for bit; NaN where there is no such number.
   double neutral[2] = {__builtin_nan(""), __builtin_nan("")};

@@ -26,6 +26,10 @@ Tensor pass_on(const Context&, std::span<const Tensor> out_bar, int) {
   return out_bar[0];
 }
 
+std::vector<Tensor> batch_itself(const Op&, const Batching& b) {
+  return {b.in[0]};
+}
+
 std::string_view count_word(size_t n) {
   return n == 1 ? " input" : " inputs";
 }
@@ -50,7 +54,8 @@ constinit const Op alias{.name = "alias",
                          .kind = Kind::linear,
                          .type = same_type,
                          .view = same_layout,
-                         .rule = {.pull = pass_on}};
+                         .rule = {.pull = pass_on},
+                         .batch = batch_itself};
 }  // namespace op
 
 void Recording::set_label(ValueId id, std::string_view text) {
@@ -251,6 +256,7 @@ Graph Tape::freeze(std::span<const ValueId> inputs_kept, std::span<const ValueId
       for (ValueId id : inputs(steps_[i])) needed[values_[id].step] = true;
 
   Graph g;
+  g.kept_ = kept_;
   std::vector<ValueId> place(values_.size(), no_value);
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (!needed[i]) continue;

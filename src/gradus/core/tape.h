@@ -42,6 +42,8 @@ class Recording {
   const Attrs& attrs(const Step& s) const { return attrs_[s.attrs]; }
   const std::string& label(ValueId id) const { return labels_[values_[id].label]; }
   void set_label(ValueId id, std::string_view text);
+  // Keeps what a step points to, such as an op made at run time, for as long as this lives.
+  void keep(std::shared_ptr<const void> thing) { kept_.push_back(std::move(thing)); }
 
  protected:
   ValueId append(const Op& op, std::span<const ValueId> in, const Attrs& attrs,
@@ -52,6 +54,7 @@ class Recording {
   std::vector<ValueId> pool_;
   std::vector<Attrs> attrs_{1};
   std::vector<std::string> labels_{1};
+  std::vector<std::shared_ptr<const void>> kept_;
 };
 
 // A finished recording: only the steps its outputs need.

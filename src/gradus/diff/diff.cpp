@@ -187,7 +187,7 @@ std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, Valu
     for (ValueId id = s.first_out; id < s.first_out + s.outputs; ++id)
       out_bars.push_back(id <= output ? bars[id] : Tensor());
     const Attrs attrs = tape.attrs(s);
-    const Context context{ends.in, ends.out, attrs};
+    const Context context{ends.in, ends.out, attrs, *s.op};
     const std::vector<ValueId> in(tape.inputs(s).begin(), tape.inputs(s).end());
     for (size_t i = 0; i < in.size(); ++i) {
       if (!reached.has(in[i]) || !is_float(ends.in[i].dtype())) continue;
@@ -230,8 +230,8 @@ Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<cons
     }
     if (!any) continue;
     const Attrs attrs = tape.attrs(s);
-    dots[id - first] =
-        push_output(*s.op, {ends.in, ends.out, attrs}, in_dots, static_cast<int>(id - s.first_out));
+    dots[id - first] = push_output(*s.op, {ends.in, ends.out, attrs, *s.op}, in_dots,
+                                   static_cast<int>(id - s.first_out));
   }
   return dots[output - first];
 }
