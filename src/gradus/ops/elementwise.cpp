@@ -416,6 +416,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
 
 namespace gradus {
 namespace {
@@ -459,6 +460,7 @@ constexpr Op make_op(const char* name, const E& e, int inputs, Word w, Slope a, 
           .type = pointwise_type,
           .kernel = pointwise_kernel,
           .rule = {.slope = {a, b}},
+          .batch = batch_leading,
           .checks = {.ulp = e.c.ulp_bound,
                      .low = e.c.low,
                      .high = e.c.high,

@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/matmul.h>
@@ -45,6 +46,23 @@ Tensor matmul_pull(const Context& c, std::span<const Tensor> bar, int i) {
   return i == 0 ? matmul(bar[0], transpose(c.in[1])) : matmul(transpose(c.in[0]), bar[0]);
 }
 
+// One tall product where the other side is the same for the whole batch; every element stays the
+// same chain of multiply-adds.
+std::vector<Tensor> matmul_batch(const Op& op, const Batching& b) {
+  if (!b.batched[1] && b.in[1].rank() == 2) return {matmul(b.in[0], b.in[1])};
+  const Tensor& right = b.in[1];
+  if (!b.batched[0] && b.in[0].rank() == 2 && right.shape().back() == 1) {
+    const Tensor rows = reshape(right, {b.size, right.shape()[1]});
+    return {expand_dims(matmul(rows, transpose(b.in[0])), -1)};
+  }
+  return batch_leading(op, b);
+}
+
+double matmul_work(std::span<const Type> in, const Attrs&, const Type& out) {
+  return 2.0 * static_cast<double>(element_count(out.shape)) *
+         static_cast<double>(in[0].shape.back());
+}
+
 }  // namespace
 
 namespace op {
@@ -57,7 +75,9 @@ constinit const Op matmul{.name = "matmul",
                           .inputs = 2,
                           .type = matmul_type,
                           .kernel = matmul_kernel,
-                          .rule = {.pull = matmul_pull}};
+                          .rule = {.pull = matmul_pull},
+                          .batch = matmul_batch,
+                          .work = matmul_work};
 }  // namespace op
 
 Tensor matmul(const Tensor& a, const Tensor& b) {

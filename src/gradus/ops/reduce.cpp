@@ -305,6 +305,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 #include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
@@ -586,6 +587,10 @@ Tensor scan_push(const Context& c, std::span<const Tensor> dot, int) {
   return scan(c.in[0], b, -1);
 }
 
+double one_an_element(std::span<const Type> in, const Attrs&, const Type&) {
+  return static_cast<double>(element_count(in[0].shape));
+}
+
 constexpr Op reduction(const char* name, const char* says, const char* math,
                        Kernel (*kernel)(const Op&, std::span<const Type>, const Type&), Rule rule,
                        Kind kind = Kind::custom) {
@@ -595,7 +600,9 @@ constexpr Op reduction(const char* name, const char* says, const char* math,
           .kind = kind,
           .type = drop_last,
           .kernel = kernel,
-          .rule = rule};
+          .rule = rule,
+          .batch = batch_leading,
+          .work = kind == Kind::fixed ? nullptr : one_an_element};
 }
 
 constexpr const char* by_place = "its result is a place, not an amount";
@@ -632,26 +639,31 @@ constinit const Op argmax{.name = "argmax",
                           .math = "argmax(x)",
                           .type = drop_last_i64,
                           .kernel = plain<ArgMax>,
-                          .rule = {.why = by_place}};
+                          .rule = {.why = by_place},
+                          .batch = batch_leading};
 constinit const Op argmin{.name = "argmin",
                           .says = "the first place of the smallest of the last axis",
                           .math = "argmin(x)",
                           .type = drop_last_i64,
                           .kernel = plain<ArgMin>,
-                          .rule = {.why = by_place}};
+                          .rule = {.why = by_place},
+                          .batch = batch_leading};
 constinit const Op argsort{.name = "argsort",
                            .says = "the order that sorts the last axis",
                            .math = "argsort(x)",
                            .type = same_shape_i64,
                            .kernel = plain<ArgSort>,
-                           .rule = {.why = by_place}};
+                           .rule = {.why = by_place},
+                           .batch = batch_leading};
 constinit const Op cumsum{.name = "cumsum",
                           .says = "running totals of the last axis",
                           .math = "y_k = x_0 + ... + x_k",
                           .kind = Kind::linear,
                           .type = same_type,
                           .kernel = plain<CumSum>,
-                          .rule = {.pull = cumsum_pull}};
+                          .rule = {.pull = cumsum_pull},
+                          .batch = batch_leading,
+                          .work = one_an_element};
 constinit const Op scan{.name = "scan",
                         .says = "a first-order linear recurrence along the last axis",
                         .math = "h_k = a_k h_(k-1) + b_k",
@@ -659,7 +671,9 @@ constinit const Op scan{.name = "scan",
                         .inputs = 2,
                         .type = same_type,
                         .kernel = plain<Scan>,
-                        .rule = {.pull = scan_pull, .push = scan_push}};
+                        .rule = {.pull = scan_pull, .push = scan_push},
+                        .batch = batch_leading,
+                        .work = one_an_element};
 }  // namespace op
 
 namespace {

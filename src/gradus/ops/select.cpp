@@ -1,6 +1,7 @@
 // Comparisons, logic, where and cast: what has no slope of its own, or passes one through.
 #include <gradus/base/error.h>
 #include <gradus/base/half.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
 
@@ -198,7 +199,8 @@ constexpr Op mask_op(const char* name, const char* says, const char* math, const
           .pointwise = true,
           .type = mask_type,
           .kernel = kernel,
-          .rule = {.why = not_smooth}};
+          .rule = {.why = not_smooth},
+          .batch = batch_leading};
 }
 
 void require_bool(const Op& op, const Tensor& x) {
@@ -256,7 +258,8 @@ constinit const Op where{.name = "where",
                          .pointwise = true,
                          .type = where_type,
                          .kernel = where_kernel,
-                         .rule = {.pull = where_pull}};
+                         .rule = {.pull = where_pull},
+                         .batch = batch_leading};
 
 constinit const Op cast{.name = "cast",
                         .says = "the same number in another type",
@@ -265,7 +268,8 @@ constinit const Op cast{.name = "cast",
                         .pointwise = true,
                         .type = cast_type,
                         .kernel = cast_kernel,
-                        .rule = {.pull = cast_pull}};
+                        .rule = {.pull = cast_pull},
+                        .batch = batch_leading};
 }  // namespace op
 
 #define OP(n)                                  \

@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
@@ -21,6 +22,20 @@ Kernel copy_kernel(const Op&, std::span<const Type>, const Type&) {
   return {run_copy};
 }
 
+// The list with one more place in front.
+Dims led(int64_t first, const Dims& rest) {
+  Dims all = rest;
+  all.insert(0, first);
+  return all;
+}
+
+// Every axis one place further: the batch axis stands in front.
+Dims moved_on(const Dims& axes) {
+  Dims moved = axes;
+  for (int i = 0; i < moved.size(); ++i) ++moved[i];
+  return moved;
+}
+
 Type shape_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
   return {in[0].dtype, attrs.a};
 }
@@ -34,6 +49,10 @@ bool reshape_view(const Type& in, const Layout& layout, const Attrs&, const Type
 
 Tensor reshape_pull(const Context& c, std::span<const Tensor> bar, int) {
   return reshape(bar[0], c.in[0].shape());
+}
+
+std::vector<Tensor> reshape_batch(const Op&, const Batching& b) {
+  return {reshape(b.in[0], led(b.size, b.attrs.a))};
 }
 
 Type permute_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
@@ -52,6 +71,10 @@ Tensor permute_pull(const Context& c, std::span<const Tensor> bar, int) {
   Dims inverse = c.attrs.a;
   for (int i = 0; i < inverse.size(); ++i) inverse[static_cast<int>(c.attrs.a[i])] = i;
   return permute(bar[0], inverse);
+}
+
+std::vector<Tensor> permute_batch(const Op&, const Batching& b) {
+  return {permute(b.in[0], led(0, moved_on(b.attrs.a)))};
 }
 
 bool broadcast_view(const Type& in, const Layout& layout, const Attrs&, const Type& out,
@@ -73,6 +96,13 @@ Tensor broadcast_pull(const Context& c, std::span<const Tensor> bar, int) {
     if (i < added || (small[i - added] == 1 && large[i] != 1)) repeated.push_back(i);
   const Tensor total = repeated.empty() ? bar[0] : sum(bar[0], {.axis = repeated});
   return reshape(total, small);
+}
+
+// Axes line up from the right, so single axes are inserted behind the batch axis first.
+std::vector<Tensor> broadcast_batch(const Op&, const Batching& b) {
+  Shape from = b.in[0].shape();
+  while (from.size() < b.attrs.a.size() + 1) from.insert(1, 1);
+  return {broadcast_to(reshape(b.in[0], from), led(b.size, b.attrs.a))};
 }
 
 // a: first places, b: sizes, c: steps, one an axis.
@@ -112,6 +142,10 @@ Tensor slice_pull(const Context& c, std::span<const Tensor> bar, int) {
   return pad_with_gaps(bar[0], c.attrs.a, high, gaps);
 }
 
+std::vector<Tensor> slice_batch(const Op&, const Batching& b) {
+  return {slice_steps(b.in[0], led(0, b.attrs.a), led(b.size, b.attrs.b), led(1, b.attrs.c))};
+}
+
 bool flip_view(const Type& in, const Layout& layout, const Attrs& attrs, const Type&, Layout* out) {
   *out = layout;
   for (int64_t a : attrs.a) {
@@ -133,6 +167,10 @@ bool same_layout(const Type&, const Layout& in, const Attrs&, const Type&, Layou
 
 Tensor flip_pull(const Context& c, std::span<const Tensor> bar, int) {
   return flip(bar[0], c.attrs.a);
+}
+
+std::vector<Tensor> flip_batch(const Op&, const Batching& b) {
+  return {flip(b.in[0], moved_on(b.attrs.a))};
 }
 
 // a: zeros before, b: zeros after, c: zeros between neighbours, one an axis.
@@ -169,6 +207,10 @@ Tensor pad_pull(const Context& c, std::span<const Tensor> bar, int) {
   return slice_steps(bar[0], c.attrs.a, c.in[0].shape(), steps);
 }
 
+std::vector<Tensor> pad_batch(const Op&, const Batching& b) {
+  return {pad_with_gaps(b.in[0], led(0, b.attrs.a), led(0, b.attrs.b), led(0, b.attrs.c))};
+}
+
 Type concatenate_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
   Type out = in[0];
   const int axis = static_cast<int>(attrs.a[0]);
@@ -196,6 +238,12 @@ Tensor concatenate_pull(const Context& c, std::span<const Tensor> bar, int i) {
   for (int k = 0; k < i; ++k) start += c.in[static_cast<size_t>(k)].shape()[static_cast<int>(axis)];
   const int64_t n = c.in[static_cast<size_t>(i)].shape()[static_cast<int>(axis)];
   return slice_axis(bar[0], axis, {start, start + n});
+}
+
+std::vector<Tensor> concatenate_batch(const Op&, const Batching& b) {
+  std::vector<Tensor> parts;
+  for (size_t i = 0; i < b.in.size(); ++i) parts.push_back(with_batch_axis(b, i));
+  return {concatenate(parts, b.attrs.a[0] + 1)};
 }
 
 Type gather_type(const Op&, std::span<const Type> in, const Attrs&, int) {
@@ -252,6 +300,27 @@ Kernel gather_kernel(const Op&, std::span<const Type>, const Type&) {
 
 Tensor gather_pull(const Context& c, std::span<const Tensor> bar, int) {
   return scatter_add(c.in[1], bar[0], c.in[0].shape()[0]);
+}
+
+// Places in the table of all batches laid one after the other, n rows each: place + batch n. A
+// place outside its own rows becomes negative, which is refused, not an element of the next batch.
+Tensor places_of_all(const Tensor& places, int64_t size, int64_t n) {
+  const Tensor at = cast(places, DType::i64);
+  Shape column{size};
+  while (column.size() < at.rank()) column.push_back(1);
+  const Tensor first = reshape(iota(size) * n, column);
+  return where(logical_and(at >= 0, at < n), at + first, -1);
+}
+
+std::vector<Tensor> gather_batch(const Op&, const Batching& b) {
+  const Tensor &table = b.in[0], &places = b.in[1];
+  if (!b.batched[0]) return {gather(table, places)};
+  if (!b.batched[1]) return {take(table, places, 1)};
+  const int64_t n = table.shape()[1];
+  Shape rows = table.shape();
+  rows.erase(0);
+  rows[0] = b.size * n;
+  return {gather(reshape(table, rows), places_of_all(places, b.size, n))};
 }
 
 Type scatter_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
@@ -315,6 +384,20 @@ Tensor scatter_pull(const Context& c, std::span<const Tensor> bar, int) {
   return gather(bar[0], c.in[0]);
 }
 
+std::vector<Tensor> scatter_batch(const Op&, const Batching& b) {
+  const int64_t n = b.attrs.a[0];
+  if (!b.batched[0]) {
+    // The batch axis goes behind the axes of the places, and comes back to the front.
+    const Tensor rows = move_axis(b.in[1], 0, b.in[0].rank());
+    return {move_axis(scatter_add(b.in[0], rows, n), 1, 0)};
+  }
+  const Tensor all =
+      scatter_add(places_of_all(b.in[0], b.size, n), with_batch_axis(b, 1), b.size * n);
+  Shape shape = all.shape();
+  shape[0] = n;
+  return {reshape(all, led(b.size, shape))};
+}
+
 Type iota_type(const Op&, std::span<const Type>, const Attrs& attrs, int) {
   return {attrs.dtype, attrs.a};
 }
@@ -338,6 +421,10 @@ Kernel iota_kernel(const Op&, std::span<const Type>, const Type& out) {
   }
 }
 
+double one_a_row_element(std::span<const Type> in, const Attrs&, const Type&) {
+  return static_cast<double>(element_count(in[1].shape));
+}
+
 void require_places(const char* op, const Tensor& places) {
   if (!is_integer(places.dtype()))
     raise(ErrorKind::dtype, std::string(op) + ": places " + to_string(places.type()) +
@@ -354,42 +441,48 @@ constinit const Op reshape{.name = "reshape",
                            .type = shape_type,
                            .kernel = copy_kernel,
                            .view = reshape_view,
-                           .rule = {.pull = reshape_pull}};
+                           .rule = {.pull = reshape_pull},
+                           .batch = reshape_batch};
 constinit const Op permute{.name = "permute",
                            .says = "axes in another order",
                            .math = "permute(x)[i,j] = x[j,i]",
                            .kind = Kind::linear,
                            .type = permute_type,
                            .view = permute_view,
-                           .rule = {.pull = permute_pull}};
+                           .rule = {.pull = permute_pull},
+                           .batch = permute_batch};
 constinit const Op broadcast_to{.name = "broadcast_to",
                                 .says = "repeats along new or single axes",
                                 .math = "broadcast(x)",
                                 .kind = Kind::linear,
                                 .type = shape_type,
                                 .view = broadcast_view,
-                                .rule = {.pull = broadcast_pull}};
+                                .rule = {.pull = broadcast_pull},
+                                .batch = broadcast_batch};
 constinit const Op slice{.name = "slice",
                          .says = "a part, every step-th element",
                          .math = "x[start:stop:step]",
                          .kind = Kind::linear,
                          .type = slice_type,
                          .view = slice_view,
-                         .rule = {.pull = slice_pull}};
+                         .rule = {.pull = slice_pull},
+                         .batch = slice_batch};
 constinit const Op flip{.name = "flip",
                         .says = "the order along axes reversed",
                         .math = "x[::-1]",
                         .kind = Kind::linear,
                         .type = same_type,
                         .view = flip_view,
-                        .rule = {.pull = flip_pull}};
+                        .rule = {.pull = flip_pull},
+                        .batch = flip_batch};
 constinit const Op pad{.name = "pad",
                        .says = "zeros around, and between, the elements",
                        .math = "pad(x)",
                        .kind = Kind::linear,
                        .type = pad_type,
                        .kernel = pad_kernel,
-                       .rule = {.pull = pad_pull}};
+                       .rule = {.pull = pad_pull},
+                       .batch = pad_batch};
 constinit const Op concatenate{.name = "concatenate",
                                .says = "parts laid one after the other",
                                .math = "[a; b]",
@@ -397,7 +490,8 @@ constinit const Op concatenate{.name = "concatenate",
                                .inputs = -1,
                                .type = concatenate_type,
                                .kernel = concatenate_kernel,
-                               .rule = {.pull = concatenate_pull}};
+                               .rule = {.pull = concatenate_pull},
+                               .batch = concatenate_batch};
 constinit const Op gather{.name = "gather",
                           .says = "rows of a table by number",
                           .math = "table[places]",
@@ -405,7 +499,8 @@ constinit const Op gather{.name = "gather",
                           .inputs = 2,
                           .type = gather_type,
                           .kernel = gather_kernel,
-                          .rule = {.pull = gather_pull}};
+                          .rule = {.pull = gather_pull},
+                          .batch = gather_batch};
 constinit const Op scatter_add{.name = "scatter_add",
                                .says = "adds rows into numbered rows of zeros",
                                .math = "out[places] += rows",
@@ -413,7 +508,9 @@ constinit const Op scatter_add{.name = "scatter_add",
                                .inputs = 2,
                                .type = scatter_type,
                                .kernel = scatter_kernel,
-                               .rule = {.pull = scatter_pull}};
+                               .rule = {.pull = scatter_pull},
+                               .batch = scatter_batch,
+                               .work = one_a_row_element};
 constinit const Op iota{.name = "iota",
                         .says = "0, 1, 2, ...",
                         .math = "iota(n)[i] = i",
@@ -428,7 +525,8 @@ constinit const Op stop_gradient{.name = "stop_gradient",
                                  .kind = Kind::fixed,
                                  .type = same_type,
                                  .view = same_layout,
-                                 .rule = {.why = "it stops derivatives on purpose"}};
+                                 .rule = {.why = "it stops derivatives on purpose"},
+                                 .batch = batch_leading};
 }  // namespace op
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
