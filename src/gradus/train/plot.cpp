@@ -249,7 +249,7 @@ std::string svg(const Plot& plot) {
     }
   }
   if (ys.empty()) return "<p class=\"none\">No finite values to draw.</p>";
-  for (const Rule& rule : plot.rules) {
+  for (const Threshold& rule : plot.rules) {
     if (drawable(rule.y)) ys.add(rule.y);
   }
   if (plot.from_zero && !plot.log) ys.add(0);
@@ -309,7 +309,7 @@ std::string svg(const Plot& plot) {
   out += "<path class=\"grid\" d=\"" + grid + "\"/>" + marks + "\n";
 
   std::string rule_labels;  // over the lines, on a halo of paper
-  for (const Rule& rule : plot.rules) {
+  for (const Threshold& rule : plot.rules) {
     if (!drawable(rule.y) || rule.y < ys.low || rule.y > ys.high) continue;
     const double y = py(rule.y);
     out += "<path class=\"rule\" d=\"M" + coord(left) + " " + coord(y) + "H" + coord(end) + "\"/>";

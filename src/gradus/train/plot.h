@@ -19,7 +19,7 @@ struct Line {
 };
 
 // A dashed level across the plot.
-struct Rule {
+struct Threshold {
   std::string label;
   double y = 0;
 };
@@ -29,7 +29,7 @@ struct Plot {
   std::string title, unit;  // for the text alternative
   std::string x_label;
   std::vector<Line> lines;
-  std::vector<Rule> rules;
+  std::vector<Threshold> rules;
   bool log = false;              // values <= 0 are left out
   bool percent = false;          // y is a share
   bool from_zero = false;        // the y axis includes 0
