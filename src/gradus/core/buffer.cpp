@@ -91,9 +91,12 @@ const Buffer& buffer_of(const Tensor& x) {
   const Value& v = tape->value(x.tape_value()->id);
   if (!v.has_numbers())
     raise(ErrorKind::trace,
-          std::string(tape->opened_by()) + ": 'if' needs a number, but " + where_is(x) +
-              " has only a shape while compiling. Use where(condition, a, b), or call "
-              "grad without compile.");
+          tape->records_everything()
+              ? std::string(tape->opened_by()) + ": 'if' needs a number, but " + where_is(x) +
+                    " has only a shape while compiling. Use where(condition, a, b), or call grad "
+                    "without compile."
+              : "vmap: 'if' needs a number, but " + where_is(x) +
+                    " stands for every example of the batch at once. Use where(condition, a, b).");
   return v.buffer;
 }
 

@@ -40,26 +40,39 @@ struct Ends {
   }
 };
 
-// Which values after the last source depend on one, and the sources themselves.
-class Reached {
+// The values a derivative runs through: sources, and later values that depend on one, on a way to
+// the output along steps that have a derivative.
+class Between {
  public:
-  Reached(const Tape& tape, std::span<const ValueId> sources, ValueId output)
+  Between(const Tape& tape, std::span<const ValueId> sources, ValueId output)
       : first_(*std::ranges::min_element(sources)) {
-    marks_.resize(output < first_ ? 0 : output - first_ + 1);
+    if (output < first_) return;
     const ValueId last = *std::ranges::max_element(sources);
+    marks_.resize(output - first_ + 1);
     for (ValueId s : sources)
-      if (s <= output) marks_[s - first_] = true;
-    for (ValueId id = last + 1; id <= output && id < tape.value_count(); ++id)
-      for (ValueId in : tape.inputs(tape.step_of(id)))
-        if (has(in)) marks_[id - first_] = true;
+      if (s <= output && is_float(tape.value(s).type.dtype)) marks_[s - first_] = reached;
+    for (ValueId id = last + 1; id <= output; ++id) {
+      const Step& s = tape.step_of(id);
+      if (s.op->kind == Kind::fixed || !is_float(tape.value(id).type.dtype)) continue;
+      for (ValueId in : tape.inputs(s))
+        if (in >= first_ && marks_[in - first_] != 0) marks_[id - first_] = reached;
+    }
+    if (marks_[output - first_] != 0) marks_[output - first_] = between;
+    for (ValueId id = output; id > last; --id)
+      if (marks_[id - first_] == between)
+        for (ValueId in : tape.inputs(tape.step_of(id)))
+          if (in >= first_ && marks_[in - first_] == reached) marks_[in - first_] = between;
   }
+  ValueId first() const { return first_; }
+  size_t size() const { return marks_.size(); }
   bool has(ValueId id) const {
-    return id >= first_ && id - first_ < marks_.size() && marks_[id - first_];
+    return id >= first_ && id - first_ < marks_.size() && marks_[id - first_] == between;
   }
 
  private:
+  static constexpr uint8_t reached = 1, between = 2;
   ValueId first_;
-  std::vector<bool> marks_;
+  std::vector<uint8_t> marks_;
 };
 
 Tensor pull_input(const Op& op, const Context& c, std::span<const Tensor> bars, int i) {
@@ -98,36 +111,6 @@ Tensor push_output(const Op& op, const Context& c, std::span<const Tensor> dots,
   return result;
 }
 
-// The tape a transform writes to: the open one, or its own, closed when the transform returns.
-class Recorder {
- public:
-  explicit Recorder(const char* name) {
-    if (Tape::open() == nullptr) own_.emplace(name);
-  }
-  Tape& tape() { return *Tape::open(); }
-  Tensor give_back(const Tensor& x) const { return own_ ? own_->detached(x) : x; }
-
-  // Sources first, then one fresh alias each, one after the other.
-  std::vector<ValueId> aliases(std::span<const Tensor> args) {
-    std::vector<ValueId> ids;
-    for (const Tensor& x : args) {
-      const Tensor solid = x.is_literal() ? literal_as(x, x.dtype()) : x;
-      ids.push_back(own_ && solid.buffer() ? tape().input(solid) : tape().place(solid));
-    }
-    for (ValueId& id : ids) id = tape().alias(id);
-    return ids;
-  }
-
-  std::vector<Tensor> handles(std::span<const ValueId> ids) {
-    std::vector<Tensor> result;
-    for (ValueId id : ids) result.push_back(tape().tensor(id));
-    return result;
-  }
-
- private:
-  std::optional<Tape> own_;
-};
-
 void require_one_number(const char* name, const Tensor& y) {
   if (y.rank() != 0)
     raise(ErrorKind::shape, std::string(name) + ": the function returned " + to_string(y.type()) +
@@ -153,12 +136,12 @@ const Tensor& float_argument(const char* name, std::span<const Tensor> args, int
   return x;
 }
 
-// Element `place` is 1, the rest 0.
-Tensor unit(const Type& type, int64_t place) {
-  const int64_t n = element_count(type.shape);
-  return reshape(
-      one_hot(cast(full({}, static_cast<double>(place), DType::f64), DType::i64), n, type.dtype),
-      type.shape);
+// One unit vector after the other: (n, type...), n the number of elements.
+Tensor units(const Type& type) {
+  Shape shape = type.shape;
+  const int64_t n = element_count(shape);
+  shape.insert(0, n);
+  return reshape(eye(n, type.dtype), shape);
 }
 
 }  // namespace
@@ -166,66 +149,63 @@ Tensor unit(const Type& type, int64_t place) {
 std::vector<Tensor> pull_back(Tape& tape, std::span<const ValueId> sources, ValueId output,
                               const Tensor& output_bar, Sweep* sweep) {
   if (sources.empty()) return {};
-  const ValueId last = *std::ranges::max_element(sources);
-  const Reached reached(tape, sources, output);
-  std::vector<Tensor> bars(output + 1);
-  // What is not floating-point has no cotangent, and none passes through it.
-  if (reached.has(output) && is_float(tape.value(output).type.dtype)) bars[output] = output_bar;
+  const Between between(tape, sources, output);
+  const ValueId first = between.first();
+  std::vector<Tensor> bars(between.size());
+  if (between.has(output)) bars[output - first] = output_bar;
   if (sweep) sweep->bar.assign(output + 1, no_value);
 
+  const ValueId last = *std::ranges::max_element(sources);
   for (ValueId top = output; top > last; --top) {
-    if (!reached.has(top)) continue;
     const Step s = tape.step_of(top);
-    if (s.first_out + s.outputs - 1 != top && top != output)
-      continue;  // handled with its last output
+    const ValueId end = s.first_out + s.outputs;
+    // A step is handled with the last of its outputs.
+    if (end - 1 != top && top != output) continue;
     bool any = false;
-    for (ValueId id = s.first_out; id < s.first_out + s.outputs && id <= output; ++id)
-      any |= !bars[id].is_absent();
-    if (!any || s.op->kind == Kind::fixed) continue;
-    const Ends ends(tape, s);
     std::vector<Tensor> out_bars;
-    for (ValueId id = s.first_out; id < s.first_out + s.outputs; ++id)
-      out_bars.push_back(id <= output ? bars[id] : Tensor());
+    for (ValueId id = s.first_out; id < end; ++id) {
+      out_bars.push_back(id <= output && between.has(id) ? bars[id - first] : Tensor());
+      any |= !out_bars.back().is_absent();
+    }
+    if (!any) continue;
+    const Ends ends(tape, s);
     const Attrs attrs = tape.attrs(s);
     const Context context{ends.in, ends.out, attrs, *s.op};
     const std::vector<ValueId> in(tape.inputs(s).begin(), tape.inputs(s).end());
     for (size_t i = 0; i < in.size(); ++i) {
-      if (!reached.has(in[i]) || !is_float(ends.in[i].dtype())) continue;
+      if (!between.has(in[i])) continue;
       const Tensor part = pull_input(*s.op, context, out_bars, static_cast<int>(i));
       if (part.is_absent()) continue;
       if (sweep) sweep->contributions.push_back({in[i], top, tape.place(part)});
-      bars[in[i]] = total(bars[in[i]], part);
+      bars[in[i] - first] = total(bars[in[i] - first], part);
     }
   }
   if (sweep)
-    for (ValueId id = 0; id <= output; ++id)
-      if (!bars[id].is_absent()) sweep->bar[id] = tape.place(bars[id]);
+    for (ValueId id = first; id <= output; ++id)
+      if (!bars[id - first].is_absent()) sweep->bar[id] = tape.place(bars[id - first]);
   std::vector<Tensor> result;
-  for (ValueId s : sources) result.push_back(s <= output ? bars[s] : Tensor());
+  for (ValueId s : sources) result.push_back(s <= output ? bars[s - first] : Tensor());
   return result;
 }
 
 Tensor push_forward(Tape& tape, std::span<const ValueId> sources, std::span<const Tensor> tangents,
                     ValueId output) {
   if (sources.empty()) return {};
-  const ValueId last = *std::ranges::max_element(sources);
-  const Reached reached(tape, sources, output);
-  if (!reached.has(output)) return {};
-  const ValueId first = *std::ranges::min_element(sources);
-  std::vector<Tensor> dots(output - first + 1);
+  const Between between(tape, sources, output);
+  if (!between.has(output)) return {};
+  const ValueId first = between.first();
+  std::vector<Tensor> dots(between.size());
   for (size_t i = 0; i < sources.size(); ++i)
-    if (sources[i] <= output && is_float(tape.value(sources[i]).type.dtype))
-      dots[sources[i] - first] = tangents[i];
+    if (between.has(sources[i])) dots[sources[i] - first] = tangents[i];
 
-  for (ValueId id = last + 1; id <= output; ++id) {
-    if (!reached.has(id)) continue;
+  for (ValueId id = *std::ranges::max_element(sources) + 1; id <= output; ++id) {
+    if (!between.has(id)) continue;
     const Step s = tape.step_of(id);
-    if (s.op->kind == Kind::fixed || !is_float(tape.value(id).type.dtype)) continue;
     const Ends ends(tape, s);
     std::vector<Tensor> in_dots;
     bool any = false;
     for (ValueId in : tape.inputs(s)) {
-      in_dots.push_back(in >= first && in <= output ? dots[in - first] : Tensor());
+      in_dots.push_back(between.has(in) ? dots[in - first] : Tensor());
       any |= !in_dots.back().is_absent();
     }
     if (!any) continue;
@@ -302,27 +282,25 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, Jacobi
   const Tensor y = f(recorder.handles(ids));
   Shape shape = y.shape();
   for (int64_t d : x_type.shape) shape.push_back(d);
-  if (!y.tape_value() || y.size() == 0 || args[place].size() == 0)
-    return recorder.give_back(zeros(shape, y.dtype()));
   const ValueId output = recorder.tape().place(y);
+  if (y.size() == 0 || element_count(x_type.shape) == 0)
+    return recorder.give_back(zeros(shape, y.dtype()));
   const bool reverse = options.mode == Mode::reverse ||
-                       (options.mode == Mode::automatic && y.size() <= args[place].size());
-  const int64_t sweeps = reverse ? y.size() : args[place].size();
-  std::vector<Tensor> rows;
-  for (int64_t i = 0; i < sweeps; ++i) {
+                       (options.mode == Mode::automatic && y.size() <= element_count(x_type.shape));
+  // One sweep for all unit vectors at once.
+  const Tensor all[] = {units(reverse ? y.type() : x_type)};
+  const ManyFunction sweep = [&](std::span<const Tensor> unit) -> std::vector<Tensor> {
     Tensor d;
     if (reverse) {
-      d = pull_back(recorder.tape(), ids, output, unit(y.type(), i))[place];
-      if (d.is_absent()) d = zeros(x_type.shape, x_type.dtype);
-    } else {
-      std::vector<Tensor> dots(args.size());
-      dots[place] = unit(x_type, i);
-      d = push_forward(recorder.tape(), ids, dots, output);
-      if (d.is_absent()) d = zeros_like(y);
+      d = pull_back(recorder.tape(), ids, output, unit[0])[place];
+      return {d.is_absent() ? zeros(x_type.shape, x_type.dtype) : d};
     }
-    rows.push_back(reshape(d, {d.size()}));
-  }
-  const Tensor table = stack(rows, reverse ? 0 : 1);
+    std::vector<Tensor> dots(args.size());
+    dots[place] = unit[0];
+    d = push_forward(recorder.tape(), ids, dots, output);
+    return {d.is_absent() ? zeros_like(y) : d};
+  };
+  const Tensor table = vmap(sweep, all, {.out = {reverse ? 0 : -1}})[0];
   return recorder.give_back(reshape(table, shape));
 }
 

@@ -3,16 +3,12 @@
 // again.
 #pragma once
 
-#include <gradus/core/tape.h>
+#include <gradus/batch/vmap.h>
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <utility>
 
 namespace gradus {
-
-using Function = std::function<Tensor(std::span<const Tensor>)>;
 
 struct ValueAndGrads {
   Tensor value;
@@ -21,6 +17,11 @@ struct ValueAndGrads {
 
 struct Primal {
   Tensor value, derivative;
+};
+template <>
+struct Results<Primal> {
+  static std::vector<Tensor> list(const Primal& x) { return {x.value, x.derivative}; }
+  static Primal from(std::span<const Tensor> x) { return {x[0], x[1]}; }
 };
 
 // One reverse contribution: step `from` adds `part` to the cotangent of `to`.
@@ -74,30 +75,17 @@ struct GradCheck {
 GradCheck check_grads(const Function& f, std::span<const Tensor> args, int order = 2,
                       double tolerance = 1e-6, uint64_t seed = 0);
 
-namespace detail {
-// f(x, y, ...) of `count` tensors as a function of one list.
-template <size_t count, class F>
-Function spread(F f) {
-  return [f](std::span<const Tensor> a) -> Tensor {
-    const auto call = [&]<size_t... i>(std::index_sequence<i...>) {
-      return f(a[i]...);
-    };
-    return call(std::make_index_sequence<count>());
-  };
-}
-}  // namespace detail
-
 // grad(f)(x, ...) is df/dx for the first argument; grad<0, 2>(f) gives an array for those named.
 template <int... wrt, class F>
 auto grad(F f) {
-  return [f](const auto&... x) {
+  return [f](const TensorLike auto&... x) {
     const Tensor args[] = {Tensor(x)...};
     if constexpr (sizeof...(wrt) == 0) {
       const int first[] = {0};
-      return value_and_grads(detail::spread<sizeof...(x)>(f), args, first).grads[0];
+      return value_and_grads(spread<sizeof...(x)>(f), args, first).grads[0];
     } else {
       const int places[] = {wrt...};
-      auto all = value_and_grads(detail::spread<sizeof...(x)>(f), args, places).grads;
+      auto all = value_and_grads(spread<sizeof...(x)>(f), args, places).grads;
       std::array<Tensor, sizeof...(wrt)> result;
       std::ranges::move(all, result.begin());
       return result;
@@ -108,10 +96,10 @@ auto grad(F f) {
 // value_and_grad(f)(x, ...): f and df/dx for the first argument.
 template <class F>
 auto value_and_grad(F f) {
-  return [f](const auto&... x) {
+  return [f](const TensorLike auto&... x) {
     const Tensor args[] = {Tensor(x)...};
     const int first[] = {0};
-    auto r = value_and_grads(detail::spread<sizeof...(x)>(f), args, first);
+    auto r = value_and_grads(spread<sizeof...(x)>(f), args, first);
     return Primal{r.value, r.grads[0]};
   };
 }
@@ -119,18 +107,18 @@ auto value_and_grad(F f) {
 // jacobian(f)(x, ...) by the first argument.
 template <class F>
 auto jacobian(F f, JacobianOptions options = {}) {
-  return [f, options](const auto&... x) {
+  return [f, options](const TensorLike auto&... x) {
     const Tensor args[] = {Tensor(x)...};
-    return jacobian(detail::spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0, options);
+    return jacobian(spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0, options);
   };
 }
 
 // hessian(f)(x, ...) by the first argument.
 template <class F>
 auto hessian(F f) {
-  return [f](const auto&... x) {
+  return [f](const TensorLike auto&... x) {
     const Tensor args[] = {Tensor(x)...};
-    return hessian(detail::spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0);
+    return hessian(spread<sizeof...(x)>(f), std::span<const Tensor>(args), 0);
   };
 }
 
@@ -139,7 +127,7 @@ template <class F>
 auto jvp(F f) {
   return [f](const Tensor& x, const Tensor& x_dot) {
     const Tensor args[] = {x}, dots[] = {x_dot};
-    return jvp(detail::spread<1>(f), args, dots);
+    return jvp(spread<1>(f), args, dots);
   };
 }
 
@@ -147,7 +135,7 @@ template <class F>
 auto vjp(F f) {
   return [f](const Tensor& x, const Tensor& y_bar) {
     const Tensor args[] = {x};
-    auto r = vjp(detail::spread<1>(f), args, y_bar);
+    auto r = vjp(spread<1>(f), args, y_bar);
     return Primal{r.value, r.grads[0]};
   };
 }
@@ -156,7 +144,7 @@ template <class F>
 auto hvp(F f) {
   return [f](const Tensor& x, const Tensor& v) {
     const Tensor args[] = {x};
-    return hvp(detail::spread<1>(f), std::span<const Tensor>(args), v);
+    return hvp(spread<1>(f), std::span<const Tensor>(args), v);
   };
 }
 
