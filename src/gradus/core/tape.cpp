@@ -88,7 +88,8 @@ ValueId Recording::append(const Op& op, std::span<const ValueId> in, const Attrs
     s.attrs = static_cast<uint32_t>(attrs_.size());
     attrs_.push_back(attrs);
   }
-  for (const Type& t : out) values_.push_back({t, {}, static_cast<uint32_t>(steps_.size()), 0});
+  for (const Type& t : out)
+    values_.push_back({t, {}, static_cast<uint32_t>(steps_.size()), 0, scope_});
   steps_.push_back(s);
   return s.first_out;
 }
@@ -314,6 +315,20 @@ std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const A
 
 Tensor apply(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
   return apply_many(op, in, attrs)[0];
+}
+
+Scope::Scope(std::string_view part) : tape_(Tape::open()) {
+  if (tape_ == nullptr) return;
+  outer_ = tape_->scope_;
+  const std::string& outer = tape_->labels_[outer_];
+  std::string path = outer.empty() ? std::string(part) : outer + "." + std::string(part);
+  tape_->scope_ = static_cast<uint32_t>(tape_->labels_.size());
+  tape_->labels_.push_back(std::move(path));
+}
+
+Scope::~Scope() {
+  // A tape opened meanwhile is closed again: they nest as blocks do.
+  if (tape_ != nullptr) tape_->scope_ = outer_;
 }
 
 Tensor named(const Tensor& x, std::string_view label) {

@@ -24,6 +24,7 @@ struct Value {
   Buffer buffer;  // empty when the value has only a shape
   uint32_t step = 0;
   uint32_t label = 0;  // index; 0 is no label
+  uint32_t scope = 0;  // index of a label: the part of the model that computed it
   bool has_numbers() const { return buffer.block != nullptr; }
 };
 
@@ -42,6 +43,7 @@ class Recording {
   const Attrs& attrs(const Step& s) const { return attrs_[s.attrs]; }
   const std::string& label(ValueId id) const { return labels_[values_[id].label]; }
   void set_label(ValueId id, std::string_view text);
+  const std::string& scope(ValueId id) const { return labels_[values_[id].scope]; }
   // Keeps what a step points to, such as an op made at run time, for as long as this lives.
   void keep(std::shared_ptr<const void> thing) { kept_.push_back(std::move(thing)); }
 
@@ -54,6 +56,7 @@ class Recording {
   std::vector<ValueId> pool_;
   std::vector<Attrs> attrs_{1};
   std::vector<std::string> labels_{1};
+  uint32_t scope_ = 0;
   std::vector<std::shared_ptr<const void>> kept_;
 };
 
@@ -104,6 +107,7 @@ class Tape : public Recording {
   Graph freeze(std::span<const ValueId> inputs, std::span<const ValueId> outputs) const;
 
  private:
+  friend class Scope;
   ValueId constant(const Tensor& x);
   uint64_t hash(const Op& op, std::span<const ValueId> in, const Attrs& attrs) const;
   void compute(ValueId first_out);
@@ -113,6 +117,20 @@ class Tape : public Recording {
   const char* opened_by_;
   std::vector<uint32_t> table_;  // open addressing over step index + 1
   size_t shared_ = 0;            // steps in the table
+};
+
+// While it lives, what the open tape records belongs to this part of the model; parts nest, their
+// names join with dots. Only pictures and traces read it.
+class Scope {
+ public:
+  explicit Scope(std::string_view part);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  Tape* tape_;
+  uint32_t outer_ = 0;
 };
 
 // Names the value in traces, errors and graphs; x itself when no tape is open.

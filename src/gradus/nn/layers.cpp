@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/core/tape.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/layers.h>
 #include <gradus/ops/elementwise.h>
@@ -12,6 +13,7 @@ Tensor Linear::operator()(const Tensor& x) const {
     raise(ErrorKind::shape, path + ": expected in=" + std::to_string(inputs()) + ", got " +
                                 to_string(x.type()) + " for weight " + to_string(weight.type()) +
                                 ". The last axis of the input holds the features.");
+  const Scope scope(path);
   const Tensor z = matmul(x, transpose(weight));
   return bias.is_absent() ? z : z + bias;
 }

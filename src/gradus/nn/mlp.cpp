@@ -70,7 +70,9 @@ Tensor Mlp::operator()(const Tensor& x) const {
   Tensor h = x;
   for (size_t i = 0; i < layers.size(); ++i) {
     h = layers[i](h);
-    if (i + 1 < layers.size()) h = f(h);
+    if (i + 1 == layers.size()) break;
+    const Scope scope(layers[i].path);
+    h = f(h);
   }
   return h;
 }
