@@ -57,7 +57,7 @@ TEST(Vmap, of_an_elementwise_function_is_a_loop) {
 
 TEST(Vmap, broadcasts_an_unmapped_argument_of_higher_rank) {
   const Tensor args[] = {V, X};
-  expect_loop([](Args a) { return a[0] + a[1]; }, args, {0, none});
+  expect_loop([](Args a) { return a[0] + a[1]; }, args, {0, unmapped});
 }
 
 TEST(Vmap, takes_any_axis_and_puts_it_anywhere) {
@@ -87,11 +87,11 @@ TEST(Vmap, of_products_is_a_loop_whichever_side_is_mapped) {
   const Tensor both[] = {X, many}, left[] = {X, M}, right[] = {transpose(M), many};
   const Function product = [](Args a) { return matmul(a[0], a[1]); };
   expect_loop(product, both, {0, 0});
-  expect_loop(product, left, {0, none});
-  expect_loop(product, right, {none, 0});
+  expect_loop(product, left, {0, unmapped});
+  expect_loop(product, right, {unmapped, 0});
   const Tensor vectors[] = {V, M}, column[] = {transpose(M), V}, dots[] = {V, V};
-  expect_loop(product, vectors, {0, none});
-  expect_loop(product, column, {none, 0});
+  expect_loop(product, vectors, {0, unmapped});
+  expect_loop(product, column, {unmapped, 0});
   expect_loop(product, dots, {0, 0});
   expect_loop([](Args a) { return outer(a[0], a[1]); }, dots, {0, 0});
 }
@@ -100,7 +100,7 @@ TEST(Vmap, of_a_product_with_leading_axes_of_its_own_is_a_loop) {
   const Tensor args[] = {numbers_from(0.2, {4, 5, 2, 3}), numbers_from(0.7, {4, 3, 2})};
   expect_loop([](Args a) { return matmul(a[0], a[1]); }, args, {0, 0});
   const Tensor other[] = {numbers_from(0.2, {4, 2, 3}), numbers_from(0.7, {5, 3, 2})};
-  expect_loop([](Args a) { return matmul(a[0], a[1]); }, other, {0, none});
+  expect_loop([](Args a) { return matmul(a[0], a[1]); }, other, {0, unmapped});
 }
 
 TEST(Vmap, of_shape_changes_is_a_loop) {
@@ -112,7 +112,7 @@ TEST(Vmap, of_shape_changes_is_a_loop) {
   expect_loop([](Args a) { return slice(a[0], {{0, 2}, {0, 3, 2}}); }, args, {0});
   expect_loop([](Args a) { return pad(a[0], {1, 0}, {0, 2}); }, args, {0});
   const Tensor two[] = {X, transpose(M)};
-  expect_loop([](Args a) { return concatenate({a[0], a[1]}, -1); }, two, {0, none});
+  expect_loop([](Args a) { return concatenate({a[0], a[1]}, -1); }, two, {0, unmapped});
 }
 
 TEST(Vmap, of_gather_and_scatter_is_a_loop_whatever_is_mapped) {
@@ -122,14 +122,14 @@ TEST(Vmap, of_gather_and_scatter_is_a_loop_whatever_is_mapped) {
   const Function f = [](Args a) { return gather(a[0], a[1]); };
   const Tensor of_table[] = {tables, few}, of_places[] = {table, places},
                of_both[] = {tables, places};
-  expect_loop(f, of_table, {0, none});
-  expect_loop(f, of_places, {none, 0});
+  expect_loop(f, of_table, {0, unmapped});
+  expect_loop(f, of_places, {unmapped, 0});
   expect_loop(f, of_both, {0, 0});
   const Tensor rows = numbers_from(0.6, {4, 3, 2}), one = row(rows, 1);
   const Function g = [](Args a) { return scatter_add(a[0], a[1], 5); };
   const Tensor d[] = {few, rows}, e[] = {places, one}, h[] = {places, rows};
-  expect_loop(g, d, {none, 0});
-  expect_loop(g, e, {0, none});
+  expect_loop(g, d, {unmapped, 0});
+  expect_loop(g, e, {0, unmapped});
   expect_loop(g, h, {0, 0});
 }
 
@@ -142,17 +142,17 @@ TEST(Vmap, refuses_a_place_of_the_next_example) {
 
 TEST(Vmap, of_choices_and_masks_is_a_loop) {
   const Tensor args[] = {V, row(V, 0)};
-  expect_loop([](Args a) { return where(a[0] > 0.0, sqrt(abs(a[0])), a[1]); }, args, {0, none});
-  expect_loop([](Args a) { return clip(a[0], -0.5, a[1]); }, args, {0, none});
+  expect_loop([](Args a) { return where(a[0] > 0.0, sqrt(abs(a[0])), a[1]); }, args, {0, unmapped});
+  expect_loop([](Args a) { return clip(a[0], -0.5, a[1]); }, args, {0, unmapped});
 }
 
 TEST(Vmap, of_vmap_is_a_double_loop) {
   const auto f = [](const Tensor& x, const Tensor& m) { return matmul(x, m); };
-  const Tensor inner_first = vmap(vmap(f, {.in = {0, none}}), {.in = {0, none}})(X, M);
+  const Tensor inner_first = vmap(vmap(f, {.in = {0, unmapped}}), {.in = {0, unmapped}})(X, M);
   EXPECT_TRUE(same_bits(inner_first, matmul(X, M)));
   const Tensor pairs =
-      vmap(vmap([](const Tensor& p, const Tensor& q) { return p * q; }, {.in = {none, 0}}),
-           {.in = {0, none}})(Tensor{1, 2}, Tensor{3, 4, 5});
+      vmap(vmap([](const Tensor& p, const Tensor& q) { return p * q; }, {.in = {unmapped, 0}}),
+           {.in = {0, unmapped}})(Tensor{1, 2}, Tensor{3, 4, 5});
   EXPECT_EQ(to_string(pairs), "[[ 3.  4.  5.]\n [ 6.  8. 10.]]");
 }
 
@@ -180,7 +180,7 @@ TEST(Vmap, calls_as_many_kernels_for_a_thousand_examples_as_for_two) {
   const auto kernels = [&](int64_t size) {
     const Tensor x = full({size, 2, 2}, 0.5), w = ones({2, 2});
     WorkCounter counter;
-    vmap(f, {.in = {0, none}})(x, w);
+    vmap(f, {.in = {0, unmapped}})(x, w);
     return counter.kernels();
   };
   EXPECT_GT(kernels(2), 0u);
@@ -204,14 +204,15 @@ TEST(Vmap, says_what_it_cannot_map) {
             "vmap: argument 0 is f64[3,2] and argument 1 is f64[4,2]: the mapped sizes 3 and 4 "
             "differ. All must be one.");
   EXPECT_EQ(message([&] { vmap(add2)(ones({3}), Tensor(1.0)); }),
-            "vmap: argument 1 is f64[], which has no axis 0 to map. Name another axis, or none "
+            "vmap: argument 1 is f64[], which has no axis 0 to map. Name another axis, or unmapped "
             "where it is the same for the whole batch.");
   EXPECT_EQ(message([&] {
-              vmap(add2, {.in = {none, none}})(ones({3}), ones({3}));
+              vmap(add2, {.in = {unmapped, unmapped}})(ones({3}), ones({3}));
             }),
             "vmap: no argument is mapped. Name an axis for at least one of them.");
-  EXPECT_EQ(message([&] { vmap(add2, {.in = {0}})(ones({3}), ones({3})); }),
-            "vmap: 1 axes for 2 arguments. Give one for each, or none for axis 0 of all.");
+  EXPECT_EQ(
+      message([&] { vmap(add2, {.in = {0}})(ones({3}), ones({3})); }),
+      "vmap: 1 axes for 2 arguments. Give one for each, or leave them out for axis 0 of all.");
   const auto branch = [](const Tensor& x) { return number(x) > 0 ? x : -x; };
   EXPECT_EQ(message([&] {
               vmap(branch)(Tensor{1, -1});

@@ -72,7 +72,7 @@ TEST(CustomRules, are_the_same_under_vmap_as_in_a_loop) {
   const auto each = [&](const Tensor& one, const Tensor& matrix) {
     return grad<0, 1>(loss)(one, matrix);
   };
-  const auto [x_bars, w_bars] = vmap(each, {.in = {0, none}})(x, w);
+  const auto [x_bars, w_bars] = vmap(each, {.in = {0, unmapped}})(x, w);
   for (int64_t i = 0; i < 3; ++i) {
     const auto [x_bar, w_bar] = each(row(x, i), w);
     EXPECT_TRUE(same_bits(row(x_bars, i), x_bar));
@@ -80,7 +80,7 @@ TEST(CustomRules, are_the_same_under_vmap_as_in_a_loop) {
   }
   // The gradient of the whole batch by the unmapped matrix is the sum over the examples.
   const auto whole = [&](const Tensor& matrix) {
-    return sum(vmap(loss, {.in = {0, none}})(x, matrix));
+    return sum(vmap(loss, {.in = {0, unmapped}})(x, matrix));
   };
   const Tensor gap = max(abs(grad(whole)(w) - sum(w_bars, {.axis = 0})));
   EXPECT_LE(number(gap), 1e-12);

@@ -153,6 +153,58 @@ inline double difference(const Function& f, std::span<const Tensor> args,
   return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
 }
 
+// The largest number of any adjoint in the reverse sweep of f, one number, and of its value.
+inline double largest_adjoint(const Function& f, std::span<const Tensor> args) {
+  Recorder recorder("largest_adjoint");
+  Tape& tape = recorder.tape();
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = f(recorder.handles(ids));
+  Sweep sweep;
+  pull_back(tape, ids, tape.place(y), ones_like(y), &sweep);
+  double largest = std::fabs(number(y));
+  for (ValueId bar : sweep.bar)
+    if (bar != no_value)
+      for (double v : numbers(tape.tensor(bar))) largest = std::max(largest, std::fabs(v));
+  return largest;
+}
+
+// The gradients of f, one number, for a batch of points near args at once against one after the
+// other, bit for bit; each float argument in turn is the same for the whole batch.
+inline void check_batched(const Function& f, std::span<const Tensor> args,
+                          std::span<const int> wrt) {
+  constexpr int64_t size = 3;
+  const ManyFunction gradients = [&](std::span<const Tensor> a) {
+    ValueAndGrads r = value_and_grads(f, a, wrt);
+    r.grads.push_back(r.value);
+    return r.grads;
+  };
+  const size_t rounds = args.size() > 1 ? args.size() + 1 : 1;
+  for (size_t fixed = 0; fixed < rounds; ++fixed) {
+    std::vector<Tensor> batch(args.begin(), args.end());
+    VmapAxes axes;
+    for (size_t i = 0; i < args.size(); ++i) {
+      axes.in.push_back(i + 1 == fixed ? unmapped : Axis(0));
+      if (i + 1 == fixed) continue;
+      std::vector<Tensor> copies;
+      for (int64_t b = 0; b < size; ++b)
+        copies.push_back(args[i].dtype() == DType::f64 ? args[i] + 1e-3 * static_cast<double>(b)
+                                                       : args[i]);
+      batch[i] = stack(copies);
+    }
+    const std::vector<Tensor> together = vmap(gradients, batch, axes);
+    for (int64_t b = 0; b < size; ++b) {
+      std::vector<Tensor> one;
+      for (size_t i = 0; i < args.size(); ++i)
+        one.push_back(axes.in[i] ? row(batch[i], b) : batch[i]);
+      const std::vector<Tensor> alone = gradients(one);
+      for (size_t k = 0; k < alone.size(); ++k)
+        EXPECT_TRUE(same_bits(row(together[k], b), alone[k]))
+            << "example " << b << ", result " << k << ": " << show(row(together[k], b))
+            << " in a batch, " << show(alone[k]) << " alone";
+    }
+  }
+}
+
 // Forward and reverse mode of f, of its derivative, and so on up to `order`, along drawn
 // directions, against differences and against each other. f64 arguments are differentiated.
 inline void check_derivatives(const Function& f, std::span<const Tensor> args, int order) {
@@ -173,10 +225,11 @@ inline void check_derivatives(const Function& f, std::span<const Tensor> args, i
       const double forward = number(jvp(now, args, dots).derivative);
       const double reverse = number(dot_all(vjp(now, args, Tensor(1.0)).grads, dots));
       const double size = 1 + std::fabs(expected);
-      EXPECT_LE(std::fabs(forward - expected), 2e-6 * size)
+      EXPECT_LE(std::fabs(forward - expected), 1e-6 * size)
           << "forward mode, order " << k << ": " << forward << ", differences " << expected;
-      EXPECT_LE(std::fabs(reverse - forward), 1e-11 * size)
+      EXPECT_LE(std::fabs(reverse - forward), 1e-13 * largest_adjoint(now, args))
           << "reverse mode, order " << k << ": " << reverse << ", forward mode " << forward;
+      check_batched(now, args, wrt);
       if (reverse_first == (k % 2 == 1)) {
         now = [now, dots, wrt](std::span<const Tensor> a) {
           const auto grads = value_and_grads(now, a, wrt).grads;

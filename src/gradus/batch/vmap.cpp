@@ -11,9 +11,9 @@ namespace {
 // The size of the batch; raises when the mapped axes do not agree.
 int64_t batch_size(std::span<const Tensor> args, const VmapAxes& axes) {
   if (!axes.in.empty() && axes.in.size() != args.size())
-    raise(ErrorKind::shape, "vmap: " + std::to_string(axes.in.size()) + " axes for " +
-                                std::to_string(args.size()) +
-                                " arguments. Give one for each, or none for axis 0 of all.");
+    raise(ErrorKind::shape,
+          "vmap: " + std::to_string(axes.in.size()) + " axes for " + std::to_string(args.size()) +
+              " arguments. Give one for each, or leave them out for axis 0 of all.");
   int64_t size = -1;
   size_t first = 0;
   for (size_t i = 0; i < args.size(); ++i) {
@@ -21,11 +21,11 @@ int64_t batch_size(std::span<const Tensor> args, const VmapAxes& axes) {
     if (!axis) continue;
     const int rank = args[i].rank();
     if (*axis < -rank || *axis >= rank)
-      raise(ErrorKind::shape, "vmap: argument " + std::to_string(i) + " is " +
-                                  to_string(args[i].type()) + ", which has no axis " +
-                                  std::to_string(*axis) +
-                                  " to map. Name another axis, or none where it is the same for "
-                                  "the whole batch.");
+      raise(ErrorKind::shape,
+            "vmap: argument " + std::to_string(i) + " is " + to_string(args[i].type()) +
+                ", which has no axis " + std::to_string(*axis) +
+                " to map. Name another axis, or unmapped where it is the same for "
+                "the whole batch.");
     const int64_t here = args[i].shape()[normal_axis("vmap", *axis, rank)];
     if (size >= 0 && here != size)
       raise(ErrorKind::shape, "vmap: argument " + std::to_string(first) + " is " +

@@ -11,9 +11,9 @@
 
 namespace gradus {
 
-// The axis that is mapped; none where an argument is the same for the whole batch.
+// The axis that is mapped; `unmapped` where an argument is the same for the whole batch.
 using Axis = std::optional<int64_t>;
-inline constexpr std::nullopt_t none = std::nullopt;
+inline constexpr std::nullopt_t unmapped = std::nullopt;
 
 struct VmapAxes {
   std::vector<Axis> in = {};       // one for each argument; left out: axis 0 of all of them
@@ -26,7 +26,7 @@ struct VmapAxes {
 std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args,
                          const VmapAxes& axes = {});
 
-// vmap(f)(x, y, ...); vmap(f, {.in = {0, none}})(x, y) keeps y as it is.
+// vmap(f)(x, y, ...); vmap(f, {.in = {0, unmapped}})(x, y) keeps y as it is.
 template <class F>
 auto vmap(F f, VmapAxes axes = {}) {
   return [f, axes](const TensorLike auto&... x) {

@@ -90,7 +90,7 @@ CustomRule batched_rule(const CustomRule& rule, std::vector<bool> batched) {
   const auto axes = [batched](size_t times) {
     VmapAxes a;
     for (size_t k = 0; k < times; ++k)
-      for (bool b : batched) a.in.push_back(b ? Axis(0) : none);
+      for (bool b : batched) a.in.push_back(b ? Axis(0) : unmapped);
     return a;
   };
   if (rule.pull)
