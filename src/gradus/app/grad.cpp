@@ -1,3 +1,5 @@
+#include <gradus/app/columns.h>
+#include <gradus/app/directions.h>
 #include <gradus/app/machine.h>
 #include <gradus/app/problem.h>
 #include <gradus/app/verbs.h>
@@ -19,7 +21,7 @@ struct GradWords {
   std::string expression, wrt;
   std::vector<std::string> at;
   int64_t order = 1;
-  bool steps = false, jsonl = false;
+  bool steps = false, directions = false, jsonl = false;
 };
 
 // Whole numbers bare, others with six decimals, far ones with seven digits.
@@ -43,25 +45,6 @@ std::string all_names(const Problem& p) {
   std::vector<std::string> names;
   for (int w : p.wrt) names.push_back(p.at.names[static_cast<size_t>(w)]);
   return text::join(names, ", ");
-}
-
-// Columns line up whatever they hold.
-std::string columns(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (i == widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], text::width(row[i]));
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i)
-      line += (i > 0 ? "   " : "") + text::pad_right(row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
-  return out;
 }
 
 // Every step with its value, the local derivatives of its operation and its adjoint.
@@ -165,6 +148,7 @@ int run(const GradWords& g, const Settings& settings) {
     out += "}";
     if (g.order == 2) out += ",\"hess\":" + to_json(hess);
     if (g.order > 2) out += ",\"deriv\":" + to_json(derivative);
+    if (g.directions) out += ",\"directions\":" + directions_json(p);
     print(out + ",\"difference\":" + to_json(scalar(check.difference, DType::f64)) +
           ",\"passed\":" + (check.passed ? "true" : "false") + "}\n");
     return check.passed ? done : answer_is_no;
@@ -195,6 +179,7 @@ int run(const GradWords& g, const Settings& settings) {
   if (g.order == 2) print(hessian_text(hess, gradient, settings.plain));
   if (g.order > 2)
     print("order " + std::to_string(g.order) + "   " + shown(number(derivative)) + "\n");
+  if (g.directions) print(directions_text(p, settings));
   print("checked   " + to_text(check) + "\n");
   return check.passed ? done : answer_is_no;
 }
@@ -208,6 +193,8 @@ void add_grad(Command& command, const Settings& settings) {
   command.option("--wrt", g->wrt, "names to differentiate by; all without it", "NAMES");
   command.option("--order", g->order, "1 gradient, 2 Hessian too, n the n-th derivative");
   command.flag("--steps", g->steps, "show every step with its local derivatives");
+  command.flag("--directions", g->directions,
+               "two names: the slope in 12 directions, and along the gradient");
   command.flag("--jsonl", g->jsonl, "answer JSON lines from standard input");
   command.example("gradus grad \"x*y + sin(x)\" --at x=2,y=3 --order 2 --steps");
   command.runs([g, &settings] { return run(*g, settings); });
