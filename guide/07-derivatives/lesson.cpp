@@ -1,6 +1,5 @@
 // Slopes measured with finite steps, the rules that make them exact, and kinks, where a convention
 // decides.
-#include <gradus/base/text.h>
 #include <gradus/lessons/page.h>
 #include <gradus/gradus.hpp>
 
@@ -77,7 +76,7 @@ Verdict check_central_slope(Quotient* answer) {
 }
 
 std::string error_text(double e) {
-  return text::significant(std::abs(e), 2);
+  return shown(std::abs(e), 2);
 }
 }  // namespace
 
@@ -102,8 +101,8 @@ LESSON(page) {
     const double one = std::abs(forward(h) - exact), two = std::abs(central(h) - exact);
     const std::string name = "1e-" + std::to_string(k);
     if (k % 2 == 1)
-      quotients.push_back({name, text::fixed(forward(h), 10), error_text(one),
-                           text::fixed(central(h), 10), error_text(two)});
+      quotients.push_back(
+          {name, shown(forward(h), 10), error_text(one), shown(central(h), 10), error_text(two)});
     if (one < best_forward) best_forward = one, h_forward = name;
     if (k <= 5 && two < best_central) best_central = two, h_central = name;
     for (auto [line, error] : {std::pair{&forward_errors, one}, {&central_errors, two}}) {
@@ -154,7 +153,7 @@ LESSON(page) {
   page.bind("secant_small", secant(0.01));
 
   // Five rules, each at one point and at a hundred random ones.
-  const double p = page.set("p", 2.0);
+  const double p = page.set("p", 3.0);
   struct Case {
     const char *name, *text;
     std::function<Tensor(const Tensor&)> f;
@@ -185,7 +184,7 @@ LESSON(page) {
     }
     worst = std::max(worst, apart);
     rule_table.push_back({r.name, r.text, shown(r.by_rule(p), 6), shown(number(grad(r.f)(p)), 6),
-                          apart == 0 ? "equal" : error_text(apart)});
+                          error_text(apart)});
   }
   page.table("rules", rule_table);
   page.bind("p", p);

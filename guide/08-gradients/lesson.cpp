@@ -1,5 +1,4 @@
 // Partial derivatives, the steepest of all directions, and fifty steps of gradient descent.
-#include <gradus/base/text.h>
 #include <gradus/diff/trace.h>
 #include <gradus/lessons/page.h>
 #include <gradus/gradus.hpp>
@@ -295,15 +294,17 @@ LESSON(page) {
   Table partials = {{"knob", "held still", "exact", "measured with h = 1e-5", "apart"}};
   for (size_t i = 0; i < 2; ++i)
     partials.push_back({i == 0 ? "x" : "y", i == 0 ? "y" : "x", shown(g[i]), shown(measured[i], 11),
-                        text::significant(std::abs(measured[i] - g[i]), 2)});
+                        shown(std::abs(measured[i] - g[i]), 2)});
   page.table("partials", partials);
+  const Function by_hand = [b](std::span<const Tensor> a) {
+    // A variable of its own, so that the table begins with it.
+    const Tensor along_x = square(a[0]);
+    return along_x + b * square(a[1]);
+  };
   const Tensor parts[] = {at[0], at[1]};
   const std::string names[] = {"x", "y"};
-  const int first[] = {0};
-  page.output(
-      "trace",
-      to_text(trace([b](std::span<const Tensor> a) { return square(a[0]) + b * square(a[1]); },
-                    parts, names, first, "f")));
+  const int only_x[] = {0};
+  page.output("trace", to_text(trace(by_hand, parts, names, only_x, "f")));
 
   // The slope over all directions.
   // [directions]
