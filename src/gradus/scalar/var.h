@@ -150,8 +150,12 @@ class Window {
 
   // into[i] = dy/dx[i].
   void pull_back(const Var<T>& y, std::span<T> into) {
-    if (first_ > 1) refuse_outer_variables(y);
     const NodeId end = cursor<T>.next;
+    if (y.node >= end)
+      raise(ErrorKind::trace,
+            "gradient: the function returned a variable of a gradient that has ended. A Var lives "
+            "as long as the call that made it. Return what is computed from this call's x.");
+    if (first_ > 1) refuse_outer_variables(y);
     tape_.reserve(end);
     const size_t ids = tape_.blocks.size() * block_size;
     if (tape_.bar.size() < ids) tape_.bar.resize(ids);
