@@ -141,6 +141,8 @@ constexpr ExprFunction table[] = {
     {"atan2", 2, 2, binary<atan2>},
     {"hypot", 2, 2, binary<hypot>},
     {"logaddexp", 2, 2, binary<logaddexp>},
+    {"polygamma", 2, 2, binary<polygamma>},
+    {"trigamma", 1, 1, [](Args a) { return polygamma(1.0, as_number(a[0])); }},
     {"remainder", 2, 2, binary<remainder>},
     {"floor_divide", 2, 2, binary<floor_divide>},
     {"logical_and", 2, 2, logic<logical_and>},
@@ -195,9 +197,6 @@ constexpr ExprFunction table[] = {
     NOT_OFFERED("solve"),
     NOT_OFFERED("cholesky"),
     NOT_OFFERED("expm"),
-    NOT_OFFERED("lgamma"),
-    NOT_OFFERED("digamma"),
-    NOT_OFFERED("trigamma"),
     NOT_OFFERED("erfinv"),
     NOT_OFFERED("erfcx"),
 };

@@ -275,6 +275,27 @@ ENTRY(erfc) = define(
     slope{[](Tensor x, Tensor) { return -two_over_sqrt_pi * exp(-square(x)); }},
     checks{ulp{3.5}, at{0, 1}, at{1, 0.157299207050285130659}});
 
+ENTRY(lgamma) = define(
+    says{"log of the gamma function, of |Gamma(x)| below 0: ln (n-1)! at n"},
+    math_is{"lgamma(x) = ln |integral_0^inf t^(x-1) e^-t dt|"},
+    value{[](auto x) { return lgamma(x); }},
+    slope{[](Tensor x, Tensor) { return digamma(x); }},
+    checks{ulp{4}, between{0.1, 4}, at{1, 0}, at{0.5, 0.572364942924700087072}, at{-0.5, 1.26551212348464539649}});
+
+ENTRY(digamma) = define(
+    says{"the slope of lgamma"}, math_is{"digamma(x) = Gamma'(x) / Gamma(x)"},
+    value{[](auto x) { return digamma(x); }},
+    slope{[](Tensor x, Tensor) { return polygamma(1.0, x); }},
+    checks{ulp{4}, between{0.3, 4}, at{1, -0.577215664901532860607}, at{-1.5, 0.703156640645243187226}});
+
+// The order is a whole number, so the slope towards it is none.
+ENTRY(polygamma) = define(
+    says{"the a-th derivative of digamma at b, a = 0, 1, 2, ..."},
+    math_is{"polygamma(a, b) = (-1)^(a+1) a! sum_{k>=0} 1 / (b + k)^(a+1)"},
+    value{[](auto a, auto b) { return polygamma(a, b); }},
+    slope{none, [](Tensor a, Tensor b, Tensor) { return polygamma(a + 1.0, b); }},
+    checks{ulp{8}, between{0.6, 4}, at2{1, 1, 1.64493406684822643647}, at2{2, 1, -2.40411380631918857080}});
+
 ENTRY(add) = define(
     says{"the sum of two numbers"}, math_is{"add(a, b) = a + b"},
     value{[](auto a, auto b) { return a + b; }},

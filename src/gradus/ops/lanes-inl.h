@@ -136,6 +136,8 @@ struct Lanes {
   GRADUS_LANES_UNARY(atanh)
   GRADUS_LANES_UNARY(erf)
   GRADUS_LANES_UNARY(erfc)
+  GRADUS_LANES_UNARY(lgamma)
+  GRADUS_LANES_UNARY(digamma)
   GRADUS_LANES_UNARY(sigmoid)
   GRADUS_LANES_UNARY(log_sigmoid)
   GRADUS_LANES_UNARY(softplus)
@@ -151,6 +153,7 @@ struct Lanes {
   GRADUS_LANES_BINARY(atan2)
   GRADUS_LANES_BINARY(hypot)
   GRADUS_LANES_BINARY(logaddexp)
+  GRADUS_LANES_BINARY(polygamma)
   GRADUS_LANES_BINARY(fmod)
   GRADUS_LANES_BINARY(remainder)
 #undef GRADUS_LANES_BINARY

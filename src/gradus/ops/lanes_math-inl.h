@@ -9,6 +9,7 @@
 #define GRADUS_OPS_LANES_MATH_INL_H_
 #endif
 
+#include <gradus/base/gamma.h>
 #include <gradus/ops/lanes-inl.h>
 #include <hwy/highway.h>
 
@@ -579,6 +580,17 @@ struct LaneMath {
   }
   static L atanh(L x) {
     return by_lane(x, [](double t) { return std::atanh(t); });
+  }
+
+  // Bounds stand in gamma.h.
+  static L lgamma(L x) {
+    return by_lane(x, [](double t) { return gamma_function::lgamma(t); });
+  }
+  static L digamma(L x) {
+    return by_lane(x, [](double t) { return gamma_function::digamma(t); });
+  }
+  static L polygamma(L n, L x) {
+    return by_lane(n, x, [](double s, double t) { return gamma_function::polygamma(s, t); });
   }
 
   // C's pow, infinities and signed zeros included. Max error 1 ulp, all a and b.
