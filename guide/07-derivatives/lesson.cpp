@@ -224,7 +224,6 @@ LESSON(page) {
   page.bind("kink_central", (relu_of(h) - relu_of(-h)) / (2 * h));
   page.bind("kink_tie", number(grad([](const Tensor& x) { return maximum(x, 0.0); })(0.0)));
   page.bind("kink_abs", number(grad([](const Tensor& x) { return abs(x); })(0.0)));
-  page.bind("s_largest", number(grad([](const Tensor& x) { return sigmoid(x); })(0.0)));
   page.bind("s_ten", std::pow(0.25, 10));
 
   page.exercise(Predict{

@@ -219,7 +219,7 @@ Drawing meeting(double x, double y, std::string alt) {
   ink.arrow(266, 42, 349, 78);
   ink.arrow(266, 138, 349, 94);
   ink.write(125, 48, by_u, "var(--muted)");
-  ink.write(105, 138, by_v, "var(--muted)");
+  ink.write(110, 150, by_v, "var(--muted)");
   ink.write(310, 48, "× 1", "var(--muted)");
   ink.write(318, 132, "× 1", "var(--muted)");
   std::string svg = ink.svg(435, 190, alt);
