@@ -54,7 +54,9 @@ std::string directions_text(const Problem& problem, const Settings& settings, in
   };
   const auto row = [&](double degrees, double slope, const std::string& word) {
     const double a = degrees * std::numbers::pi / 180;
-    const auto part = [](double x) { return text::pad_left(text::fixed(x, 3), 6); };
+    const auto part = [](double x) {  // without the sign of a rounded zero
+      return text::pad_left(text::fixed(std::fabs(x) < 5e-4 ? 0 : x, 3), 6);
+    };
     return std::vector<std::string>{text::pad_left(text::significant(degrees, 4), 6),
                                     part(std::cos(a)) + " " + part(std::sin(a)),
                                     text::pad_left(text::fixed(slope, 6), 12), bar(slope), word};

@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
   using namespace gradus::app;
   return run_program(argc, argv,
                      {{"train", "train a network and explain what happened", add_train},
+                      {"learn", "the guide: lessons with real numbers", add_learn},
                       {"predict", "what a trained run says about data", add_predict},
                       {"inspect", "what a data or weight file holds", add_inspect},
                       {"verify", "check every reference number", add_verify},
@@ -12,6 +13,8 @@ int main(int argc, char** argv) {
                       {"calc", "evaluate an expression", add_calc},
                       {"trace", "every number of a computation, forward and backward", add_trace},
                       {"grad", "derivatives of an expression", add_grad},
+                      {"gradcheck", "derivatives against differences", add_gradcheck},
+                      {"differences", "why a difference's step can be too small", add_differences},
                       {"eval", "measure a trained run on data", add_eval},
                       {"float", "how a number is stored, bit by bit", add_float},
                       {"rng", "random numbers from explicit keys", add_rng},

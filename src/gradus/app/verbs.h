@@ -9,6 +9,8 @@ namespace gradus::app {
 void add_calc(Command& command, const Settings& settings);
 void add_trace(Command& command, const Settings& settings);
 void add_grad(Command& command, const Settings& settings);
+void add_gradcheck(Command& command, const Settings& settings);
+void add_differences(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
 void add_ops(Command& command, const Settings& settings);
@@ -17,6 +19,7 @@ void add_quickstart(Command& command, const Settings& settings);
 void add_predict(Command& command, const Settings& settings);
 void add_inspect(Command& command, const Settings& settings);
 void add_verify(Command& command, const Settings& settings);
+void add_learn(Command& command, const Settings& settings);
 void add_eval(Command& command, const Settings& settings);
 
 // The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.
