@@ -217,13 +217,15 @@ LESSON(page) {
   const Tensor H = hessian(rosenbrock)(p), slope = grad(rosenbrock)(p);
   const Eigen eigen = eigenvalues_of(H);
   const std::vector<double> h = numbers(H);
+  page.bind("hundred", int64_t{100});
   page.bind("x", x);
   page.bind("y", y);
   page.table("H", {{"slope of", "towards x", "towards y"},
                    {"the slope towards x", shown(h[0]), shown(h[1])},
                    {"the slope towards y", shown(h[2]), shown(h[3])}});
   page.bind("slope", slope);
-  const bool flat_here = number(norm(slope)) <= 1e-9 * number(norm(H));
+  const double steepness = number(norm(slope));
+  const bool flat_here = std::isfinite(steepness) && steepness <= 1e-9 * number(norm(H));
   const std::string shape = name_the_point(h[0], h[1], h[3]);
   page.bind("verdict", flat_here ? "the point is critical, and the test says: " + shape
                                  : std::string("the point is not critical, so it has a shape but "
