@@ -136,6 +136,24 @@ const Tensor& float_argument(const char* name, std::span<const Tensor> args, int
   return x;
 }
 
+// Tangents of the arguments, placed before their aliases, so that no derivative runs through them.
+std::vector<Tensor> directions(const char* name, std::span<const Tensor> args,
+                               std::span<const Tensor> dots) {
+  if (dots.size() != args.size())
+    raise(ErrorKind::shape, std::string(name) + ": " + std::to_string(dots.size()) +
+                                " tangents for " + std::to_string(args.size()) +
+                                " arguments. Give one for each.");
+  std::vector<Tensor> result;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (!dots[i].is_absent() && !(dots[i].shape() == args[i].shape()))
+      raise(ErrorKind::shape, std::string(name) + ": argument " + std::to_string(i) + " is " +
+                                  to_string(args[i].type()) + ", but its tangent is " +
+                                  to_string(dots[i].type()) + ". Both must have one shape.");
+    result.push_back(dots[i].is_absent() ? dots[i] : constant(cast(dots[i], args[i].dtype())));
+  }
+  return result;
+}
+
 // One unit vector after the other: (n, type...), n the number of elements.
 Tensor units(const Type& type) {
   Shape shape = type.shape;
@@ -254,22 +272,11 @@ ValueAndGrads vjp(const Function& f, std::span<const Tensor> args, const Tensor&
 
 Primal jvp(const Function& f, std::span<const Tensor> args, std::span<const Tensor> dots) {
   Recorder recorder("jvp");
-  std::vector<Tensor> directions;
-  for (size_t i = 0; i < args.size(); ++i) {
-    if (!dots[i].is_absent() && !(dots[i].shape() == args[i].shape()))
-      raise(ErrorKind::shape, "jvp: argument " + std::to_string(i) + " is " +
-                                  to_string(args[i].type()) + ", but its tangent is " +
-                                  to_string(dots[i].type()) + ". Both must have one shape.");
-    directions.push_back(dots[i].is_absent() ? dots[i] : cast(dots[i], args[i].dtype()));
-  }
-  // Directions are placed before the aliases, so no derivative runs through them.
-  for (Tensor& d : directions)
-    if (!d.is_absent()) d = constant(d);
+  const std::vector<Tensor> tangents = directions("jvp", args, dots);
   const std::vector<ValueId> ids = recorder.aliases(args);
   const Tensor y = f(recorder.handles(ids));
   Tensor dot;
-  if (y.tape_value())
-    dot = push_forward(recorder.tape(), ids, directions, recorder.tape().place(y));
+  if (y.tape_value()) dot = push_forward(recorder.tape(), ids, tangents, recorder.tape().place(y));
   if (dot.is_absent()) dot = zeros_like(y);
   return {recorder.give_back(y), recorder.give_back(dot)};
 }
@@ -322,6 +329,64 @@ Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int
              },
              args, dots)
       .derivative;
+}
+
+std::vector<Tensor> hvp(const Function& f, std::span<const Tensor> args,
+                        std::span<const Tensor> v) {
+  std::vector<int> wrt;
+  for (size_t i = 0; i < args.size(); ++i) {
+    wrt.push_back(static_cast<int>(i));
+    float_argument("hvp", args, wrt.back());
+  }
+  Recorder recorder("hvp");
+  const std::vector<Tensor> dots = directions("hvp", args, v);
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const std::vector<Tensor> gradients = value_and_grads(f, recorder.handles(ids), wrt, "hvp").grads;
+  std::vector<Tensor> result;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Tensor d = push_forward(recorder.tape(), ids, dots, recorder.tape().place(gradients[i]));
+    result.push_back(recorder.give_back(d.is_absent() ? zeros_like(args[i]) : d));
+  }
+  return result;
+}
+
+namespace {
+
+// J^T middle(J v) of the model at args.
+std::vector<Tensor> squeezed(
+    const char* name, const Function& model, std::span<const Tensor> args,
+    std::span<const Tensor> v,
+    const std::function<Tensor(const Tensor& y, const Tensor& y_dot)>& middle) {
+  for (size_t i = 0; i < args.size(); ++i) float_argument(name, args, static_cast<int>(i));
+  Recorder recorder(name);
+  const std::vector<Tensor> dots = directions(name, args, v);
+  const std::vector<ValueId> ids = recorder.aliases(args);
+  const Tensor y = model(recorder.handles(ids));
+  const ValueId output = recorder.tape().place(y);
+  const Tensor y_dot = push_forward(recorder.tape(), ids, dots, output);
+  std::vector<Tensor> result(args.size());
+  if (!y_dot.is_absent()) result = pull_back(recorder.tape(), ids, output, middle(y, y_dot));
+  for (size_t i = 0; i < args.size(); ++i)
+    result[i] = recorder.give_back(result[i].is_absent() ? zeros_like(args[i]) : result[i]);
+  return result;
+}
+
+}  // namespace
+
+std::vector<Tensor> gauss_newton_product(const Function& model, const Function& loss,
+                                         std::span<const Tensor> args, std::span<const Tensor> v) {
+  return squeezed("gauss_newton_product", model, args, v,
+                  [&](const Tensor& y, const Tensor& y_dot) {
+                    const Tensor at[] = {y};
+                    return hvp(loss, at, y_dot);
+                  });
+}
+
+std::vector<Tensor> fisher_product(const Function& log_probs, std::span<const Tensor> args,
+                                   std::span<const Tensor> v) {
+  return squeezed("fisher_product", log_probs, args, v, [](const Tensor& y, const Tensor& y_dot) {
+    return y_dot / static_cast<double>(y.size());
+  });
 }
 
 Tensor nth_derivative(const Function& f, const Tensor& x, int n) {

@@ -62,6 +62,19 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt = 0,
 Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt = 0);
 // H v without H, forward over reverse: about the cost of two gradients.
 Tensor hvp(const Function& f, std::span<const Tensor> args, const Tensor& v, int wrt = 0);
+// H v by all arguments at once: one direction and one result for each.
+std::vector<Tensor> hvp(const Function& f, std::span<const Tensor> args, std::span<const Tensor> v);
+// G v with G = J^T H J: J of the model's output by its arguments, H the Hessian of the loss, one
+// number, by that output. It is the Hessian of loss(model) without the model's curvature, and
+// positive semi-definite for a convex loss (Schraudolph 2002, Fast curvature matrix-vector
+// products).
+std::vector<Tensor> gauss_newton_product(const Function& model, const Function& loss,
+                                         std::span<const Tensor> args, std::span<const Tensor> v);
+// F v with F = (1/B) sum_b g_b g_b^T: g_b the gradient of log_probs(args)[b]. The Fisher matrix
+// where the B outcomes are drawn from the model; with the outcomes of a data set, its empirical
+// form.
+std::vector<Tensor> fisher_product(const Function& log_probs, std::span<const Tensor> args,
+                                   std::span<const Tensor> v);
 // The n-th derivative of a function of one number.
 Tensor nth_derivative(const Function& f, const Tensor& x, int n);
 
