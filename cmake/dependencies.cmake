@@ -1,5 +1,5 @@
 # Highway and threads carry the core; the rest is for files and the command line.
-# pkg-config for Highway and libzip: Debian 12's libzip CMake files ask for tools of another package.
+# pkg-config for Highway, libzip and md4c: Debian 12's libzip CMake files ask for tools of another package.
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "wasm32")
   return()
 endif()
@@ -9,11 +9,12 @@ pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
 set(gradus_core_needs PkgConfig::HWY Threads::Threads)
 if(NOT GRADUS_CORE_ONLY)
   pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
+  pkg_check_modules(MD4C REQUIRED IMPORTED_TARGET GLOBAL md4c)
   find_package(ZLIB REQUIRED)
   find_package(nlohmann_json REQUIRED)
   find_package(tomlplusplus REQUIRED)
   # What a program that links libgradus.a needs too; JSON is headers alone.
-  set(gradus_io_needs PkgConfig::ZIP ZLIB::ZLIB tomlplusplus::tomlplusplus)
+  set(gradus_io_needs PkgConfig::ZIP PkgConfig::MD4C ZLIB::ZLIB tomlplusplus::tomlplusplus)
   set(gradus_native_needs ${gradus_io_needs} nlohmann_json::nlohmann_json)
   if(GRADUS_APP)
     find_package(CLI11 REQUIRED)

@@ -58,7 +58,7 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
   set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
   set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libgradus${abi} (= ${PROJECT_VERSION}), \
-libhwy-dev, libzip-dev, zlib1g-dev, libtomlplusplus-dev")
+libhwy-dev, libzip-dev, libmd4c-dev, zlib1g-dev, libtomlplusplus-dev")
   set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "learn, compute and train: the command line of Gradus")
   set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "tensors, derivatives and networks (shared library)")
   set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "tensors, derivatives and networks (for C++)")
