@@ -86,8 +86,12 @@ LESSON(page) {
   // [quotients]
   const auto f = [](double x) { return std::exp(x); };
   const auto forward = [&](double h) { return (f(at + h) - f(at)) / h; };
-  const auto central = [&](double h) { return (f(at + h) - f(at - h)) / (2 * h); };
-  const double exact = number(grad([](const Tensor& x) { return exp(x); })(at));
+  const auto central = [&](double h) {
+    const double rise = f(at + h) - f(at - h);
+    return rise / (2 * h);
+  };
+  const auto tensors = [](const Tensor& x) { return exp(x); };
+  const double exact = number(grad(tensors)(at));
   // [end]
   page.bind("at", at);
   page.bind("exact", exact, 6);
@@ -104,7 +108,7 @@ LESSON(page) {
       quotients.push_back(
           {name, shown(forward(h), 10), error_text(one), shown(central(h), 10), error_text(two)});
     if (one < best_forward) best_forward = one, h_forward = name;
-    if (k <= 5 && two < best_central) best_central = two, h_central = name;
+    best_central = std::min(best_central, two);
     for (auto [line, error] : {std::pair{&forward_errors, one}, {&central_errors, two}}) {
       line->x.push_back(-k);
       line->y.push_back(error);
@@ -117,6 +121,11 @@ LESSON(page) {
                               .lines = {forward_errors, central_errors},
                               .log = true,
                               .dots = true});
+  // The first step that is about as good as any.
+  for (size_t k = central_errors.y.size(); k-- > 0;)
+    if (central_errors.y[k] <= 3 * best_central) h_central = "1e-" + std::to_string(k + 1);
+  page.bind("h_central", h_central);
+  page.bind("best_central", error_text(best_central));
   page.bind("h_forward", h_forward);
   page.bind("best_forward", error_text(best_forward));
   page.bind("central_3", error_text(central(1e-3) - exact));
@@ -173,7 +182,7 @@ LESSON(page) {
        }},
       {"chain", "sin(x^2)", [](const Tensor& x) { return sin(square(x)); },
        [](double x) { return std::cos(x * x) * 2 * x; }}};
-  Table rule_table = {{"rule", "function", "by the rule", "by the engine", "worst of a hundred"}};
+  Table rule_table = {{"rule", "function", "by the rule", "by the engine", "worst"}};
   double worst = 0;
   for (const Case& r : rules) {
     RandomState random(7);
@@ -203,10 +212,12 @@ LESSON(page) {
   // The activations.
   const double z = page.set("z", 2.0), u = page.set("u", 1.0);
   // [activations]
-  const double sigmoid_slope = number(grad([](const Tensor& x) { return sigmoid(x); })(z));
-  const double tanh_slope = number(grad([](const Tensor& x) { return tanh(x); })(u));
-  const double kink = number(grad([](const Tensor& x) { return relu(x); })(0.0));
+  const auto squash = [](const Tensor& x) { return sigmoid(x); };
+  const double sigmoid_slope = number(grad(squash)(z));
+  const auto bend = [](const Tensor& x) { return relu(x); };
+  const double kink = number(grad(bend)(0.0));
   // [end]
+  const double tanh_slope = number(grad([](const Tensor& x) { return tanh(x); })(u));
   const double s = number(sigmoid(z)), t = std::tanh(u);
   page.bind("z", z);
   page.bind("u", u);

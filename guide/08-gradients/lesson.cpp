@@ -260,7 +260,10 @@ LESSON(page) {
   const Tensor point = page.set("point", Tensor{3, 4});
   const double b = page.set("b", 2.0);
   // [bowl]
-  const auto bowl = [b](const Tensor& p) { return square(row(p, 0)) + b * square(row(p, 1)); };
+  const auto bowl = [b](const Tensor& p) {
+    const Tensor x = row(p, 0), y = row(p, 1);
+    return square(x) + b * square(y);
+  };
   const Tensor gradient = grad(bowl)(point);
   // [end]
   // [numerical]
@@ -268,7 +271,8 @@ LESSON(page) {
     std::vector<double> slopes;
     for (int i = 0; i < 2; ++i) {
       const Tensor step = h * row(eye(2), i);
-      slopes.push_back((number(bowl(p + step)) - number(bowl(p - step))) / (2 * h));
+      const Tensor rise = bowl(p + step) - bowl(p - step);
+      slopes.push_back(number(rise) / (2 * h));
     }
     return slopes;
   };
@@ -326,7 +330,7 @@ LESSON(page) {
                                   .title = "Slope of the bowl over the direction of the step",
                                   .x_label = "direction in degrees",
                                   .lines = {slopes},
-                                  .rules = {{"length of the gradient", length}, {"flat", 0}}});
+                                  .rules = {{"gradient length", length}, {"flat", 0}}});
   page.bind("best_angle", best_angle);
   page.bind("best_slope", best, 4);
   page.bind("angle", degrees(angle), 2);
@@ -339,7 +343,10 @@ LESSON(page) {
   const double rate = page.set("rate", 0.1), c = page.set("c", 4.0);
   const int steps = static_cast<int>(std::clamp(page.set("steps", 50.0), 0.0, 1000.0));
   // [descent]
-  const auto valley = [c](const Tensor& p) { return square(row(p, 0)) + c * square(row(p, 1)); };
+  const auto valley = [c](const Tensor& p) {
+    const Tensor x = row(p, 0), y = row(p, 1);
+    return square(x) + c * square(y);
+  };
   std::vector<Tensor> path = {start};
   for (int k = 0; k < steps; ++k) {
     const Tensor p = path.back();

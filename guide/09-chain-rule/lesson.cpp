@@ -253,7 +253,10 @@ LESSON(page) {
                                "A chain from w by z, a and e to L: values grow to the right, "
                                "adjoints are multiplied by each local slope to the left."));
   // [trace]
-  const Function f = [&](std::span<const Tensor> v) { return neuron_loss(v[0], v[1], v[2]); };
+  const Function f = [](std::span<const Tensor> v) {
+    const Tensor loss = neuron_loss(v[0], v[1], v[2]);
+    return loss;
+  };
   const Tensor args[] = {w, x, y};
   const std::string names[] = {"w", "x", "y"};
   const int by_w[] = {0};
@@ -270,20 +273,24 @@ LESSON(page) {
   // Two Jacobians.
   const Tensor point = page.set("point", Tensor{2, 3});
   // [jacobians]
-  const auto inner = [](const Tensor& p) {
+  const auto inner_map = [](const Tensor& p) {
     return stack({row(p, 0) * row(p, 1), row(p, 0) + row(p, 1)});
   };
-  const auto outer_function = [](const Tensor& q) {
+  const auto outer_map = [](const Tensor& q) {
     return stack({square(row(q, 0)), row(q, 0) * row(q, 1)});
   };
-  const Tensor inside = jacobian(inner)(point);
-  const Tensor outside = jacobian(outer_function)(inner(point));
+  const Tensor inside = jacobian(inner_map)(point);
+  const Tensor outside = jacobian(outer_map)(inner_map(point));
   const Tensor product = matmul(outside, inside);
-  const Tensor whole = jacobian([&](const Tensor& p) { return outer_function(inner(p)); })(point);
+  const auto composed = [&](const Tensor& p) {
+    const Tensor q = inner_map(p);
+    return outer_map(q);
+  };
+  const Tensor whole = jacobian(composed)(point);
   // [end]
   page.bind("point", point);
-  page.bind("middle", inner(point));
-  page.bind("final", outer_function(inner(point)));
+  page.bind("middle", inner_map(point));
+  page.bind("final", outer_map(inner_map(point)));
   const auto bind_matrix = [&](const std::string& name, const Tensor& m) {
     const std::vector<double> v = numbers(m);
     const char* places[] = {"11", "12", "21", "22"};
