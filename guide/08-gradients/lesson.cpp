@@ -330,7 +330,7 @@ LESSON(page) {
                                   .title = "Slope of the bowl over the direction of the step",
                                   .x_label = "direction in degrees",
                                   .lines = {slopes},
-                                  .rules = {{"gradient length", length}, {"flat", 0}}});
+                                  .rules = {{"length", length}, {"flat", 0}}});
   page.bind("best_angle", best_angle);
   page.bind("best_slope", best, 4);
   page.bind("angle", degrees(angle), 2);
