@@ -69,12 +69,12 @@ LESSON(page) {
   page.bind("gentle", gentle);
   page.bind("steep", steep);
   page.bind("layers", 50);
-  page.bind("fading", after(fading, 50));
-  page.bind("growing", after(growing, 50));
+  page.bind("fading", after(fading, 50), 6);
+  page.bind("growing", after(growing, 50), 2);
   page.bind("fading-share", 1 / after(fading, 50), 0);
   Table depth = {{"layers", "slope " + shown(gentle), "slope 1", "slope " + shown(steep)}};
   for (const int64_t n : {1, 2, 10, 20, 50})
-    depth.push_back({std::to_string(n), shown(after(fading, n)), "1", shown(after(growing, n))});
+    depth.push_back({std::to_string(n), shown(after(fading, n), 6), "1", shown(after(growing, n))});
   page.table("depth", depth);
   page.picture("depth", Plot{.id = "depth",
                              .title = "A signal after each of fifty layers",

@@ -189,6 +189,7 @@ LESSON(page) {
   page.bind("with-zero", with_zero);
   page.bind("zero-prod", number(prod(with_zero)));
   page.bind("zero-grad", answer);
+  page.bind("sum-grad", grad([](const Tensor& of) { return sum(of); })(with_zero));
   page.bind("zero-third", number(row(answer, 2)));
   page.bind("zero-shortcut", shortcut);
 

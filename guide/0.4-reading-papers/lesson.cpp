@@ -105,10 +105,10 @@ Drawing anatomy() {
   };
   const std::vector<Part> parts = {
       {"L", "L", "the loss: one number, small is good", 2, 20},
-      {"-", "\u2212", "logarithms of probabilities are negative; this turns them", 8, 84},
+      {"-", "\u2212", "turns the sign: a cost is positive", 8, 84},
       {"sum_i", "\u03a3", "add what follows for every class i", 11, 126},
       {"p_i", "p\u1d62", "the truth: 1 for the right class, else 0", 18, 186},
-      {"log", "log", "0 for a sure answer, far below 0 for an unlikely one", 23, 236},
+      {"log", "log", "0 if sure, far below 0 if unlikely", 23, 236},
       {"q_i", "q\u1d62", "what the network says about class i", 28, 292},
   };
   Drawing d{.alt =
@@ -314,9 +314,9 @@ LESSON(page) {
 
   page.exercise(Choose{
       .name = "same-loss",
-      .answer = "none",
+      .answer = "ask",
       .choices = {
-          {"none", "nothing yet: the two losses may be counted differently", "", ""},
+          {"ask", "nothing yet: ask how each of the two is counted", "", ""},
           {"first", "the first network is better, its loss is smaller", "numbers without units",
            "Is it the same loss? Sum, mean and half of the sum differ for the same errors."},
           {"second", "the second network is better, its loss is larger", "larger is better",
