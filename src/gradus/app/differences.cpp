@@ -86,13 +86,13 @@ void add_differences(Command& command, const Settings& settings) {
           "  (forward mode, exact but for rounding)\n\n");
     std::vector<std::vector<std::string>> rows{
         {"h", "forward quotient", "error", "central quotient", "error",
-         (settings.plain ? "|" : "│") + std::string("1e-16    1e-12   1e-8    1e-4     1")}};
+         (settings.plain ? "|" : "│") + std::string("1e-16   1e-12   1e-8    1e-4    1")}};
     for (size_t i = 0; i < q.rows.size(); ++i) {
       const Quotient& r = q.rows[i];
-      rows.push_back({text::number(r.h), text::significant(r.forward, 13),
-                      error_text(r.forward_error, i == q.best_forward),
-                      text::significant(r.central, 13),
-                      error_text(r.central_error, i == q.best_central), marks(r, settings.plain)});
+      rows.push_back(
+          {(i < 9 ? "1e-0" : "1e-") + std::to_string(i + 1), text::significant(r.forward, 13),
+           error_text(r.forward_error, i == q.best_forward), text::significant(r.central, 13),
+           error_text(r.central_error, i == q.best_central), marks(r, settings.plain)});
     }
     print(columns(rows));
     const auto small = [](double v) { return text::significant(v, 2); };

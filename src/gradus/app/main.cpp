@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
                       {"trace", "every number of a computation, forward and backward", add_trace},
                       {"grad", "derivatives of an expression", add_grad},
                       {"gradcheck", "derivatives against differences", add_gradcheck},
+                      {"why-zero", "which operation cut a gradient", add_why_zero},
                       {"differences", "why a difference's step can be too small", add_differences},
                       {"eval", "measure a trained run on data", add_eval},
                       {"float", "how a number is stored, bit by bit", add_float},

@@ -27,9 +27,12 @@ std::string NamedSteps::name(ValueId id) const {
   if (const std::string& label = recording_.label(id); !label.empty()) return label;
   if (!names_[id].empty()) return names_[id];
   const Value& v = recording_.value(id);
-  if (!v.has_numbers()) return to_string(v.type);
+  if (!v.has_numbers() || element_count(v.type.shape) == 0) return to_string(v.type);
+  // One number, or one that broadcasting repeats.
   const Tensor x(v.type, v.buffer);
-  return x.rank() == 0 ? text::number(number(x)) : to_string(v.type);
+  for (int i = 0; i < x.rank(); ++i)
+    if (x.shape()[i] != 1 && v.buffer.strides[i] != 0) return to_string(v.type);
+  return text::number(element_as_double(view_of(x), 0));
 }
 
 std::string NamedSteps::text(ValueId id) const {
