@@ -30,7 +30,7 @@ Dual sin(Dual a) {
 // [end]
 
 // [walk]
-// dh[k]/dh[0] along every path: two edges lead from each layer to the one before.
+// dh[k]/dh[0] along every path; two edges lead from each layer to the last.
 struct Walk {
   std::vector<double> direct, through_sine;  // the local slopes of each layer
   int64_t products = 0;
@@ -252,12 +252,9 @@ LESSON(page) {
                     shown(moves_y[i].dot + 0.0), shown(number(row.bar))});
   }
   page.table("both", both);
-  page.output("trace", to_text(t, {.numbers = true}));
+  page.output("trace", to_text(t));
   page.bind("x", x);
   page.bind("y", y);
-  page.bind("f", number(t.value));
-  page.bind("product", x * y);
-  page.bind("sine", std::sin(x));
   page.bind("cosine", std::cos(x));
   page.bind("dx", number(t.grads[0]));
   page.bind("dy", number(t.grads[1]));
@@ -276,7 +273,7 @@ LESSON(page) {
   const Tensor w1 = weights({4, 3}), w2 = weights({2, 4}), b1 = zeros({4}), b2 = zeros({2});
   const Tensor input{1, 2, 3}, out_bar{1, -1};
   // [net]
-  const auto loss = [&](const Tensor& W1, const Tensor& B1, const Tensor& W2, const Tensor& B2) {
+  const auto loss = [&](Tensor W1, Tensor B1, Tensor W2, Tensor B2) {
     const Tensor h = relu(matmul(W1, input) + B1);
     return sum((matmul(W2, h) + B2) * out_bar);
   };
@@ -327,7 +324,6 @@ LESSON(page) {
   }
   page.table("three", three);
   page.bind("z1", z1);
-  page.bind("z1_dead", number(row(z1, 3)));
   page.bind("h_bar_dead", number(row(h_bar, 3)));
   page.bind("worst_hand", worst_hand);
   page.bind("worst_difference", text::significant(worst_difference, 1));
@@ -359,7 +355,7 @@ LESSON(page) {
   page.bind("ratio_worst", worst_ratio, 2);
   page.bind("ratio_last", last_ratio, 2);
   page.bind("p_last", whole(last_parameters));
-  page.bind("differences_last", text::significant(2 * last_parameters, 2));
+  page.bind("differences_last", whole(2 * last_parameters));
   const Cost small = cost_of(7);
   page.bind("small_p", small.parameters);
   page.bind("small_values", whole(counted_differences(7) / small.value));

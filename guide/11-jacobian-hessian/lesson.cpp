@@ -16,7 +16,8 @@ using namespace gradus::lessons;
 
 // [rosenbrock]
 Tensor rosenbrock(const Tensor& p) {
-  return 100.0 * square(row(p, 1) - square(row(p, 0))) + square(1.0 - row(p, 0));
+  const Tensor x = row(p, 0), y = row(p, 1);
+  return 100.0 * square(y - square(x)) + square(1.0 - x);
 }
 // [end]
 
@@ -57,11 +58,13 @@ using Classify = std::string(double, double, double);
 
 // [solution name-the-point]
 // [include <string>]
-// The slope is zero, and the Hessian is [[a, b], [b, c]]. Returns "minimum", "maximum", "saddle" or
-// "inconclusive". An eigenvalue of less than 1e-9 times the larger one counts as zero.
+// The slope is zero, and the Hessian is [[a, b], [b, c]]. Returns "minimum",
+// "maximum", "saddle" or "inconclusive". An eigenvalue of at most 1e-9 times
+// the larger one counts as zero.
 std::string name_the_point(double a, double b, double c) {
   const double middle = (a + c) / 2, reach = std::hypot((a - c) / 2, b);
-  const double small = middle - reach, large = middle + reach;  // the two eigenvalues
+  // The two eigenvalues.
+  const double small = middle - reach, large = middle + reach;
   // [hole return small == large ? "?" : "inconclusive";]
   const double zero = 1e-9 * std::max(std::fabs(small), std::fabs(large));
   if (small < -zero && large > zero) return "saddle";
@@ -190,12 +193,9 @@ LESSON(page) {
   const std::vector<double> j = numbers(J);
   page.bind("r", r);
   page.bind("theta", theta);
-  page.bind("J", J);
   page.table("J", {{"slope of", "towards the radius", "towards the angle"},
                    {"x", shown(j[0]), shown(j[1])},
                    {"y", shown(j[2]), shown(j[3])}});
-  page.bind("x_radius", j[0]);
-  page.bind("x_angle", j[1]);
   page.bind("modes_differ", number(max(abs(forward - reverse))));
   page.bind("area", j[0] * j[3] - j[1] * j[2]);
   const Tensor step{0.02, 0.01};
@@ -208,7 +208,10 @@ LESSON(page) {
 
   // Two Hessians.
   // [hessian]
-  const auto bowl = [](const Tensor& p) { return sum(square(p) * Tensor{1, 2}); };
+  const auto bowl = [](const Tensor& p) {
+    const Tensor weights{1, 2};
+    return sum(weights * square(p));
+  };
   const Tensor of_bowl = hessian(bowl)(Tensor{3, 4});
   // [end]
   page.bind("of_bowl", of_bowl);
@@ -234,7 +237,6 @@ LESSON(page) {
   page.bind("eigen_large", eigen.large, 4);
   const double sizes[] = {std::abs(eigen.small), std::abs(eigen.large)};
   page.bind("condition", std::max(sizes[0], sizes[1]) / std::min(sizes[0], sizes[1]), 2);
-  page.bind("uneven", number(max(abs(H - transpose(H)))));
   const auto steep = direction_of(H, eigen.large), flat = direction_of(H, eigen.small);
   page.bind("steep_x", steep.first);
   page.bind("steep_y", steep.second);
@@ -327,6 +329,20 @@ LESSON(page) {
     whole = work.operations();
   }
   differ = number(max(abs(thin - matmul(full_h, v))));
+  const Tensor few = full({20}, 0.5);
+  double few_gradient = 0, few_product = 0;
+  {
+    const WorkCounter work;
+    grad(long_valley)(few);
+    few_gradient = work.operations();
+  }
+  {
+    const WorkCounter work;
+    hvp(long_valley)(few, ones({20}));
+    few_product = work.operations();
+  }
+  page.bind("few", int64_t{20});
+  page.bind("few_gradients", few_product / few_gradient, 2);
   page.bind("n", n);
   page.bind("n_squared", n * n);
   page.bind("hvp_gradients", product / one_gradient, 2);

@@ -20,21 +20,27 @@ using Row = std::vector<double>;
 // y = tanh(x)
 Row tanh_backward(const Row& y, const Row& y_bar) {
   Row x_bar(y.size());
-  for (size_t i = 0; i < y.size(); ++i) x_bar[i] = y_bar[i] * (1 - y[i] * y[i]);
+  for (size_t i = 0; i < y.size(); ++i) {
+    x_bar[i] = y_bar[i] * (1 - y[i] * y[i]);
+  }
   return x_bar;
 }
 
 // y = sigmoid(x)
 Row sigmoid_backward(const Row& y, const Row& y_bar) {
   Row x_bar(y.size());
-  for (size_t i = 0; i < y.size(); ++i) x_bar[i] = y_bar[i] * y[i] * (1 - y[i]);
+  for (size_t i = 0; i < y.size(); ++i) {
+    x_bar[i] = y_bar[i] * y[i] * (1 - y[i]);
+  }
   return x_bar;
 }
 
 // y = softmax(x), one row: y[i] = exp(x[i]) / (sum of all exp(x[j]))
 Row softmax_backward(const Row& y, const Row& y_bar) {
   Row x_bar(y.size());
-  for (size_t i = 0; i < y.size(); ++i) x_bar[i] = y_bar[i] * y[i] * (1 - y[i]);
+  for (size_t i = 0; i < y.size(); ++i) {
+    x_bar[i] = y_bar[i] * y[i] * (1 - y[i]);
+  }
   return x_bar;
 }
 
@@ -42,7 +48,9 @@ Row softmax_backward(const Row& y, const Row& y_bar) {
 Row mean_square_backward(const Row& x, const Row& t, double y_bar) {
   const double n = static_cast<double>(x.size());
   Row x_bar(x.size());
-  for (size_t i = 0; i < x.size(); ++i) x_bar[i] = y_bar * 2 * (x[i] - t[i]) / n;
+  for (size_t i = 0; i < x.size(); ++i) {
+    x_bar[i] = y_bar * 2 * (x[i] - t[i]) / n;
+  }
   return x_bar;
 }
 
@@ -114,7 +122,8 @@ using Slopes = std::function<std::vector<double>(const std::vector<double>&)>;
 using DifferenceGradient = std::vector<double>(const Loss&, std::vector<double>, double);
 
 // [solution difference-gradient]
-// The central difference of f along every coordinate of x, with the step h on both sides.
+// The central difference of f along every coordinate of x, with the step h
+// on both sides.
 std::vector<double> difference_gradient(const std::function<double(const std::vector<double>&)>& f,
                                         std::vector<double> x, double h) {
   std::vector<double> slopes(x.size());
@@ -215,8 +224,9 @@ using GradientCheck = double(const Loss&, const Slopes&, std::vector<double>, do
 
 // [solution gradient-check]
 // [include <algorithm>]
-// The worst relative error of gradient(x) against central differences of f with step h. The error
-// of one place is |slope - difference| / max(|slope|, |difference|, 1e-8).
+// The worst relative error of gradient(x) against central differences of f
+// with step h. The error of one place is
+// |slope - difference| / max(|slope|, |difference|, 1e-8).
 double gradient_check(
     const std::function<double(const std::vector<double>&)>& f,
     const std::function<std::vector<double>(const std::vector<double>&)>& gradient,
@@ -508,7 +518,19 @@ LESSON(page) {
   const Tensor inputs_of_net[] = {Tensor{0.3, -0.9, 2}};
   const GradReport report = gradcheck(net, inputs_of_net, {.names = {"x"}});
   // [end]
-  page.output("report", to_text(report));
+  Table report_rows{{"place", "reverse mode", "difference", "error", "verdict"}};
+  for (const CheckedSlope& s : report.rows)
+    report_rows.push_back({s.name, text::significant(s.derivative, 8),
+                           text::significant(s.difference, 8), text::significant(s.error, 2),
+                           word_of(s.verdict)});
+  page.table("report", report_rows);
+  page.bind("rules", report.steps);
+  page.bind("wrong_rules", static_cast<int64_t>(report.wrong.size()));
+  const CheckedStep named = report.wrong.empty() ? CheckedStep{} : report.wrong[0];
+  page.bind("wrong_step", named.step);
+  page.bind("wrong_where", named.where);
+  page.bind("wrong_rule", named.rule);
+  page.bind("wrong_difference", named.difference);
   page.bind("differing", report.differing);
 
   // Kinks.
