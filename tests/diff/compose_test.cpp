@@ -67,7 +67,7 @@ const Instruction instructions[] = {
     TWO("divide", 1, 1, a / (2.0 + tanh(b))),
     TWO("power", 1, 1, pow(1.5 + half_tanh(a), b)),
     TWO("maximum", 1, 1, maximum(a, b)),
-    TWO("hypot", 1, 1, hypot(a, b)),
+    TWO("hypot", 1, 1, hypot(1.5 + half_tanh(a), b)),
     TWO("logaddexp", 1, 1, logaddexp(a, b)),
     TWO("atan2", 1, 1, atan2(a, 2.0 + tanh(b))),
     TWO("where", 1, 1, where(a > 0.1, a, b)),
