@@ -5,6 +5,7 @@
 #include <gradus/lessons/page.h>
 #include <gradus/linalg/jacobi.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/scalar/dual.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
@@ -259,6 +260,21 @@ LESSON(page) {
   page.bind("dx", number(t.grads[0]));
   page.bind("dy", number(t.grads[1]));
 
+  // A loop, and the two modes on one product.
+  // [loop]
+  const auto root = [](auto a) {  // Newton's square root
+    auto r = a;
+    for (int i = 0; i < 20; ++i) r = (r + a / r) / 2.0;
+    return r;
+  };
+  const double slope_of_root = scalars::derivative(root, 4.0);
+  // [end]
+  page.bind("slope_of_root", slope_of_root);
+  const Tensor weight{{1, -2, 0.5}, {0.25, 1, -1}}, place{0.1, 0.2, -0.3}, v{1, 2, 3}, u{2, -1};
+  const auto layer_of = [&](const Tensor& s) { return tanh(matmul(weight, s)); };
+  page.bind("u_Jv", number(dot(u, jvp(layer_of)(place, v).derivative)), 12);
+  page.bind("uJ_v", number(dot(vjp(layer_of)(place, u).derivative, v)), 12);
+
   // The function of the partial derivatives, once more.
   const Tensor bowl = grad([](const Tensor& p) {
     return sum(square(p) * Tensor{1, 2});
@@ -323,6 +339,14 @@ LESSON(page) {
     }
   }
   page.table("three", three);
+  std::vector<std::string> shapes;
+  for (const Tensor& g : automatic) {
+    std::vector<std::string> sizes;
+    for (int i = 0; i < g.rank(); ++i) sizes.push_back(std::to_string(g.shape()[i]));
+    shapes.push_back("(" + text::join(sizes, ", ") + ")");
+  }
+  page.bind("shapes", text::join(shapes, ", "));
+  page.bind("answer", matmul(w2, h) + b2, 6);
   page.bind("z1", z1);
   page.bind("h_bar_dead", number(row(h_bar, 3)));
   page.bind("worst_hand", worst_hand);
