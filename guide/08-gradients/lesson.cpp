@@ -280,8 +280,6 @@ LESSON(page) {
   const std::vector<double> at = numbers(point), g = numbers(gradient);
   const std::vector<double> measured = numerical_gradient(point, 1e-5);
   page.bind("b", b);
-  page.bind("x", at[0]);
-  page.bind("y", at[1]);
   page.bind("point", point);
   page.bind("gx", g[0]);
   page.bind("gy", g[1]);
@@ -360,8 +358,6 @@ LESSON(page) {
   page.bind("points", static_cast<int64_t>(path.size()));
   page.bind("end", path.back(), 5);
   const std::vector<double> from = numbers(start);
-  page.bind("start_x", from[0]);
-  page.bind("start_y", from[1]);
   const std::vector<double> slope_0 = numbers(grad(valley)(start));
   page.bind("slope_x", slope_0[0]);
   page.bind("slope_y", slope_0[1]);

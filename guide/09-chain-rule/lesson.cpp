@@ -300,7 +300,7 @@ LESSON(page) {
   bind_matrix("f", outside);
   bind_matrix("p", product);
   page.bind("apart", number(max(abs(product - whole))));
-  bind_matrix("r", matmul(inside, outside));
+  page.bind("r11", number(element(matmul(inside, outside), {0, 0})));
 
   // Two paths.
   const double s = page.set("s", 2.0), t = page.set("t", 3.0);
