@@ -145,5 +145,51 @@ TEST(Functions, names_are_unique) {
   for (const ExprFunction& f : expr_functions()) EXPECT_EQ(find_function(f.name), &f) << f.name;
 }
 
+std::string complaint_with_sizes(std::string_view text) {
+  try {
+    parse_expression(text, {.sizes = true});
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Expression, sizes_stand_behind_names_where_they_are_asked_for) {
+  const Expression x = parse_expression("X[32, 784] @ transpose(X) + b[] * e", {.sizes = true});
+  EXPECT_THAT(x.names(), ElementsAre("X", "b", "e"));
+  EXPECT_EQ(x.shapes()[0], (Shape{32, 784}));
+  EXPECT_EQ(x.shapes()[1], Shape{});
+  EXPECT_EQ(x.shapes()[2], std::nullopt);
+  EXPECT_EQ(complaint("X[3]"), "expression: column 2: a sign such as * is missing before '['");
+  EXPECT_EQ(complaint_with_sizes("X[3"), "expression: column 4: the [ of column 2 is never closed");
+  EXPECT_EQ(complaint_with_sizes("X[3,"),
+            "expression: column 5: a size is expected, a whole number, as in X[3,4]");
+  EXPECT_EQ(complaint_with_sizes("X[3,]"),
+            "expression: column 5: a size is expected after the comma");
+  EXPECT_EQ(complaint_with_sizes("X[-1]"),
+            "expression: column 3: a size is expected, a whole number, as in X[3,4]");
+  EXPECT_EQ(complaint_with_sizes("X[3 4]"), "expression: column 5: sizes are separated by commas");
+  EXPECT_EQ(complaint_with_sizes("X[9223372036854775808]"),
+            "expression: column 3: the size 9223372036854775808 does not fit 63 bits");
+  EXPECT_EQ(complaint_with_sizes("X[1,1,1,1,1,1,1,1,1]"),
+            "expression: column 19: a tensor has at most 8 axes");
+  EXPECT_EQ(complaint_with_sizes("X[3] + X[4]"),
+            "expression: column 9: X is [3] before, but [4] here");
+}
+
+TEST(Expression, parts_know_where_they_stand) {
+  const std::string text = "-(x + 2)^3 * sum([x, -4])";
+  std::vector<std::string> seen;
+  const Expression f = parse_expression(text);
+  const std::string names[] = {"x"};
+  const Tensor values[] = {scalar(1, DType::f64)};
+  f(names, values, [&](const ExpressionPart& p, const Tensor* value) {
+    if (value) seen.push_back(text.substr(p.from, p.to - p.from) + " at " + text[p.at]);
+  });
+  EXPECT_THAT(seen, ElementsAre("x at x", "2 at 2", "x + 2 at +", "3 at 3", "(x + 2)^3 at ^",
+                                "-(x + 2)^3 at -", "x at x", "-4 at 4", "[x, -4] at [",
+                                "sum([x, -4]) at s", "-(x + 2)^3 * sum([x, -4]) at *"));
+}
+
 }  // namespace
 }  // namespace gradus

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
                       {"calc", "evaluate an expression", add_calc},
                       {"trace", "every number of a computation, forward and backward", add_trace},
                       {"grad", "derivatives of an expression", add_grad},
+                      {"shapes", "the shape of every step of an expression", add_shapes},
                       {"gradcheck", "derivatives against differences", add_gradcheck},
                       {"why-zero", "which operation cut a gradient", add_why_zero},
                       {"differences", "why a difference's step can be too small", add_differences},

@@ -11,6 +11,7 @@ void add_trace(Command& command, const Settings& settings);
 void add_grad(Command& command, const Settings& settings);
 void add_gradcheck(Command& command, const Settings& settings);
 void add_why_zero(Command& command, const Settings& settings);
+void add_shapes(Command& command, const Settings& settings);
 void add_differences(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);

@@ -81,7 +81,8 @@ Tensor list_of(std::span<const Tensor> parts) {
 
 class ExpressionParser {
  public:
-  ExpressionParser(std::string_view s, Expression& out) : s_(s), out_(out) {}
+  ExpressionParser(std::string_view s, ParseOptions options, Expression& out)
+      : s_(s), options_(options), out_(out) {}
 
   void run() {
     take_result_name();
@@ -144,17 +145,31 @@ class ExpressionParser {
     }
   }
 
-  void emit(Kind kind, uint32_t count, double number = 0, const ExprFunction* function = nullptr) {
-    out_.nodes_.push_back({kind, count, number, function});
+  struct Span {
+    size_t from, to;
+  };
+
+  // What reads `arguments` values before it, and lies at these bytes.
+  void emit(Expression::Node node, size_t arguments, Span span, size_t at) {
+    node.from = static_cast<uint32_t>(span.from);
+    node.to = static_cast<uint32_t>(span.to);
+    node.at = static_cast<uint32_t>(at);
+    out_.nodes_.push_back(node);
+    spans_.resize(spans_.size() - arguments);
+    spans_.push_back(span);
   }
 
   // A minus sign in front of a number makes a negative number.
   void emit_operator(const Waiting& w) {
     auto& nodes = out_.nodes_;
-    if (w.function == negative_ && nodes.back().kind == Kind::number)
+    const Span span{w.arguments == 1 ? w.at : spans_[spans_.size() - 2].from, spans_.back().to};
+    if (w.function == negative_ && nodes.back().kind == Kind::number) {
       nodes.back().number = -nodes.back().number;
-    else
-      emit(Kind::call, w.arguments, 0, w.function);
+      nodes.back().from = static_cast<uint32_t>(w.at);
+      spans_.back() = span;
+    } else {
+      emit({Kind::call, w.arguments, 0, w.function}, w.arguments, span, w.at);
+    }
   }
 
   // Emits waiting operators down to the last open bracket that bind at least so much.
@@ -203,19 +218,27 @@ class ExpressionParser {
     if (at_ < s_.size() && is_letter(s_[at_]))
       refuse(column(), "a number and a name need a sign between them, as in " + std::string(word) +
                            "*" + s_[at_]);
-    emit(Kind::number, 0, *value);
+    emit({Kind::number, 0, *value}, 0, {from, at_}, from);
   }
 
   bool name() {
     const size_t from = at_;
     const std::string_view word = take_name();
+    size_t end = at_;
     skip_blanks();
     if (at_ == s_.size() || s_[at_] != '(') {
       auto& names = out_.names_;
       const auto found = std::ranges::find(names, word);
       const auto place = static_cast<uint32_t>(found - names.begin());
-      if (found == names.end()) names.emplace_back(word);
-      emit(Kind::name, place);
+      if (found == names.end()) {
+        names.emplace_back(word);
+        out_.shapes_.emplace_back();
+      }
+      if (options_.sizes && at_ < s_.size() && s_[at_] == '[') {
+        take_sizes(word, out_.shapes_[place]);
+        end = at_;
+      }
+      emit({Kind::name, place}, 0, {from, end}, from);
       return false;
     }
     const ExprFunction* f = find_function(word);
@@ -232,6 +255,43 @@ class ExpressionParser {
     waiting_.push_back({'(', f, 0, 1, from});
     ++at_;
     return !closes_at_once(')');
+  }
+
+  // [32,784] behind a name.
+  void take_sizes(std::string_view name, std::optional<Shape>& known) {
+    const size_t open = at_++;
+    Shape shape;
+    skip_blanks();
+    while (at_ == s_.size() || s_[at_] != ']') {
+      const size_t from = at_;
+      while (at_ < s_.size() && is_digit(s_[at_])) ++at_;
+      const std::optional<int64_t> size = text::parse_int64(s_.substr(from, at_ - from));
+      if (from == at_)
+        refuse(column(),
+               "a size is expected, a whole number, as in " + std::string(name) + "[3,4]");
+      if (!size)
+        refuse(column_of(from),
+               "the size " + std::string(s_.substr(from, at_ - from)) + " does not fit 63 bits");
+      if (shape.size() == max_rank)
+        refuse(column_of(from), "a tensor has at most " + std::to_string(max_rank) + " axes");
+      shape.push_back(*size);
+      skip_blanks();
+      if (at_ < s_.size() && s_[at_] == ',') {
+        ++at_;
+        skip_blanks();
+        if (at_ < s_.size() && s_[at_] == ']')
+          refuse(column(), "a size is expected after the comma");
+      } else if (at_ == s_.size() || s_[at_] != ']') {
+        refuse(column(), at_ == s_.size() ? "the [ of column " + std::to_string(column_of(open)) +
+                                                " is never closed"
+                                          : "sizes are separated by commas");
+      }
+    }
+    ++at_;
+    if (known && !(*known == shape))
+      refuse(column_of(open), std::string(name) + " is " + to_string(*known) + " before, but " +
+                                  to_string(shape) + " here");
+    known = shape;
   }
 
   // f() and []: nothing between the brackets.
@@ -285,7 +345,7 @@ class ExpressionParser {
     waiting_.pop_back();
     ++at_;
     if (wanted == '[') {
-      emit(Kind::list, w.arguments);
+      emit({Kind::list, w.arguments}, w.arguments, {w.at, at_}, w.at);
     } else if (w.function) {
       const ExprFunction& f = *w.function;
       const auto n = static_cast<int>(w.arguments);
@@ -294,28 +354,32 @@ class ExpressionParser {
                                     (f.most > f.least ? " to " + std::to_string(f.most) : "") +
                                     (f.most == 1 ? " argument" : " arguments") + ", not " +
                                     std::to_string(n));
-      emit(Kind::call, w.arguments, 0, &f);
+      emit({Kind::call, w.arguments, 0, &f}, w.arguments, {w.at, at_}, w.at);
+    } else {
+      spans_.back() = {w.at, at_};
     }
   }
 
   std::string_view s_;
+  ParseOptions options_;
   Expression& out_;
+  std::vector<Span> spans_;  // of the values that no operator took yet
   size_t at_ = 0;
   std::vector<Waiting> waiting_;
   const ExprFunction* const negative_ = find_function("negative");
 };
 
-Expression parse_expression(std::string_view text) {
+Expression parse_expression(std::string_view text, ParseOptions options) {
   // Places are kept in 32 bits.
   constexpr size_t longest = size_t{1} << 30;
   if (text.size() > longest) raise(ErrorKind::usage, "expression: longer than 1 GiB");
   Expression result;
-  ExpressionParser(text, result).run();
+  ExpressionParser(text, options, result).run();
   return result;
 }
 
-Tensor Expression::operator()(std::span<const std::string> names,
-                              std::span<const Tensor> values) const {
+Tensor Expression::operator()(std::span<const std::string> names, std::span<const Tensor> values,
+                              const Watch& watch) const {
   std::vector<Tensor> read;
   for (const std::string& name : names_) {
     const auto found = std::ranges::find(names, name);
@@ -329,25 +393,26 @@ Tensor Expression::operator()(std::span<const std::string> names,
   }
   std::vector<Tensor> stack;
   for (const Node& n : nodes_) {
+    const ExpressionPart part{n.from, n.to, n.at, n.kind == Kind::number};
+    if (watch) watch(part, nullptr);
     if (n.kind == Kind::number) {
       stack.emplace_back(n.number);
-      continue;
-    }
-    if (n.kind == Kind::name) {
+    } else if (n.kind == Kind::name) {
       stack.push_back(read[n.count]);
-      continue;
+    } else {
+      const size_t first = stack.size() - n.count;
+      const std::span<const Tensor> args(stack.data() + first, n.count);
+      Tensor y = n.kind == Kind::call ? n.function->call(args) : list_of(args);
+      stack.resize(first);
+      stack.push_back(std::move(y));
     }
-    const size_t first = stack.size() - n.count;
-    const std::span<const Tensor> args(stack.data() + first, n.count);
-    Tensor y;
-    if (n.kind == Kind::call)
-      y = n.function->call(args);
-    else
-      y = list_of(args);
-    stack.resize(first);
-    stack.push_back(std::move(y));
+    if (watch) watch(part, &stack.back());
   }
   return stack.back();
+}
+
+bool is_known_constant(std::string_view name) {
+  return known_constant(name).has_value();
 }
 
 void parse_bindings(std::string_view text, Bindings& known) {

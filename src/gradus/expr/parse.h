@@ -6,6 +6,8 @@
 #include <gradus/core/tensor.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,14 +17,27 @@ namespace gradus {
 
 struct ExprFunction;
 
+// A number, name, list or operation of an expression, as bytes of its text.
+struct ExpressionPart {
+  size_t from = 0, to = 0;  // the whole, without the brackets around it
+  size_t at = 0;            // its sign, or where its name begins
+  bool is_number = false;
+};
+
 class Expression {
  public:
+  // Called before a part is computed, with no value, and again with its value.
+  using Watch = std::function<void(const ExpressionPart&, const Tensor* value)>;
+
   // The names it reads, in order of appearance; pi, e, inf and nan stand for themselves.
   const std::vector<std::string>& names() const { return names_; }
+  // The sizes written behind each name, where sizes are read.
+  const std::vector<std::optional<Shape>>& shapes() const { return shapes_; }
   // What stands before `=`, or nothing.
   const std::string& result() const { return result_; }
   // The value where names[i] is values[i]. Operations on recorded values are recorded.
-  Tensor operator()(std::span<const std::string> names, std::span<const Tensor> values) const;
+  Tensor operator()(std::span<const std::string> names, std::span<const Tensor> values,
+                    const Watch& watch = {}) const;
 
  private:
   friend class ExpressionParser;
@@ -33,15 +48,23 @@ class Expression {
     uint32_t count = 0;  // arguments, or the place in names_
     double number = 0;
     const ExprFunction* function = nullptr;
+    uint32_t from = 0, to = 0, at = 0;  // ExpressionPart
   };
   std::vector<Node> nodes_;
   std::vector<std::string> names_;
+  std::vector<std::optional<Shape>> shapes_;
   std::string result_;
 };
 
+struct ParseOptions {
+  bool sizes = false;  // X[32,784] is the name X with sizes, b[] one number
+};
 // Raises an Error `expression: column C: reason` of kind usage, or unsupported for a function that
 // is not there.
-Expression parse_expression(std::string_view text);
+Expression parse_expression(std::string_view text, ParseOptions options = {});
+
+// pi, e, inf and nan.
+bool is_known_constant(std::string_view name);
 
 struct Bindings {
   std::vector<std::string> names;
