@@ -164,7 +164,7 @@ TEST(Trace, json_has_the_same_rows) {
       "{\"value\":6,\"rows\":[{\"id\":\"v0\",\"step\":\"x\",\"label\":\"x\",\"type\":\"f64[]\","
       "\"value\":3,\"bar\":2,\"because\":[{\"from\":\"v1\",\"formula\":\"bar * 2\",\"part\":2,"
       "\"slope\":\"2\",\"slope_value\":2}]},{\"id\":\"v1\",\"step\":\"x * 2\",\"type\":"
-      "\"f64[]\",\"value\":6,\"bar\":1,\"seed\":true,\"because\":[]}]}");
+      "\"f64[]\",\"value\":6,\"bar\":1,\"seed\":true,\"from\":[\"v0\"],\"because\":[]}]}");
 }
 
 TEST(Trace, asks_for_one_number) {

@@ -6,6 +6,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
+#include <gradus/diff/symbolic.h>
 #include <gradus/diff/trace.h>
 #include <gradus/linalg/jacobi.h>
 #include <gradus/ops/elementwise.h>
@@ -21,7 +22,7 @@ struct GradWords {
   std::string expression, wrt;
   std::vector<std::string> at;
   int64_t order = 1;
-  bool steps = false, directions = false, jsonl = false;
+  bool steps = false, derive = false, program = false, directions = false, jsonl = false;
 };
 
 // Whole numbers bare, others with six decimals, far ones with seven digits.
@@ -123,6 +124,58 @@ std::string hessian_text(const Tensor& h, std::span<const double> gradient, bool
   return "Hessian   " + text::join(lines, "\n          ") + "\n";
 }
 
+constexpr size_t longest_formula = 160;  // that someone reads
+
+// The derivatives as formulas: behind the gradient where they are short, else one a line.
+std::string symbolic_text(std::span<const DerivativeText> all, const Problem& p,
+                          const std::string& result, bool plain, bool on_one_line) {
+  const std::string d = plain ? "d" : "∂";
+  std::vector<std::string> words;
+  bool short_enough = on_one_line;
+  for (const DerivativeText& t : all) {
+    std::string word = plain ? t.program : t.math;
+    const size_t length = text::width(word);
+    if (!t.why_not.empty())
+      word = "no formula: " + t.why_not + "; --program prints it as a program";
+    else if (length > longest_formula)
+      word = "a formula of " + std::to_string(length) +
+             " characters; --program prints it as a program";
+    else if (!t.unless.empty())
+      word += "   unless " + t.unless;
+    short_enough = short_enough && t.why_not.empty() && t.unless.empty();
+    words.push_back(std::move(word));
+  }
+  const std::string line = text::join(words, ", ");
+  constexpr size_t rest_of_line = 50;
+  if (short_enough && text::width(line) <= rest_of_line)
+    return "      symbolic  [ " + line + " ]\n";
+  std::string out = "\n";
+  for (size_t i = 0; i < words.size(); ++i)
+    out += (i == 0 ? "symbolic  " : "          ") + d + result + "/" + d +
+           p.at.names[static_cast<size_t>(p.wrt[i])] + " = " + words[i] + "\n";
+  return out;
+}
+
+// Which rule gives the derivative of which part, from the inside out.
+std::string derivation_text(const Problem& p, bool plain) {
+  std::string out;
+  for (int w : p.wrt) {
+    std::vector<std::string> held;
+    for (const std::string& name : p.expression.names())
+      if (name != p.at.names[static_cast<size_t>(w)] &&
+          std::ranges::find(p.at.names, name) != p.at.names.end())
+        held.push_back(name);
+    out += "by " + p.at.names[static_cast<size_t>(w)] +
+           (held.empty() ? "" : ", holding " + text::join(held, ", ") + " constant") + "\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const DerivationStep& s : derivation(p, p.at.values, p.at.names, w, plain))
+      rows.push_back({"  " + s.of, "= " + s.becomes, s.rule, s.law});
+    if (rows.empty()) rows.push_back({"  no rule is needed"});
+    out += columns(rows);
+  }
+  return out;
+}
+
 int run(const GradWords& g, const Settings& settings) {
   if (g.jsonl) {
     answer_lines(grad_answer);
@@ -133,6 +186,10 @@ int run(const GradWords& g, const Settings& settings) {
   if (p.wrt.empty())
     raise(ErrorKind::usage, "there is nothing to differentiate by. Give values, as in --at x=1.");
   if (g.order < 1) raise(ErrorKind::usage, "--order counts from 1");
+  if (g.program) {
+    print(derivative_program(p, p.at.values, p.at.names, p.wrt));
+    return done;
+  }
   const ValueAndGrads first = p.grads();
   const std::vector<double> gradient = p.flat_grad();
   const Check check = check_gradient(p, gradient);
@@ -140,11 +197,18 @@ int run(const GradWords& g, const Settings& settings) {
   if (g.order == 2) hess = p.flat_hessian();
   if (g.order > 2) derivative = p.derivative(g.order);
 
+  const std::vector<DerivativeText> formulas = derivative_text(p, p.at.values, p.at.names, p.wrt);
+
   if (settings.json) {
     std::string out = "{\"value\":" + to_json(first.value) + ",\"grad\":{";
     for (size_t i = 0; i < p.wrt.size(); ++i)
       out += (i > 0 ? "," : "") + text::quote_json(p.at.names[static_cast<size_t>(p.wrt[i])]) +
              ":" + to_json(first.grads[i]);
+    out += "},\"symbolic\":{";
+    for (size_t i = 0, k = 0; i < p.wrt.size(); ++i)
+      if (formulas[i].why_not.empty())
+        out += (k++ > 0 ? "," : "") + text::quote_json(p.at.names[static_cast<size_t>(p.wrt[i])]) +
+               ":" + text::quote_json(formulas[i].program);
     out += "}";
     if (g.order == 2) out += ",\"hess\":" + to_json(hess);
     if (g.order > 2) out += ",\"deriv\":" + to_json(derivative);
@@ -161,11 +225,12 @@ int run(const GradWords& g, const Settings& settings) {
   body.erase(0, body.find_first_not_of(' '));
   print(text::pad_right(result + "(" + all_names(p) + ") = " + body, 55) + " " + result + " = " +
         shown(first.value) + "\n");
+  if (g.derive) print(derivation_text(p, settings.plain));
   if (g.steps) print(steps_table(p, result, settings.plain));
   const bool numbers_only =
       std::ranges::all_of(first.grads, [](const Tensor& x) { return x.rank() == 0; });
   if (numbers_only) {
-    print("gradient  " + bracketed(gradient) + "\n");
+    print("gradient  " + bracketed(gradient));
   } else {
     for (size_t i = 0; i < p.wrt.size(); ++i) {
       std::string text = to_string(first.grads[i]);
@@ -176,6 +241,8 @@ int run(const GradWords& g, const Settings& settings) {
       print(head + text + "\n");
     }
   }
+  const std::string symbolic = symbolic_text(formulas, p, result, settings.plain, numbers_only);
+  print(numbers_only ? symbolic : symbolic.substr(1));
   if (g.order == 2) print(hessian_text(hess, gradient, settings.plain));
   if (g.order > 2)
     print("order " + std::to_string(g.order) + "   " + shown(number(derivative)) + "\n");
@@ -195,6 +262,8 @@ void add_grad(Command& command, const Settings& settings) {
   command.flag("--steps", g->steps, "show every step with its local derivatives");
   command.flag("--directions", g->directions,
                "two names: the slope in 12 directions, and along the gradient");
+  command.flag("--derive", g->derive, "show which rule gives the derivative of which part");
+  command.flag("--program", g->program, "print the derivative as a program, one step a line");
   command.flag("--jsonl", g->jsonl, "answer JSON lines from standard input");
   command.example("gradus grad \"x*y + sin(x)\" --at x=2,y=3 --order 2 --steps");
   command.runs([g, &settings] { return run(*g, settings); });

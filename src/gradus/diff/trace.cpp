@@ -57,12 +57,6 @@ std::string bracketed(const Tensor& x, std::string (*form)(double)) {
   return out;
 }
 
-// A value in the table: a number, a short list, or a type.
-std::string cell(const Tensor& x) {
-  constexpr int64_t short_list = 4;
-  return x.size() <= short_list && x.size() > 0 ? bracketed(x, shown) : to_string(x.type());
-}
-
 // A constant inside a formula.
 std::string literal(const Tensor& x) {
   if (is_one_number(x)) {
@@ -185,7 +179,7 @@ class Printer {
     if (part == bar || constant_[part] || s.inputs < 2) return {};
     std::vector<Printed> in;
     for (ValueId i : tape_.inputs(s)) {
-      std::string text = cell(value(i));
+      std::string text = cell_of(value(i));
       const int binds = text.starts_with('-') ? minus_binds : call_binds;
       in.push_back({std::move(text), binds});
     }
@@ -245,6 +239,101 @@ std::vector<bool> needed_for(const Tape& tape, ValueId output) {
   return needed;
 }
 
+// "layers.0" of "layers.0.weight" or "layers.0/weight".
+std::string part_of(const std::string& path) {
+  const size_t end = path.find_last_of("./");
+  return end == std::string::npos ? std::string() : path.substr(0, end);
+}
+
+std::string group_of(const Tape& tape, ValueId id) {
+  const std::string& scope = tape.scope(id);
+  return scope.empty() ? part_of(tape.label(id)) : scope;
+}
+
+// Where lines of an input's adjoint are zero because an elementwise step on the only way to the
+// result has slope 0 for that unit, says so.
+std::string zeros_explained(const Trace& t, const TraceRow& input) {
+  if (input.bar.is_absent() || input.bar.rank() == 0 || input.bar.rank() > 2) return {};
+  const TraceRow* row = &input;
+  const Reason* reason = nullptr;
+  while (row->because.size() == 1) {
+    reason = &row->because[0];
+    if (reason->slope_value.is_absent() || reason->slope_value.size() < 2)
+      row = &t.rows[reason->from];
+    else
+      break;
+  }
+  if (row->because.size() != 1 || reason == nullptr) return {};
+  const int64_t units = reason->slope_value.shape().back();
+  const std::vector<double> slopes = numbers(reason->slope_value), bar = numbers(input.bar);
+  std::vector<bool> dead(static_cast<size_t>(units), true);
+  for (size_t i = 0; i < slopes.size(); ++i)
+    if (slopes[i] != 0) dead[i % dead.size()] = false;
+  const bool columns = input.bar.rank() == 2 && input.bar.shape()[0] != units;
+  if (input.bar.shape()[columns ? 1 : 0] != units) return {};
+  const auto width = static_cast<size_t>(input.bar.rank() == 2 ? input.bar.shape()[1] : 1);
+  for (size_t i = 0; i < bar.size(); ++i)
+    if (bar[i] != 0) dead[columns ? i % width : i / width] = false;
+  constexpr size_t most_listed = 8;
+  std::vector<std::string> places;
+  size_t count = 0;
+  for (size_t u = 0; u < dead.size(); ++u)
+    if (dead[u] && ++count <= most_listed)
+      places.push_back((columns ? "[:," : "[") + std::to_string(u) + "]");
+  if (count == 0) return {};
+  const TraceRow& unit = t.rows[reason->from];
+  std::string which = text::join(places, ", ");
+  if (count > most_listed) which += " and " + std::to_string(count - most_listed) + " more";
+  return which + (count == 1 ? " is 0: this unit of " : " are 0: these units of ") + unit.name +
+         " = " + unit.step + (count == 1 ? " has" : " have") + " slope 0 " +
+         (unit.value.size() > units ? "for every example" : "for this input") +
+         ", so nothing passes back";
+}
+
+constexpr size_t longest_table = 60;  // rows that are read without folding
+
+// Names runs of steps that repeat one pattern, and what remains between them.
+void group_runs(Trace& t) {
+  constexpr size_t longest_pattern = 32, least_repeats = 4;
+  std::vector<size_t> rows;
+  std::vector<std::string> shape;  // of each: what it does, from how far back
+  for (size_t i = 0; i < t.rows.size(); ++i) {
+    const TraceRow& row = t.rows[i];
+    if (row.is_input || !row.group.empty()) continue;
+    std::string s = to_string(row.value.type());
+    const size_t name_end = row.step.find('(');
+    if (name_end != std::string::npos) s += row.step.substr(0, name_end);
+    for (size_t from : row.from)
+      s += t.rows[from].is_input ? " input" : " " + std::to_string(i - from);
+    rows.push_back(i);
+    shape.push_back(std::move(s));
+  }
+  const auto name = [&](size_t begin, size_t end) {
+    const std::string group = t.rows[rows[begin]].name + "-" + t.rows[rows[end - 1]].name;
+    for (size_t i = begin; i < end; ++i) t.rows[rows[i]].group = group;
+  };
+  size_t between = 0;
+  for (size_t i = 0; i <= rows.size();) {
+    size_t covered = 0;
+    for (size_t p = 1; p <= longest_pattern && i + p * least_repeats <= rows.size(); ++p) {
+      size_t end = i + p;
+      while (end < rows.size() && shape[end] == shape[end - p]) ++end;
+      const size_t whole = (end - i) / p * p;
+      if (whole >= p * least_repeats && whole > covered) covered = whole;
+    }
+    constexpr size_t worth_a_line = 8;
+    if (covered < worth_a_line && i < rows.size()) {
+      ++i;
+      continue;
+    }
+    if (i - between >= worth_a_line) name(between, i);
+    if (i == rows.size()) break;
+    name(i, i + covered);
+    i += covered;
+    between = i;
+  }
+}
+
 }  // namespace
 
 Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std::string> names,
@@ -299,6 +388,11 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
     row.value = printer.value(id);
     row.is_input = input;
     row.is_output = id == output;
+    row.group = group_of(tape, id);
+    for (ValueId in : tape.inputs(tape.step_of(id)))
+      if (!printer.is_constant(in)) row.from.push_back(row_of[in]);
+    row.is_held =
+        input && !wrt.empty() && std::ranges::find(wrt, static_cast<int>(id)) == wrt.end();
     printer.set_name(id, row.label.empty() || (id == output && !input) ? row.name : row.label);
     if (id <= output) row_of[id] = t.rows.size();
     if (id < sweep.bar.size() && sweep.bar[id] != no_value) row.bar = printer.value(sweep.bar[id]);
@@ -338,60 +432,204 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
     }
     t.rows[row_of[c.to]].because.push_back(std::move(reason));
   }
+  for (TraceRow& row : t.rows)
+    if (row.is_input) row.note = zeros_explained(t, row);
+  if (wants_folding(t)) group_runs(t);
   return t;
 }
 
-std::string to_text(const Trace& trace, const TraceText& options) {
-  constexpr size_t least_step = 14, least_number = 7;
-  size_t id_width = 2, step_width = least_step, value_width = least_number,
-         bar_width = least_number;
-  struct Line {
-    std::string step, value, bar, because;
-  };
-  std::vector<Line> lines;
-  for (const TraceRow& row : trace.rows) {
-    Line line;
-    line.step = row.step;
-    if (!row.label.empty() && row.label != row.step) line.step += " = " + row.label;
-    line.value = cell(row.value);
-    line.bar = row.bar.is_absent() ? "." : cell(row.bar);
-    std::vector<std::string> reasons;
-    if (!row.bar.is_absent() && row.is_output) reasons.emplace_back("seed");
-    for (const Reason& r : row.because) {
-      std::string s = trace.rows[r.from].name + ": " + r.formula;
-      if (options.numbers) {
-        if (!r.numbers.empty() && r.numbers != r.formula) s += " = " + r.numbers;
-        s += " = " + cell(r.part);
-      }
-      reasons.push_back(std::move(s));
+std::string cell_of(const Tensor& x) {
+  constexpr int64_t short_list = 4;
+  return x.size() <= short_list && x.size() > 0 ? bracketed(x, shown) : to_string(x.type());
+}
+
+std::string step_of(const TraceRow& row) {
+  return row.label.empty() || row.label == row.step ? row.step : row.step + " = " + row.label;
+}
+
+std::string because_of(const Trace& trace, const TraceRow& row, bool numbers) {
+  if (row.bar.is_absent()) return {};
+  std::vector<std::string> reasons;
+  if (row.is_output) reasons.emplace_back("seed");
+  for (const Reason& r : row.because) {
+    std::string s = trace.rows[r.from].name + ": " + r.formula;
+    if (numbers) {
+      if (!r.numbers.empty() && r.numbers != r.formula) s += " = " + r.numbers;
+      s += " = " + cell_of(r.part);
     }
-    if (reasons.empty() && !row.bar.is_absent())
-      reasons.emplace_back("no step leads to the result");
-    line.because = text::join(reasons, "; ");
-    id_width = std::max(id_width, row.name.size());
-    step_width = std::max(step_width, text::width(line.step));
-    value_width = std::max(value_width, line.value.size());
-    bar_width = std::max(bar_width, line.bar.size());
-    lines.push_back(std::move(line));
+    reasons.push_back(std::move(s));
   }
-  const std::string gap = "   ";
+  if (reasons.empty()) reasons.emplace_back("no step leads to the result");
+  if (!row.note.empty()) reasons.push_back(row.note);
+  return text::join(reasons, "; ");
+}
+
+double norm_of(const Tensor& x) {
+  double sum = 0;
+  for (double v : numbers(x)) sum += v * v;
+  return std::sqrt(sum);
+}
+
+std::string summary_of(const Tensor& x) {
+  constexpr size_t shown_first = 3;
+  const std::vector<double> all = numbers(x);
+  if (all.empty()) return "no numbers";
+  double low = all[0], high = all[0], sum = 0;
+  for (double v : all) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+    sum += v;
+  }
+  std::vector<std::string> first;
+  for (size_t i = 0; i < std::min(shown_first, all.size()); ++i)
+    first.push_back(text::significant(all[i], 4));
+  return "min " + text::significant(low, 4) + ", mean " +
+         text::significant(sum / static_cast<double>(all.size()), 4) + ", max " +
+         text::significant(high, 4) + ", norm " + text::significant(norm_of(x), 4) + ", first " +
+         text::join(first, ", ");
+}
+
+bool wants_folding(const Trace& trace) {
+  return trace.rows.size() > longest_table;
+}
+
+std::vector<TraceGroup> groups_of(const Trace& trace, bool folded) {
+  std::vector<TraceGroup> groups;
+  std::unordered_map<std::string, size_t> known;
+  const auto add = [&](size_t i) {
+    const TraceRow& row = trace.rows[i];
+    if (!folded || row.group.empty()) {
+      groups.push_back({row.label.empty() || !row.is_input ? row.name : row.label, {i}, i});
+      return;
+    }
+    const auto [at, fresh] = known.emplace(row.group, groups.size());
+    if (fresh) groups.push_back({row.group, {}, i});
+    TraceGroup& g = groups[at->second];
+    g.rows.push_back(i);
+    if (!row.is_input || trace.rows[g.result].is_input) g.result = i;
+  };
+  // A group stands where its first result does; its inputs go first within it.
+  for (size_t i = 0; i < trace.rows.size(); ++i)
+    if (!folded || !trace.rows[i].is_input || trace.rows[i].group.empty()) add(i);
+  if (folded)
+    for (size_t i = 0; i < trace.rows.size(); ++i)
+      if (trace.rows[i].is_input && !trace.rows[i].group.empty()) add(i);
+  for (TraceGroup& g : groups) std::ranges::sort(g.rows);
+  return groups;
+}
+
+namespace {
+
+// Columns line up; numbers end together, words start where a number without a sign does.
+std::string lined_up(const std::vector<std::vector<std::string>>& lines,
+                     std::span<const size_t> least, std::span<const bool> is_number) {
+  std::vector<size_t> widths(least.begin(), least.end());
+  for (const auto& line : lines)
+    for (size_t i = 0; i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], text::width(line[i]));
   std::string out;
-  const auto write = [&](const std::string& id, const Line& l) {
-    // Numbers end together; words start where a number without a sign does.
-    const auto number = [](const std::string& s, size_t width) {
-      const bool digits = s.back() >= '0' && s.back() <= '9';
-      return digits ? text::pad_left(s, width)
-                    : text::pad_right(s.starts_with('[') ? s : " " + s, width);
-    };
-    std::string line = "  " + text::pad_right(id, id_width) + "  " +
-                       text::pad_right(l.step, step_width) + gap + number(l.value, value_width) +
-                       gap + number(l.bar, bar_width) + gap + l.because;
+  for (const auto& cells : lines) {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      const std::string& s = cells[i];
+      line += i < 2 ? "  " : "   ";
+      if (i >= widths.size())
+        line += s;
+      else if (!is_number[i])
+        line += text::pad_right(s, widths[i]);
+      else if (!s.empty() && s.back() >= '0' && s.back() <= '9')
+        line += text::pad_left(s, widths[i]);
+      else
+        line += text::pad_right(s.starts_with('[') ? s : " " + s, widths[i]);
+    }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
-  };
-  write("id", {"step", "value", "bar", "because"});
-  for (size_t i = 0; i < lines.size(); ++i) write(trace.rows[i].name, lines[i]);
+  }
   return out;
+}
+
+std::string table_of(const Trace& trace, std::span<const size_t> rows, bool numbers) {
+  std::vector<std::vector<std::string>> lines{{"id", "step", "value", "bar", "because"}};
+  for (size_t i : rows) {
+    const TraceRow& row = trace.rows[i];
+    lines.push_back({row.name, step_of(row), cell_of(row.value),
+                     row.bar.is_absent() ? "." : cell_of(row.bar),
+                     because_of(trace, row, numbers)});
+  }
+  constexpr size_t least[] = {2, 14, 7, 7};
+  constexpr bool is_number[] = {false, false, true, true};
+  return lined_up(lines, least, is_number);
+}
+
+std::string folded_table(const Trace& trace, std::span<const TraceGroup> groups) {
+  const auto size_cell = [](const Tensor& x) {
+    return x.is_absent() ? std::string(".") : text::significant(norm_of(x), 4);
+  };
+  std::vector<std::vector<std::string>> lines{
+      {"part", "result", "value", "|value|", "|bar|", "steps", "its parameters: |bar|"}};
+  for (const TraceGroup& g : groups) {
+    const TraceRow& result = trace.rows[g.result];
+    std::vector<std::string> parameters;
+    for (size_t i : g.rows) {
+      const TraceRow& row = trace.rows[i];
+      if (!row.is_input || i == g.result) continue;
+      std::string label = row.label;
+      if (label.starts_with(g.name)) label.erase(0, g.name.size() + 1);
+      parameters.push_back(label + " " + to_string(row.value.type()) + ": " + size_cell(row.bar));
+    }
+    std::string step = result.step;
+    constexpr size_t widest_step = 28;
+    if (text::width(step) > widest_step) step = "...";
+    lines.push_back({g.name, result.name + "  " + step, cell_of(result.value),
+                     size_cell(result.value), size_cell(result.bar),
+                     std::to_string(g.rows.size() - parameters.size()),
+                     text::join(parameters, ", ")});
+  }
+  constexpr size_t least[] = {4, 6, 5, 7, 5, 5};
+  constexpr bool is_number[] = {false, false, false, true, true, true};
+  std::string out = lined_up(lines, least, is_number);
+  for (const TraceRow& row : trace.rows)
+    if (!row.note.empty()) out += "  " + row.label + " " + row.note + "\n";
+  return out;
+}
+
+}  // namespace
+
+std::string to_text(const Trace& trace, const TraceText& options) {
+  std::vector<size_t> every(trace.rows.size());
+  for (size_t i = 0; i < every.size(); ++i) every[i] = i;
+  if (options.all || !(options.fold || wants_folding(trace)))
+    return table_of(trace, every, options.numbers);
+  const std::vector<TraceGroup> groups = groups_of(trace, true);
+  for (const std::string& name : options.open)
+    if (std::ranges::find(groups, name, &TraceGroup::name) == groups.end()) {
+      std::vector<std::string_view> known;
+      for (const TraceGroup& g : groups) known.push_back(g.name);
+      const auto near = text::nearest(name, known);
+      raise(ErrorKind::usage, "trace: there is no part '" + name + "'" +
+                                  (near ? "; did you mean " + std::string(*near) + "?"
+                                        : ". The first column of the table names the parts."));
+    }
+  std::string out = folded_table(trace, groups);
+  for (const TraceGroup& g : groups)
+    if (std::ranges::find(options.open, g.name) != options.open.end())
+      out += "\n" + g.name + "\n" + table_of(trace, g.rows, options.numbers);
+  return out;
+}
+
+std::vector<std::string> to_steps(const Trace& trace) {
+  std::vector<std::string> steps;
+  size_t width = 0;
+  for (const TraceRow& row : trace.rows) width = std::max(width, row.name.size());
+  const auto begin = [&](const TraceRow& row) { return text::pad_right(row.name, width) + "  "; };
+  for (const TraceRow& row : trace.rows)
+    steps.push_back(begin(row) + step_of(row) + " = " + cell_of(row.value) +
+                    (row.is_held ? "   held constant" : ""));
+  for (size_t i = trace.rows.size(); i-- > 0;)
+    if (const TraceRow& row = trace.rows[i]; !row.bar.is_absent())
+      steps.push_back(begin(row) + "bar = " + cell_of(row.bar) + "   " +
+                      because_of(trace, row, true));
+  return steps;
 }
 
 std::string to_json(const Tensor& x) {
@@ -418,26 +656,48 @@ std::string to_json(const Tensor& x) {
   return out;
 }
 
-std::string to_json(const Trace& trace) {
-  std::string out = "{\"value\":" + to_json(trace.value) + ",\"rows\":[";
+std::string to_json(const Trace& trace, int64_t most) {
+  const auto json = [most](const Tensor& x) {
+    if (x.size() <= most) return to_json(x);
+    constexpr int64_t first = 8;
+    const std::vector<double> all = numbers(x);
+    const auto [low, high] = std::ranges::minmax(all);
+    double sum = 0;
+    for (double v : all) sum += v;
+    const auto word = [](double v) { return to_json(scalar(v, DType::f64)); };
+    return "{\"type\":" + text::quote_json(to_string(x.type())) + ",\"min\":" + word(low) +
+           ",\"mean\":" + word(sum / static_cast<double>(all.size())) + ",\"max\":" + word(high) +
+           ",\"norm\":" + word(norm_of(x)) + ",\"first\":" +
+           to_json(from_vector(std::vector<double>(all.begin(), all.begin() + first))) + "}";
+  };
+  std::string out = "{\"value\":" + json(trace.value) + ",\"rows\":[";
   for (size_t i = 0; i < trace.rows.size(); ++i) {
     const TraceRow& row = trace.rows[i];
     if (i > 0) out += ',';
     out += "{\"id\":" + text::quote_json(row.name) + ",\"step\":" + text::quote_json(row.step);
     if (!row.label.empty()) out += ",\"label\":" + text::quote_json(row.label);
+    if (!row.group.empty()) out += ",\"group\":" + text::quote_json(row.group);
+    if (row.is_held) out += ",\"held_constant\":true";
     out += ",\"type\":" + text::quote_json(to_string(row.value.type())) +
-           ",\"value\":" + to_json(row.value);
-    if (!row.bar.is_absent()) out += ",\"bar\":" + to_json(row.bar);
+           ",\"value\":" + json(row.value);
+    if (!row.bar.is_absent()) out += ",\"bar\":" + json(row.bar);
     if (row.is_output && !row.bar.is_absent()) out += ",\"seed\":true";
+    if (!row.note.empty()) out += ",\"note\":" + text::quote_json(row.note);
+    if (!row.from.empty()) {
+      out += ",\"from\":[";
+      for (size_t k = 0; k < row.from.size(); ++k)
+        out += (k > 0 ? "," : "") + text::quote_json(trace.rows[row.from[k]].name);
+      out += "]";
+    }
     out += ",\"because\":[";
     for (size_t k = 0; k < row.because.size(); ++k) {
       const Reason& r = row.because[k];
       if (k > 0) out += ',';
       out += "{\"from\":" + text::quote_json(trace.rows[r.from].name) +
-             ",\"formula\":" + text::quote_json(r.formula) + ",\"part\":" + to_json(r.part);
+             ",\"formula\":" + text::quote_json(r.formula) + ",\"part\":" + json(r.part);
       if (!r.slope.empty())
-        out += ",\"slope\":" + text::quote_json(r.slope) +
-               ",\"slope_value\":" + to_json(r.slope_value);
+        out +=
+            ",\"slope\":" + text::quote_json(r.slope) + ",\"slope_value\":" + json(r.slope_value);
       out += '}';
     }
     out += "]}";

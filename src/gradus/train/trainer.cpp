@@ -49,10 +49,6 @@ Tensor loss_of(std::string_view loss, const Tensor& scores, const Tensor& target
   return cross_entropy(scores, target, Reduction::mean);
 }
 
-Tensor feature_tensor(const Dataset& d) {
-  return from_vector(d.x, {d.examples, d.features});
-}
-
 // (rows, outputs): one-hot classes, one probability, or the amount itself.
 void fill_target(const Dataset& d, std::string_view loss, int64_t row, std::span<float> out) {
   if (loss == "mse") {
@@ -371,6 +367,17 @@ MlpSpec spec_of(const TrainConfig& c) {
 }
 
 }  // namespace
+
+Tensor feature_tensor(const Dataset& data) {
+  return from_vector(data.x, {data.examples, data.features});
+}
+
+Tensor loss_on(const Mlp& model, const Tensor& features, const Dataset& data,
+               std::string_view loss) {
+  const Tensor out = model(features);
+  const Scope scope("loss");
+  return loss_of(loss, out, target_tensor(data, loss, out.shape()[1]));
+}
 
 Tensor scores(const Mlp& model, const Dataset& data) {
   return model(feature_tensor(data));

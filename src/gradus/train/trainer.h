@@ -35,6 +35,10 @@ struct TrainedRun {
 TrainedRun load_run(const std::string& folder);
 // Scores of scaled rows: logits, one row an example.
 Tensor scores(const Mlp& model, const Dataset& data);
+// The features as one row an example, and the mean loss of these rows as training takes it.
+Tensor feature_tensor(const Dataset& data);
+Tensor loss_on(const Mlp& model, const Tensor& features, const Dataset& data,
+               std::string_view loss);
 
 struct Evaluation {
   double loss = not_measured, accuracy = not_measured, r_squared = not_measured;
