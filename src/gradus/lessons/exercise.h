@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -65,13 +66,16 @@ struct AnyFill {
     void (*function)();
   };
   std::string name;
+  const char* type = nullptr;  // of a pointer to the function, as typeid names it
   void (*solution)() = nullptr;
   std::function<Verdict(void (*)())> check;
   std::vector<Mistake> wrong;
 
   template <class F>
   AnyFill(Fill<F> fill)  // NOLINT: page.exercise(Fill<Signature>{...})
-      : name(std::move(fill.name)), solution(reinterpret_cast<void (*)()>(fill.solution)) {
+      : name(std::move(fill.name)),
+        type(typeid(F*).name()),
+        solution(reinterpret_cast<void (*)()>(fill.solution)) {
     static_assert(std::is_function_v<F>, "Fill<F>: F is a function type, such as double(double)");
     check = [check = std::move(fill.check)](void (*f)()) { return check(reinterpret_cast<F*>(f)); };
     for (auto& w : fill.wrong)

@@ -1,0 +1,42 @@
+// From a learner's answer to a verdict. A C++ answer is compiled alone and runs in a process of its
+// own, with limits on time and memory, so nothing it does can harm the program.
+#pragma once
+
+#include <gradus/lessons/exercise.h>
+
+#include <string>
+#include <string_view>
+
+namespace gradus::lessons {
+
+// Raises a usage error when the text is no number, or none of the words.
+Verdict judge(const Predict& exercise, std::string_view typed);
+Verdict judge(const Choose& exercise, std::string_view typed);
+
+// g++ -shared on one file. The headers it needs are in the program.
+struct Compiled {
+  std::string library;  // empty when there were errors
+  std::string errors;   // as the compiler says them
+  double seconds = 0;
+};
+// `folder` must exist; the library and our one header are written there.
+Compiled compile_answer(const std::string& source, const std::string& folder);
+
+// Loads and checks in a child process. A crash, an endless loop, an exception and too much memory
+// each give a verdict with their own misconception.
+Verdict judge(const AnyFill& exercise, const std::string& library, double seconds = 10);
+
+// A fresh folder that is removed with all it holds.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace gradus::lessons
