@@ -1,49 +1,18 @@
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
-#include <gradus/ops/elementwise.h>
-#include <gradus/ops/matmul.h>
-#include <gradus/ops/reduce.h>
-#include <gradus/ops/shaping.h>
+#include <gradus/linalg/solve.h>
+#include <gradus/ops/table.h>
 
 namespace gradus::app {
 namespace {
 
-const std::vector<const Op*>& all_ops() {
-  static const std::vector<const Op*> ops = {
-#define OP(n) &op::n,
-      GRADUS_UNARY_WORDS(OP) GRADUS_BINARY_WORDS(OP) GRADUS_COMPARE_WORDS(OP) GRADUS_LOGIC_WORDS(OP)
-              GRADUS_PREDICATE_WORDS(OP)
-#undef OP
-          & op::logical_not,
-      &op::where,
-      &op::cast,
-      &op::sum,
-      &op::prod,
-      &op::max,
-      &op::min,
-      &op::argmax,
-      &op::argmin,
-      &op::logsumexp,
-      &op::norm,
-      &op::any,
-      &op::all,
-      &op::cumsum,
-      &op::scan,
-      &op::argsort,
-      &op::matmul,
-      &op::reshape,
-      &op::permute,
-      &op::broadcast_to,
-      &op::slice,
-      &op::flip,
-      &op::pad,
-      &op::concatenate,
-      &op::gather,
-      &op::scatter_add,
-      &op::iota,
-      &op::stop_gradient,
-  };
+// What computes: a place on a tape is no op to look up.
+std::vector<const Op*> offered_ops() {
+  std::vector<const Op*> ops;
+  for (const auto list : {all_ops(), linalg_ops()})
+    for (const Op* op : list)
+      if (op->kind != Kind::source) ops.push_back(op);
   return ops;
 }
 
@@ -86,9 +55,9 @@ void add_ops(Command& command, const Settings& settings) {
   command.example("gradus ops tanh");
   command.runs([name, &settings] {
     std::vector<std::string_view> names;
-    for (const Op* op : all_ops()) names.emplace_back(op->name);
+    for (const Op* op : offered_ops()) names.emplace_back(op->name);
     std::string out;
-    for (const Op* op : all_ops()) {
+    for (const Op* op : offered_ops()) {
       if (!name->empty() && *name != op->name) continue;
       if (settings.json)
         out += std::string(out.empty() ? "[" : ",") + "{\"name\":" + text::quote_json(op->name) +

@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/expr/functions.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -188,14 +189,16 @@ constexpr ExprFunction table[] = {
        const Tensor x = as_number(a[0]);
        return flip(x, a.size() > 1 ? wholes("flip", a.subspan(1)) : Dims{-1});
      }},
+    {"det", 1, 1, unary<det>},
+    {"logdet", 1, 1, unary<logdet>},
+    {"inv", 1, 1, unary<inv>},
+    {"solve", 2, 2, binary<solve>},
+    {"cholesky", 1, 1, unary<cholesky>},
+    {"triangular_solve", 2, 2,
+     [](Args a) { return triangular_solve(as_number(a[0]), as_number(a[1])); }},
     {"conv1d", 2, 2, conv1d},
     {"layernorm", 1, 3, layernorm},
     {"attention", 3, 3, attention},
-    NOT_OFFERED("det"),
-    NOT_OFFERED("logdet"),
-    NOT_OFFERED("inv"),
-    NOT_OFFERED("solve"),
-    NOT_OFFERED("cholesky"),
     NOT_OFFERED("expm"),
     NOT_OFFERED("erfinv"),
     NOT_OFFERED("erfcx"),

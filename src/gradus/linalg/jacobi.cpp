@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/refuse.h>
 #include <gradus/ops/reduce.h>
 
 #include <algorithm>
@@ -40,15 +41,6 @@ double dot(const double* x, const double* y, size_t n) {
   return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-std::string place_text(int64_t flat, const Shape& shape) {
-  Dims at = shape;
-  for (int i = shape.size() - 1; i >= 0; --i) {
-    at[i] = flat % shape[i];
-    flat /= shape[i];
-  }
-  return to_string(at);
-}
-
 // The numbers of `a` in row-major order, all finite.
 std::vector<double> finite_numbers(const char* name, const Tensor& a) {
   const std::string op = name;
@@ -63,10 +55,7 @@ std::vector<double> finite_numbers(const char* name, const Tensor& a) {
   std::vector<double> x = numbers(a);
   for (size_t i = 0; i < x.size(); ++i)
     if (!std::isfinite(x[i]))
-      raise(ErrorKind::domain, op + ": element " + place_text(static_cast<int64_t>(i), a.shape()) +
-                                   " is " + text::number(x[i]) +
-                                   ". Linear algebra needs finite numbers. Find where it came "
-                                   "from, or replace it with where(isfinite(x), x, 0).");
+      refuse_element(op, place_text(static_cast<int64_t>(i), a.shape()), x[i]);
   return x;
 }
 
