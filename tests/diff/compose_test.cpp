@@ -65,7 +65,7 @@ const Instruction instructions[] = {
     TWO("multiply matrices", 2, 2, half_tanh(a* b)),
     TWO("scale", 0, 1, half_tanh(a* b)),
     TWO("divide", 1, 1, a / (2.0 + tanh(b))),
-    TWO("power", 1, 1, pow(1.5 + half_tanh(a), b)),
+    TWO("power", 1, 1, pow(1.5 + half_tanh(a), tanh(b))),
     TWO("maximum", 1, 1, maximum(a, b)),
     TWO("hypot", 1, 1, hypot(1.5 + half_tanh(a), b)),
     TWO("logaddexp", 1, 1, logaddexp(a, b)),

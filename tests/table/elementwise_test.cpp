@@ -174,6 +174,9 @@ const std::map<std::string, Truth> truths = {
     {"remainder", remainder_truth},
     {"floor_divide", floor_divide_truth},
     {"strong_product", [](Wide a, Wide b) { return a == 0 ? a : a * b; }},
+    {"zero_product", [](Wide a, Wide b) { return a == 0   ? a
+                                                 : b == 0 ? b
+                                                          : a * b; }},
 };
 
 // Wrapped to the type afterwards: arithmetic modulo 2^32 and 2^64; division floors, by 0 gives 0.
@@ -432,9 +435,9 @@ TEST_P(Elementwise, masks_and_storage_types_are_refused) {
 
 TEST_P(Elementwise, shapes_that_do_not_broadcast_are_refused_word_for_word) {
   if (!w().binary) return;
-  const std::map<std::string, std::string> signs = {{"add", " + "},      {"subtract", " - "},
-                                                    {"multiply", " * "}, {"divide", " / "},
-                                                    {"pow", " ^ "},      {"strong_product", " * "}};
+  const std::map<std::string, std::string> signs = {
+      {"add", " + "}, {"subtract", " - "},       {"multiply", " * "},    {"divide", " / "},
+      {"pow", " ^ "}, {"strong_product", " * "}, {"zero_product", " * "}};
   const auto sign = signs.find(w().name());
   EXPECT_EQ(message_of<ShapeError>([&] { w()(ones({2}), ones({3})); }),
             w().name() + ": f64[2]" + (sign == signs.end() ? " and " : sign->second) +
@@ -573,6 +576,7 @@ const Stated stated[] = {
     {"logaddexp", -inf, 0, 0, 1},
     {"logaddexp", -inf, -inf, 0, 0},
     {"strong_product", 0, 3, 3, 0},
+    {"zero_product", 0, 3, 3, 0},
     {"softplus", 1000, 0, 1, 0},
     {"silu", -1000, 0, 0, 0},
     {"log1p", 1e-20, 0, 1, 0},

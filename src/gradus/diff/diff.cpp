@@ -24,7 +24,7 @@ Tensor scaled(const Tensor& bar, const Slope& s, std::span<const Tensor> in, con
   if (s.constant == -1) return -bar;
   if (!s.unary && !s.binary) return {};
   const Tensor slope = slope_of(s, in, y);
-  return strong_product(s.wins ? where(slope == 0.0, 0.0, bar) : bar, slope);
+  return s.wins ? zero_product(bar, slope) : strong_product(bar, slope);
 }
 
 Tensor total(const Tensor& a, const Tensor& b) {

@@ -387,6 +387,14 @@ ENTRY(strong_product) = define(
     value{[](auto a, auto b) { return strong_product(a, b); }},
     slope{[](Tensor, Tensor b, Tensor) { return b; }, winning{[](Tensor a, Tensor, Tensor) { return a; }}},
     checks{at2{2, 3, 6}}, prints{"{0} * {1}", 3}, integers{false}, neutral{1, 1});
+
+// The product of a cotangent or tangent with one that is its slope: either being exactly 0 decides.
+ENTRY(zero_product) = define(
+    says{"a b, but exactly 0 where one of them is 0, even if the other is infinite or NaN"},
+    math_is{"zero_product(a, b) = 0 if a = 0 or b = 0, else a b"},
+    value{[](auto a, auto b) { return zero_product(a, b); }},
+    slope{winning{[](Tensor, Tensor b, Tensor) { return b; }}, winning{[](Tensor a, Tensor, Tensor) { return a; }}},
+    checks{at2{2, 3, 6}}, prints{"{0} * {1}", 3}, integers{false}, neutral{1, 1});
 // clang-format on
 
 // The type of the entry's function: it has no state, so kernels make their own.

@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/pool.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/gemm.h>
@@ -25,7 +26,7 @@ void run_matmul(const Call& c) {
   const int64_t m = out.shape[r - 2], n = out.shape[r - 1], k = a.shape[r - 1];
   int64_t batches = 1;
   for (int i = 0; i < r - 2; ++i) batches *= out.shape[i];
-  for (int64_t batch = 0; batch < batches; ++batch) {
+  const auto one = [&](int64_t batch) {
     int64_t rest = batch, at_a = 0, at_b = 0;
     for (int i = r - 3; i >= 0; --i) {
       const int64_t place = rest % out.shape[i];
@@ -35,7 +36,17 @@ void run_matmul(const Call& c) {
     }
     gemm(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b,
          b.strides[r - 2], b.strides[r - 1], out.as<T>() + batch * m * n, n);
+  };
+  // A chunk holds enough work to be worth handing over; products in it run on one thread.
+  const double each = 2.0 * static_cast<double>(m * n) * static_cast<double>(k);
+  const int64_t chunk = std::clamp<int64_t>(static_cast<int64_t>(200'000 / (each + 1)), 1, batches);
+  if (batches < 2 || each * static_cast<double>(batches) < 400'000 || each > 4e6) {
+    for (int64_t batch = 0; batch < batches; ++batch) one(batch);
+    return;
   }
+  parallel_for((batches + chunk - 1) / chunk, [&](int64_t i) {
+    for (int64_t batch = i * chunk; batch < std::min((i + 1) * chunk, batches); ++batch) one(batch);
+  });
 }
 
 Kernel matmul_kernel(const Op&, std::span<const Type> in, const Type&) {

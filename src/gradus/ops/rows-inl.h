@@ -38,6 +38,10 @@ Lanes<D> strong_product(Lanes<D> a, Lanes<D> b) {
   return if_then_else(a == 0.0, a, a * b);
 }
 template <class D>
+Lanes<D> zero_product(Lanes<D> a, Lanes<D> b) {
+  return if_then_else(a == 0.0, a, if_then_else(b == 0.0, b, a * b));
+}
+template <class D>
 Lanes<D> floor_divide(Lanes<D> a, Lanes<D> b) {
   // Through fmod: floor(a / b) alone can round up to the next integer.
   const Lanes<D> left = fmod(a, b), whole = round_even((a - left) / b), q = a / b;

@@ -12,7 +12,7 @@
   OP(gelu_tanh) OP(silu) OP(erf) OP(erfc) OP(lgamma) OP(digamma)
 #define GRADUS_BINARY_WORDS(OP)                                                                    \
   OP(add) OP(subtract) OP(multiply) OP(divide) OP(pow) OP(maximum) OP(minimum) OP(atan2)           \
-  OP(hypot) OP(logaddexp) OP(remainder) OP(floor_divide) OP(polygamma) OP(strong_product)
+  OP(hypot) OP(logaddexp) OP(remainder) OP(floor_divide) OP(polygamma) OP(strong_product) OP(zero_product)
 #define GRADUS_COMPARE_WORDS(OP)                                                                   \
   OP(equal) OP(not_equal) OP(less) OP(less_equal) OP(greater) OP(greater_equal)
 #define GRADUS_LOGIC_WORDS(OP) OP(logical_and) OP(logical_or) OP(logical_xor)
