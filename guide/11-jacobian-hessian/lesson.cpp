@@ -369,6 +369,15 @@ LESSON(page) {
       page.bind("chord_ends", 0.5 * (number(rosenbrock(a)) + number(rosenbrock(b))), 1);
     }
   }
+  int64_t points_seen = 0, valley_bends_down = 0;
+  for (int i = -5; i <= 5; ++i)
+    for (int k = -5; k <= 5; ++k) {
+      const Tensor at{0.4 * i, 0.4 * k};
+      ++points_seen;
+      valley_bends_down += eigenvalues_of(hessian(rosenbrock)(at)).small < 0;
+    }
+  page.bind("grid", points_seen);
+  page.bind("valley_bends_down", valley_bends_down);
   page.bind("pairs", static_cast<int64_t>(pairs));
   page.bind("bowl_above", bowl_above);
   page.bind("valley_above", valley_above);
