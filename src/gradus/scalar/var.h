@@ -26,12 +26,13 @@ struct Node {
 
 inline constexpr NodeId block_size = 1 << 13;
 
-// Where the next node goes. Its own object without a destructor: reached without a guard.
+// Where the next node goes. Its own object without a destructor: reached without a guard. Counts
+// are size_t, which the ids in a node cannot alias: they stay in registers from node to node.
 template <class T>
 struct Cursor {
-  Node<T>* block = nullptr;
-  NodeId next = 1;
-  NodeId limit = 1;  // the block ends here, or must be looked up
+  Node<T>* top = nullptr;
+  size_t next = 1;
+  size_t limit = 1;  // the block ends here, or must be looked up
 };
 
 template <class T>
@@ -86,7 +87,7 @@ struct Tape {
 
   ~Tape() { cursor<T> = {}; }
 
-  void reserve(NodeId end) {
+  void reserve(size_t end) {
     while (blocks.size() * block_size < end)
       blocks.push_back(std::make_unique_for_overwrite<Node<T>[]>(block_size));
   }
@@ -107,19 +108,26 @@ template <class T>
               " nodes are on the tape. Their ids have 32 bits. Differentiate in parts.");
   Tape<T>& t = tape<T>();
   t.reserve(c.next + 1);
-  const NodeId index = c.next / block_size;
-  c.block = t.blocks[index].get();
+  const size_t index = c.next / block_size;
+  c.top = t.blocks[index].get() + c.next % block_size;
   c.limit = (index + 1) * block_size;
 }
 
+// `next` is the cursor's, read before the caller branches.
 template <class T>
-inline NodeId push(NodeId a, const T& slope_a, NodeId b, const T& slope_b) {
+inline NodeId push(size_t next, NodeId a, const T& slope_a, NodeId b, const T& slope_b) {
   Cursor<T>& c = cursor<T>;
-  if (c.next == c.limit) [[unlikely]]
+  if (next == c.limit) [[unlikely]]
     next_block<T>();
-  const NodeId id = c.next++;
-  c.block[id % block_size] = {{a, b}, {slope_a, slope_b}};
-  return id;
+  *c.top++ = {{a, b}, {slope_a, slope_b}};
+  c.next = next + 1;
+  return static_cast<NodeId>(next);
+}
+
+// f in a frame of its own: what surrounds the call then takes no registers from its loops.
+template <class F, class T>
+[[gnu::noinline]] Var<T> call(const F& f, std::span<const Var<T>> x) {
+  return f(x);
 }
 
 // The part of the tape that belongs to one call of a gradient: first the variables, which need no
@@ -128,15 +136,18 @@ template <class T>
 class Window {
  public:
   explicit Window(std::span<const T> x)
-      : tape_(tape<T>()), first_(cursor<T>.next), n_(static_cast<NodeId>(x.size())) {
+      : tape_(tape<T>()),
+        first_(static_cast<NodeId>(cursor<T>.next)),
+        n_(static_cast<NodeId>(x.size())) {
     if (x.size() > ~NodeId{0} - first_ - block_size)
       raise(ErrorKind::unsupported, "gradient: " + std::to_string(x.size()) +
                                         " variables. Ids have 32 bits. Differentiate in parts.");
     if (tape_.open == tape_.variables.size()) tape_.variables.emplace_back();
-    std::vector<Var<T>>& v = tape_.variables[tape_.open++];
-    v.clear();
-    for (NodeId i = 0; i < n_; ++i) v.emplace_back(x[i], T(1), first_ + i);
-    variables_ = v;
+    std::vector<Var<T>>& v = tape_.variables[tape_.open];
+    if (v.size() < n_) v.resize(n_);
+    for (NodeId i = 0; i < n_; ++i) v[i] = {x[i], T(1), first_ + i};
+    variables_ = std::span(v).first(n_);
+    ++tape_.open;
     move_to(first_ + n_);
   }
   ~Window() {
@@ -150,7 +161,7 @@ class Window {
 
   // into[i] = dy/dx[i].
   void pull_back(const Var<T>& y, std::span<T> into) {
-    const NodeId end = cursor<T>.next;
+    const size_t end = cursor<T>.next;
     if (y.node >= end)
       raise(ErrorKind::trace,
             "gradient: the function returned a variable of a gradient that has ended. A Var lives "
@@ -162,8 +173,9 @@ class Window {
     sweep(y, [](const T& bar, const T& slope) { return bar * slope; });
     const auto result = std::span(tape_.bar).subspan(first_, n_);
     // 0 * inf somewhere: once more, with the zeros winning.
-    if (std::any_of(result.begin(), result.end(), [](const T& g) { return has_nan(g); }))
-      sweep(y, [](const T& bar, const T& slope) { return strong(bar, slope); });
+    bool nan = false;
+    for (const T& g : result) nan |= has_nan(g);
+    if (nan) sweep(y, [](const T& bar, const T& slope) { return strong(bar, slope); });
     std::copy(result.begin(), result.end(), into.begin());
   }
 
@@ -184,12 +196,21 @@ class Window {
       const Node<T>* const block = tape_.blocks[id / block_size].get();
       const NodeId start = id / block_size * block_size;
       const NodeId stop = std::max(first_ + n_, start);
+      T share = bar[id];
       for (; id >= stop; --id) {
         const Node<T>& node = block[id - start];
-        const T share = bar[id];
         bar[node.parent[0]] += product(share, node.slope[0]);
-        bar[node.parent[1]] += product(share, node.slope[1]);
+        // What was computed just before is often the second parent: that share need not go by
+        // memory.
+        T before = bar[id - 1];
+        const T part = product(share, node.slope[1]);
+        if (node.parent[1] == id - 1)
+          before += part;
+        else
+          bar[node.parent[1]] += part;
+        share = before;
       }
+      bar[id] = share;
     }
   }
 
@@ -217,9 +238,12 @@ template <class T>
 template <class A, class B>
 inline Var<T> Var<T>::join(const Var& a, const Var& b, const T& y, const A& slope_a,
                            const B& slope_b) {
+  const size_t next = detail::cursor<T>.next;
   const T to_a = strong(a.slope, slope_a), to_b = strong(b.slope, slope_b);
-  if (a.node == b.node || a.node == 0 || b.node == 0) return {y, to_a + to_b, a.node | b.node};
-  return {y, T(1), detail::push<T>(a.node, to_a, b.node, to_b)};
+  if (a.node == b.node) return {y, to_a + to_b, a.node};
+  if (a.node == 0 || b.node == 0) [[unlikely]]
+    return {y, to_a + to_b, a.node | b.node};
+  return {y, T(1), detail::push<T>(next, a.node, to_a, b.node, to_b)};
 }
 
 template <class T>
@@ -240,7 +264,7 @@ auto value_and_gradient(const F& f, const X& x, G&& into) {
                                 " numbers, but the place for the gradient has " +
                                 std::to_string(to.size()) + ". They have the same size.");
   detail::Window<T> window(at);
-  const Var<T> y = f(window.variables());
+  const Var<T> y = detail::call(f, window.variables());
   window.pull_back(y, to);
   return y.value;
 }
@@ -276,22 +300,19 @@ auto hvp(const F& f, const X& x, const V& v) {
   return r;
 }
 
-// H[i n + j] of f, row after row; four columns in one forward over reverse.
+// H[i n + j] of f, row after row; a column is one forward over reverse.
 template <class F, class X>
 auto hessian(const F& f, const X& x) {
-  constexpr size_t lanes = 4;
   const std::span at(x);
   using T = typename decltype(at)::value_type;
   const size_t n = at.size();
   std::vector<T> r(n * n);
-  std::vector<Dual<T, lanes>> duals(n), columns(n);
-  for (size_t j = 0; j < n; j += lanes) {
-    const size_t count = std::min(lanes, n - j);
-    for (size_t i = 0; i < n; ++i) duals[i] = at[i];
-    for (size_t k = 0; k < count; ++k) duals[j + k].dot[k] = T(1);
-    value_and_gradient(f, duals, columns);
-    for (size_t i = 0; i < n; ++i)
-      for (size_t k = 0; k < count; ++k) r[i * n + j + k] = columns[i].dot[k];
+  std::vector<Dual<T>> duals(at.begin(), at.end()), column(n);
+  for (size_t j = 0; j < n; ++j) {
+    duals[j].dot[0] = T(1);
+    value_and_gradient(f, duals, column);
+    duals[j].dot[0] = T();
+    for (size_t i = 0; i < n; ++i) r[i * n + j] = column[i].dot[0];
   }
   return r;
 }
