@@ -12,6 +12,8 @@ void add_grad(Command& command, const Settings& settings);
 void add_gradcheck(Command& command, const Settings& settings);
 void add_why_zero(Command& command, const Settings& settings);
 void add_shapes(Command& command, const Settings& settings);
+void add_critical(Command& command, const Settings& settings);
+void add_convex(Command& command, const Settings& settings);
 void add_differences(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
@@ -22,6 +24,8 @@ void add_predict(Command& command, const Settings& settings);
 void add_inspect(Command& command, const Settings& settings);
 void add_verify(Command& command, const Settings& settings);
 void add_learn(Command& command, const Settings& settings);
+void add_exercise(Command& command, const Settings& settings);
+void add_quiz(Command& command, const Settings& settings);
 void add_eval(Command& command, const Settings& settings);
 
 // The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.

@@ -156,7 +156,7 @@ class Builder {
     if (node.kind == Kind::code_block || node.kind == Kind::code) {
       for (const Node& c : node.children) node.text += c.text;
       node.children.clear();
-      node.text = restored(node.text);
+      node.text = filled(node.text, page_);
     } else {
       resolve(node);
     }
@@ -177,17 +177,6 @@ class Builder {
     Node* n = &root;
     for (const size_t i : path_) n = &n->children[i];
     return *n;
-  }
-
-  // Code keeps the source of a formula, but its bound names are filled in.
-  std::string restored(std::string_view s) const {
-    std::string out;
-    const auto plain = [&](std::string_view p) { out += p; };
-    pieces(s, plain, [&](std::string_view name) {
-      const auto it = page_.texts.find(name);
-      out += it == page_.texts.end() ? "{{" + std::string(name) + "}}" : it->second;
-    });
-    return out;
   }
 
   std::string filled_formula(const std::string& latex) const {
@@ -360,6 +349,16 @@ Node parse_markdown(std::string_view text, const Page& page) {
                             nullptr};
   md_parse(plain.data(), static_cast<MD_SIZE>(plain.size()), &parser, &builder);
   return std::move(builder.root);
+}
+
+std::string filled(std::string_view text, const Page& page) {
+  std::string out;
+  const auto plain = [&](std::string_view s) { out += s; };
+  pieces(text, plain, [&](std::string_view name) {
+    const auto it = page.texts.find(name);
+    out += it == page.texts.end() ? "{{" + std::string(name) + "}}" : it->second;
+  });
+  return out;
 }
 
 std::string words_of(const Node& node) {

@@ -45,6 +45,9 @@ struct Node {
 // {{name}} becomes what the page bound; a name that it did not bind stays as it is.
 Node parse_markdown(std::string_view text, const Page& page);
 
+// The Markdown with every {{name}} filled in; what stands for a block stays.
+std::string filled(std::string_view text, const Page& page);
+
 // All text of a tree as one line without marks, for summaries and search.
 std::string words_of(const Node& node);
 
