@@ -66,6 +66,7 @@ Answer answer(const std::string& text) {
   const auto watch = [&](const ExpressionPart& part, const Tensor* value) {
     a.part = part;
     if (value == nullptr || part.is_number) return;
+    element_count(value->shape());
     const std::string words = flat(text.substr(part.from, part.to - part.from));
     if (std::ranges::none_of(a.rows, [&](const Row& r) { return r.text == words; }))
       a.rows.push_back({words, value->type()});
