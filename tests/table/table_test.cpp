@@ -1,6 +1,7 @@
 // The generated checks of every op that is not elementwise, from the samples below. An op without
-// samples fails, and so does an op declared in a header but missing from all_ops().
+// samples fails, and so does an op declared in a header but missing from the lists of ops.
 #include <gradus/base/pool.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/table.h>
 
@@ -195,6 +196,34 @@ Samples mask_reduction(Reduction f, const char* name, std::vector<Answer> answer
   s.refusals = {{[=] { f(mask({true}), {.axis = 1}); },
                  std::string(name) + ": axis 1 of a tensor of rank 1 does not exist. Axes run from "
                                      "0 to 0, or from -1 back to -1."}};
+  return s;
+}
+
+std::string not_float(const std::string& op, const std::string& type) {
+  return op + ": " + type +
+         " is not a floating-point tensor. It computes in f32 or f64. Cast to f64 first.";
+}
+
+// A function of one square matrix; batches, so that a repeated first row is a repeated matrix.
+template <class F>
+Samples matrices(F f, const char* name, int order, bool square = true) {
+  Samples s;
+  const std::string op = name;
+  s.samples = {{{draw.tensor({2, 1, 1}) + 4.0}, f, order},
+               {{draw.tensor({2, 2, 2}) + 4.0 * eye(2)}, f, order},
+               {{draw.tensor({1, 3, 3}) + 4.0 * eye(3)}, f, order},
+               {{draw.tensor({1, 7, 7}, -0.3, 0.3) + eye(7)}, f, 2},
+               {{draw.tensor({1, 20, 20}, -0.1, 0.1) + eye(20)}, f, 0}};
+  if (square) {
+    s.refusals = {{[=] {
+                     f(std::vector<Tensor>{ones({2, 3})});
+                   },
+                   op + ": f64[2,3] is not square. The last two axes must be equal."},
+                  {[=] { f(std::vector<Tensor>{iota(3)}); }, not_float(op, "i64[3]")},
+                  {[=] { f(std::vector<Tensor>{ones({3})}); },
+                   op + ": f64[3] is not a matrix. It needs at least two axes. Use reshape to make "
+                        "a row or a column."}};
+  }
   return s;
 }
 
@@ -925,6 +954,168 @@ std::map<std::string, std::function<Samples()>> samples() {
                         "Cast to f64 first."}};
          return s;
        }},
+      {"lu",
+       [] {
+         const auto both = [](Args x) {
+           const LU f = lu(x[0]);
+           return concatenate({f.l, f.u}, -1);
+         };
+         Samples s = matrices(both, "lu", 3);
+         s.answers = {{[] {
+                         return lu(Tensor{{1, 2}, {4, 2}}).l;
+                       },
+                       "f64[2,2] [[1.   0.  ]\n [0.25 1.  ]]"},
+                      {[] {
+                         return lu(Tensor{{1, 2}, {4, 2}}).u;
+                       },
+                       "f64[2,2] [[4.  2. ]\n [0.  1.5]]"},
+                      {[] {
+                         return lu(zeros({0, 0})).p;
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         return s;
+       }},
+      {"cholesky",
+       [] {
+         // Differences leave the symmetric matrices, so the function makes them symmetric first.
+         const auto f = [](Args x) {
+           return cholesky(matmul(x[0], transpose(x[0])) + eye(x[0].shape().back(), x[0].dtype()));
+         };
+         Samples s = matrices(f, "cholesky", 3, false);
+         const Tensor a = draw.tensor({2, 4, 4});
+         s.samples.push_back(
+             {{matmul(a, transpose(a)) + eye(4)}, [](Args x) { return cholesky(x[0]); }});
+         s.answers = {{[] {
+                         return cholesky(Tensor{{4, 2}, {2, 10}});
+                       },
+                       "f64[2,2] [[2. 0.]\n [1. 3.]]"},
+                      {[] {
+                         return cholesky(zeros({0, 2, 2}));
+                       },
+                       "f64[0,2,2] [] f64[0,2,2]"}};
+         s.refusals.push_back({[] { cholesky(iota(3)); }, not_float("cholesky", "i64[3]")});
+         return s;
+       }},
+      {"qr",
+       [] {
+         const auto both = [](Args x) {
+           const QR f = qr(x[0]);
+           return concatenate({f.q, f.r}, -2);
+         };
+         Samples s = matrices(both, "qr", 3, false);
+         s.samples.push_back({{draw.tensor({2, 5, 3})}, both, 3});
+         s.samples.push_back({{draw.tensor({2, 2, 4})}, [](Args x) { return qr(x[0]).r; }, 2});
+         s.answers = {{[] {
+                         return qr(diag(Tensor{-2, 3})).r;
+                       },
+                       "f64[2,2] [[2. 0.]\n [0. 3.]]"},
+                      {[] {
+                         return qr(zeros({0, 2})).q;
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         s.refusals.push_back({[] { qr(iota(3)); }, not_float("qr", "i64[3]")});
+         return s;
+       }},
+      {"triangular_solve",
+       [] {
+         Samples s;
+         for (const Triangle how :
+              {Triangle{}, Triangle{.lower = false}, Triangle{.transposed = true},
+               Triangle{.lower = false, .transposed = true, .unit = true}})
+           s.samples.push_back({{draw.tensor({2, 3, 3}) + 4.0 * eye(3), draw.tensor({2, 3, 2})},
+                                [how](Args x) { return triangular_solve(x[0], x[1], how); },
+                                3});
+         s.answers = {{[] {
+                         return triangular_solve(Tensor{{2, 9}, {1, 4}}, Tensor{2, 9});
+                       },
+                       "f64[2] [1. 2.]"},
+                      {[] {
+                         return triangular_solve(zeros({0, 0}), zeros({0}));
+                       },
+                       "f64[0] [] f64[0]"}};
+         s.refusals = {{[] {
+                          triangular_solve(ones({2, 2}), iota(2));
+                        },
+                        not_float("triangular_solve", "i64[2]")}};
+         return s;
+       }},
+      {"solve",
+       [] {
+         Samples s;
+         const auto f = [](Args x) { return solve(x[0], x[1]); };
+         s.samples = {{{draw.tensor({2, 3, 3}) + 4.0 * eye(3), draw.tensor({2, 3, 2})}, f, 3},
+                      {{draw.tensor({2, 4, 4}) + 5.0 * eye(4), draw.tensor({4})}, f, 2},
+                      {{draw.tensor({2, 90, 90}) + 200.0 * eye(90), draw.tensor({90, 70})}, f}};
+         s.answers = {{[] {
+                         return solve(Tensor{{3, 1}, {2, 4}}, Tensor{5, 10});
+                       },
+                       "f64[2] [1. 2.]"},
+                      {[] {
+                         return solve(zeros({0, 0}), zeros({0, 3}));
+                       },
+                       "f64[0,3] [] f64[0,3]"}};
+         s.refusals = {{[] { solve(ones({2, 2}), iota(2)); }, not_float("solve", "i64[2]")}};
+         return s;
+       }},
+      {"inv",
+       [] {
+         Samples s = matrices([](Args x) { return inv(x[0]); }, "inv", 3);
+         s.answers = {{[] {
+                         return inv(diag(Tensor{2, 4}));
+                       },
+                       "f64[2,2] [[0.5  0.  ]\n [0.   0.25]]"},
+                      {[] {
+                         return inv(zeros({0, 0}));
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         return s;
+       }},
+      {"det",
+       [] {
+         Samples s = matrices([](Args x) { return det(x[0]); }, "det", 3);
+         s.samples.push_back(
+             {{Tensor{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}}, [](Args x) { return det(x[0]); }, 3});
+         s.answers = {{[] {
+                         return det(Tensor{{3, 1}, {2, 4}});
+                       },
+                       "f64[] 10.0"},
+                      {[] {
+                         return det(zeros({2, 0, 0}));
+                       },
+                       "f64[2] [1. 1.]"}};
+         return s;
+       }},
+      {"cofactors",
+       [] {
+         Samples s = matrices([](Args x) { return cofactors(x[0]); }, "cofactors", 3);
+         s.answers = {{[] {
+                         return cofactors(Tensor{{3, 1}, {2, 4}});
+                       },
+                       "f64[2,2] [[ 4. -2.]\n [-1.  3.]]"},
+                      {[] {
+                         return cofactors(Tensor{{0, 0, 0}, {0, 0, 0}, {0, 0, 5}});
+                       },
+                       "f64[3,3] [[0. 0. 0.]\n [0. 0. 0.]\n [0. 0. 0.]]"},
+                      {[] {
+                         return cofactors(zeros({0, 0}));
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         return s;
+       }},
+      {"slogdet",
+       [] {
+         Samples s = matrices([](Args x) { return slogdet(x[0]).log; }, "slogdet", 3);
+         s.answers = {{[] {
+                         return slogdet(Tensor{{0, 1}, {1, 0}}).sign;
+                       },
+                       "f64[] -1.0"},
+                      {[] { return slogdet(eye(3)).log; }, "f64[] 0.0"},
+                      {[] {
+                         return slogdet(zeros({0, 0})).sign;
+                       },
+                       "f64[] 1.0"}};
+         return s;
+       }},
   };
 }
 
@@ -946,8 +1137,9 @@ class Sampled : public testing::TestWithParam<const Op*> {
 
 std::vector<const Op*> sampled_ops() {
   std::vector<const Op*> ops;
-  for (const Op* op : all_ops())
-    if (op->kind != Kind::elementwise && op->kind != Kind::source) ops.push_back(op);
+  for (const auto list : {all_ops(), linalg_ops()})
+    for (const Op* op : list)
+      if (op->kind != Kind::elementwise && op->kind != Kind::source) ops.push_back(op);
   return ops;
 }
 INSTANTIATE_TEST_SUITE_P(Op, Sampled, testing::ValuesIn(sampled_ops()),
@@ -1072,13 +1264,15 @@ TEST(Table, cast_passes_the_cotangent_in_the_type_of_its_input) {
 TEST(Table, every_op_is_listed_once_and_none_that_a_header_declares_is_missing) {
   std::set<std::string> listed;
   std::set<const Op*> seen;
-  for (const Op* op : all_ops()) {
-    EXPECT_TRUE(listed.insert(op->name).second) << op->name;
-    EXPECT_TRUE(seen.insert(op).second) << op->name;
+  for (const auto list : {all_ops(), linalg_ops()}) {
+    for (const Op* op : list) {
+      EXPECT_TRUE(listed.insert(op->name).second) << op->name;
+      EXPECT_TRUE(seen.insert(op).second) << op->name;
+    }
   }
   size_t declared = 0;
   const std::regex statement("extern const Op ([^;]+);"), word("\\w+");
-  for (const char* floor : {"core", "ops"}) {
+  for (const char* floor : {"core", "ops", "linalg"}) {
     for (const auto& file : std::filesystem::directory_iterator(std::string(GRADUS_SOURCE_DIR) +
                                                                 "/src/gradus/" + floor)) {
       if (file.path().extension() != ".h") continue;
@@ -1089,7 +1283,7 @@ TEST(Table, every_op_is_listed_once_and_none_that_a_header_declares_is_missing) 
         if (names == "n") continue;  // the word lists
         for (std::sregex_iterator w(names.begin(), names.end(), word); w != end; ++w) {
           ++declared;
-          EXPECT_TRUE(listed.count(w->str())) << w->str() << " is not in all_ops()";
+          EXPECT_TRUE(listed.count(w->str())) << w->str() << " is in no list";
         }
       }
     }
