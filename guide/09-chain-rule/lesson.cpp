@@ -123,7 +123,7 @@ class Ink {
  public:
   void write(double x, double y, std::string_view words, std::string_view colour = "var(--ink)") {
     marks_ += "<text x=\"" + text::fixed(x, 0) + "\" y=\"" + text::fixed(y, 0) +
-              "\" text-anchor=\"middle\" font-size=\"12\" fill=\"" + std::string(colour) + "\">" +
+              "\" style=\"text-anchor:middle;font-size:13px;fill:" + std::string(colour) + "\">" +
               escape_html(words) + "</text>";
   }
   void node(double x, double y, std::string_view name, std::string_view value,
@@ -171,7 +171,7 @@ Drawing chain(const std::vector<Link>& links, std::string alt) {
       values += "    ";
       bars += "◀── ";
       ink.arrow(x - 84, 50, x - 41, 50);
-      ink.write(x - 62, 40, "× " + shown(l.slope), "var(--muted)");
+      ink.write(x - 62, 27, "× " + shown(l.slope), "var(--muted)");
     } else {
       slopes += std::string(room - 4, ' ');
     }
