@@ -21,7 +21,7 @@
 
 namespace {
 
-std::atomic<long> allocations = 0;
+[[maybe_unused]] std::atomic<long> allocations = 0;
 
 }  // namespace
 

@@ -15,6 +15,8 @@ namespace gradus::scalars {
 
 template <class T, int n = 1>
 struct Dual {
+  static_assert(std::is_floating_point_v<base_t<T>>,
+                "derivatives are of float or double: 3.0, not 3");
   using Number = T;
 
   T value{};

@@ -47,6 +47,8 @@ Tape<T>& tape();
 
 template <class T>
 struct Var {
+  static_assert(std::is_floating_point_v<base_t<T>>,
+                "derivatives are of float or double: 3.0, not 3");
   using Number = T;
 
   T value{};
