@@ -54,6 +54,11 @@ double keeps_only_the_last(std::span<const double> x) {
   for (const double value : x) last = std::log(value);
   return last;
 }
+double multiplies_into_zero(std::span<const double> x) {
+  double total = 0;
+  for (const double value : x) total *= std::log(value);
+  return total;
+}
 double takes_the_mean(std::span<const double> x) {
   double sum = 0;
   for (const double value : x) sum += std::log(value);
@@ -72,6 +77,10 @@ Verdict check_log_of_product(double (*f)(std::span<const double>)) {
                    .misconception = misconception,
                    .says = says};
   };
+  if (is(0))
+    return wrong("total stays zero",
+                 "The total is 0 at the end as at the start. What does one round of the loop do to "
+                 "it?");
   if (is(2.1972))
     return wrong("logarithm of the sum",
                  "You added the numbers and took the logarithm at the end. Adding belongs after "
@@ -329,5 +338,6 @@ LESSON(page) {
                 {"logarithms multiplied", multiplies_the_logs},
                 {"base ten", counts_powers_of_ten},
                 {"only the last number", keeps_only_the_last},
+                {"total stays zero", multiplies_into_zero},
                 {"mean instead of sum", takes_the_mean}}});
 }
