@@ -31,9 +31,9 @@ Dual sin(Dual a) {
 // [end]
 
 // [walk]
-// dh[k]/dh[0] along every path; two edges lead from each layer to the last.
+// dh[k]/dh[0] along every path; two edges lead into each layer.
 struct Walk {
-  std::vector<double> direct, through_sine;  // the local slopes of each layer
+  std::vector<double> direct, through_sine;  // local slopes, by layer
   int64_t products = 0;
   double slope(size_t k) {
     if (k == 0) return 1;

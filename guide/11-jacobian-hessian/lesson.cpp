@@ -57,6 +57,7 @@ std::pair<double, double> direction_of(const Tensor& h, double value) {
 using Classify = std::string(double, double, double);
 
 // [solution name-the-point]
+// [include <algorithm>]
 // [include <string>]
 // The slope is zero, and the Hessian is [[a, b], [b, c]]. Returns "minimum",
 // "maximum", "saddle" or "inconclusive". An eigenvalue of at most 1e-9 times

@@ -54,7 +54,7 @@ Row mean_square_backward(const Row& x, const Row& t, double y_bar) {
   return x_bar;
 }
 
-// y[r][i] = z[r][i] + b[i] for every row r of a batch: the bar of the bias b
+// y[r][i] = z[r][i] + b[i] for each row r of a batch; the bar of b
 Row bias_backward(const std::vector<Row>& y_bar) {
   Row b_bar(y_bar[0].size());
   for (const Row& row : y_bar)
