@@ -2,6 +2,7 @@
 // refusal word for word.
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
+#include <gradus/batch/vmap.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
 #include <gradus/linalg/solve.h>
@@ -9,6 +10,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -207,6 +209,69 @@ TEST(Solve, an_ill_conditioned_system_leaves_a_small_residual) {
     EXPECT_LE(largest(matmul(h, x) - b), 4e-16 * static_cast<double>(n) * (1 + largest(x)));
   }
   expect_near(solve(hilbert(8), sum(hilbert(8), {.axis = 1})), ones({8}), 1e-5);
+}
+
+Function packed(int which) {
+  return [which](std::span<const Tensor> x) -> Tensor {
+    const Tensor &a = x[0], s = matmul(a, transpose(a)) + eye(3);
+    switch (which) {
+      case 0:
+        return lu(a).u;
+      case 1:
+        return cholesky(s);
+      case 2:
+        return qr(a).q;
+      case 3:
+        return triangular_solve(a, x[1]);
+      case 4:
+        return solve(a, x[1]);
+      case 5:
+        return inv(a);
+      case 6:
+        return det(a);
+      case 7:
+        return cofactors(a);
+      default:
+        return logdet(s);
+    }
+  };
+}
+constexpr int kinds = 9;
+
+TEST(Solve, vmap_over_either_side_is_the_loop_over_it) {
+  const Tensor a = drawn({4, 3, 3}) + 3.0 * eye(3), b = drawn({4, 3, 2}, 1);
+  for (int which = 0; which < kinds; ++which) {
+    const Function f = packed(which);
+    const ManyFunction many = [f](std::span<const Tensor> x) { return std::vector{f(x)}; };
+    for (const VmapAxes& axes : {VmapAxes{}, VmapAxes{.in = {0, unmapped}}}) {
+      const bool right = axes.in.empty();
+      const Tensor args[] = {a, right ? b : row(b, 0)};
+      const Tensor got = vmap(many, args, axes)[0];
+      for (int64_t i = 0; i < 4; ++i) {
+        const Tensor one[] = {row(a, i), row(b, right ? i : 0)};
+        EXPECT_LE(largest(row(got, i) - f(one)), 1e-14) << which;
+      }
+    }
+  }
+  const Tensor one[] = {row(a, 0), b};
+  const Tensor got = vmap([&](const Tensor& y) { return solve(one[0], y); })(b);
+  EXPECT_LE(largest(got - solve(one[0], b)), 1e-14);
+}
+
+TEST(Solve, a_plan_gives_the_bits_of_the_interpreter_gradients_included) {
+  const Tensor a = drawn({3, 3}) + 3.0 * eye(3), b = drawn({3, 2}, 1);
+  for (int which = 0; which < kinds; ++which) {
+    const auto f = [which](std::span<const Tensor> x) {
+      const int wrt[] = {0};
+      const auto g = value_and_grads(
+          [&](std::span<const Tensor> y) { return sum(square(packed(which)(y))); }, x, wrt);
+      return std::vector<Tensor>{g.value, g.grads[0]};
+    };
+    const Tensor args[] = {a, b};
+    const std::vector<Tensor> want = f(args);
+    const std::vector<Tensor> got = compile(f, {a, b})(args);
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_TRUE(same_bits(got[i], want[i])) << which;
+  }
 }
 
 TEST(Solve, determinants_that_leave_the_range_of_f64_have_a_logarithm) {

@@ -65,7 +65,7 @@ void add_ops(Command& command, const Settings& settings) {
                ",\"math\":" + text::quote_json(op->math) +
                ",\"kind\":" + text::quote_json(kind_word(op->kind)) + "}";
       else
-        out += name->empty() ? text::pad_right(op->name, 15) + text::pad_right(op->math, 50) + " " +
+        out += name->empty() ? text::pad_right(op->name, 17) + text::pad_right(op->math, 50) + " " +
                                    op->says + "\n"
                              : page(*op);
     }
