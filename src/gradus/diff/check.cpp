@@ -223,8 +223,9 @@ class StepRules {
     for (size_t i = graph_.input_ids().size(); i < graph_.step_count(); ++i) {
       const Step& s = graph_.step(i);
       if (names_.is_constant(s.first_out)) continue;
-      if (s.op->kind == Kind::fixed && is_float(graph_.value(s.first_out).type.dtype) &&
-          s.op->rule.why)
+      // What stops derivatives, as softmax does for its shift, explains only a difference.
+      if (report.differing > 0 && s.op->kind == Kind::fixed &&
+          is_float(graph_.value(s.first_out).type.dtype) && s.op->rule.why)
         report.notes.push_back(names_.whole(s.first_out) + ": " + s.op->rule.why +
                                "; differences do not know that");
       if (s.inputs != 1) continue;
