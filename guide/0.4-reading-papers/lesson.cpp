@@ -128,7 +128,7 @@ Drawing anatomy() {
   top[5] = '=';
   d.terminal = top + "\n" + bars + "\n";
   d.svg =
-      "<svg viewBox=\"0 0 720 210\" role=\"img\" font-size=\"13\" font-family=\"inherit\">"
+      "<svg viewBox=\"0 0 590 210\" role=\"img\" font-size=\"13\" font-family=\"inherit\">"
       "<text x=\"48\" y=\"30\" font-size=\"20\" fill=\"var(--ink)\">=</text>";
   for (size_t k = parts.size(); k-- > 0;) {
     std::string row = bars.substr(0, static_cast<size_t>(parts[k].column));
