@@ -96,7 +96,7 @@ TEST(WhyZero, sees_contributions_that_cancel) {
         return sum(up - down);
       },
       pair);
-  EXPECT_EQ(two.reason, "what arrives cancels: v2 adds 3, v4 adds -3");
+  EXPECT_EQ(two.reason, "what arrives cancels: v2 adds 3, v3 adds -3");
 }
 
 TEST(WhyZero, says_that_nothing_reads_it) {

@@ -18,6 +18,16 @@ struct Words {
   NetworkOptions network;
 };
 
+// For the table: the first step that cuts, without its numbers.
+std::string brief(const WhyZero& why) {
+  if (why.zeros == 0) return "";
+  if (why.cuts.empty()) return why.reason;
+  const Cut& c = why.cuts[0];
+  if (why.zeros == why.elements) return c.op + " lets nothing through";
+  return c.op + " cuts " + std::to_string(c.cut) + " of " + std::to_string(c.elements) +
+         " elements of " + c.input;
+}
+
 int run(const Words& w, const Settings& settings) {
   Function f;
   std::vector<Tensor> values;
@@ -64,7 +74,7 @@ int run(const Words& w, const Settings& settings) {
     for (size_t k = 0; k < all.size(); ++k)
       rows.push_back({name(k), to_string(all[k].grad.type()),
                       std::to_string(all[k].zeros) + " of " + std::to_string(all[k].elements),
-                      all[k].zeros == 0 ? "" : all[k].reason});
+                      brief(all[k])});
     print(columns(rows));
     note(settings, "--wrt NAME shows every step that cuts, and the rows that get nothing.\n");
     return done;

@@ -56,7 +56,7 @@ class Walk {
         // One value in two places of a step is looked at once.
         if (!reached[in[i]] || std::ranges::find(in.first(i), in[i]) != in.first(i).end()) continue;
         if (blocks(id)) {
-          found.push_back(blocked(id, in[i]));
+          if (whole) found.push_back(blocked(id, in[i]));
           continue;
         }
         const int64_t all = element_count(tape_.value(in[i]).type.shape);
@@ -75,8 +75,9 @@ class Walk {
                  all};
           if (c.cut > 0) found.push_back(std::move(c));
         }
-        // What lets nothing through hides what comes after it.
-        if (!(whole && arrives && zeros == all)) reached[id] = true;
+        // What lets nothing through hides what comes after it. Of single zeros the origin is above
+        // only where zeros arrive.
+        if (whole ? !(arrives && zeros == all) : !arrives || zeros_arrive(id)) reached[id] = true;
       }
     }
     return found;
@@ -115,6 +116,10 @@ class Walk {
     if (id >= sweep_.bar.size() || sweep_.bar[id] == no_value) return false;
     const std::vector<double> bar = numbers(value(sweep_.bar[id]));
     return zeros_in(bar) < std::ssize(bar);
+  }
+
+  bool zeros_arrive(ValueId id) const {
+    return sweep_.bar[id] != no_value && zeros_in(numbers(value(sweep_.bar[id]))) > 0;
   }
 
   // The sum of what step `from` gave to `to`; empty where it gave nothing at all.
@@ -184,8 +189,9 @@ class Walk {
         if (!op.checks.kinks.empty())
           cut.reason += kinks_text(op);
         else
-          cut.reason +=
-              flat_near(op, s, there) ? ", so far out that it is saturated" : ", where it is level";
+          cut.reason += flat_near(op, there, in[place].dtype())
+                            ? ", so far out that it is saturated"
+                            : ", where it is level";
       } else if (in.size() == 2) {
         std::vector<double> beside;
         const std::vector<double> b = numbers(in[other]);
@@ -260,11 +266,11 @@ class Walk {
   }
 
   // Whether the op gives the same number a little beside these: saturated, not just level.
-  static bool flat_near(const Op& op, const Step&, const std::vector<double>& x) {
+  static bool flat_near(const Op& op, const std::vector<double>& x, DType dtype) {
     std::vector<double> beside = x;
     for (double& v : beside) v *= 1.001;
     const auto apply_to = [&](const std::vector<double>& at) {
-      const Tensor in[] = {from_vector(at)};
+      const Tensor in[] = {cast(from_vector(at), dtype)};
       return numbers(apply(op, in));
     };
     return std::ranges::none_of(x, [](double v) { return v == 0; }) &&
