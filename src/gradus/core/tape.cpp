@@ -331,6 +331,14 @@ Scope::~Scope() {
   if (tape_ != nullptr) tape_->scope_ = outer_;
 }
 
+Unrecorded::Unrecorded() : tape_(current) {
+  current = nullptr;
+}
+
+Unrecorded::~Unrecorded() {
+  current = tape_;
+}
+
 Tensor named(const Tensor& x, std::string_view label) {
   Tape* tape = Tape::open();
   if (tape && x.tape_value()) tape->set_label(tape->place(x), label);

@@ -133,6 +133,19 @@ class Scope {
   uint32_t outer_ = 0;
 };
 
+// While it lives, this thread has no open tape: what runs inside computes at once, or opens a
+// recording of its own.
+class Unrecorded {
+ public:
+  Unrecorded();
+  ~Unrecorded();
+  Unrecorded(const Unrecorded&) = delete;
+  Unrecorded& operator=(const Unrecorded&) = delete;
+
+ private:
+  Tape* tape_;
+};
+
 // Names the value in traces, errors and graphs; x itself when no tape is open.
 Tensor named(const Tensor& x, std::string_view label);
 // Marks a tensor that compile may keep as it is today.

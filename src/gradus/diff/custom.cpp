@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/core/buffer.h>
 #include <gradus/diff/custom.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
@@ -130,6 +131,29 @@ CustomRule batched_rule(const CustomRule& rule, std::vector<bool> batched) {
   return all;
 }
 
+Type own_type(const Op& op, std::span<const Type> in, const Attrs&, int) {
+  return rule_of(op).type(in);
+}
+
+// The op is at hand by its address, in attrs.c.
+void run_value(const Call& c) {
+  const Unrecorded guard;
+  const auto* op = reinterpret_cast<const CustomOp*>(static_cast<intptr_t>(c.attrs->c[0]));
+  std::vector<Tensor> x;
+  for (const View& v : c.in) x.push_back(from_bytes({v.dtype, v.shape}, bytes_of_view(v)));
+  const Tensor y = op->custom.value(x);
+  const View& out = c.out[0];
+  if (!(y.type() == Type{out.dtype, out.shape}))
+    raise(ErrorKind::shape, op->custom.name + ": the function gave " + to_string(y.type()) +
+                                ", but its rule says " + to_string(Type{out.dtype, out.shape}) +
+                                ".");
+  copy(view_of(y), out);
+}
+
+Kernel value_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_value};
+}
+
 Type first_type(const Op&, std::span<const Type> in, const Attrs&, int) {
   return in[0];
 }
@@ -139,27 +163,57 @@ bool first_layout(const Type&, const Layout& in, const Attrs&, const Type&, Layo
   return true;
 }
 
+// How many inputs stand before the arguments: the sealed value, or none.
+size_t before(const Op& op) {
+  return rule_of(op).type ? 0 : 1;
+}
+
 Tensor custom_pull(const Context& c, Tensors y_bar, int i) {
-  if (i == 0) return {};
-  return pull(rule_of(c.op), c.in.subspan(1), c.out[0], y_bar[0])[static_cast<size_t>(i - 1)];
+  const auto place = static_cast<size_t>(i), skip = before(c.op);
+  if (place < skip) return {};
+  return pull(rule_of(c.op), c.in.subspan(skip), c.out[0], y_bar[0])[place - skip];
 }
 
 Tensor custom_push(const Context& c, Tensors dots, int) {
-  return push(rule_of(c.op), c.in.subspan(1), c.out[0], dots.subspan(1));
+  const size_t skip = before(c.op);
+  return push(rule_of(c.op), c.in.subspan(skip), c.out[0], dots.subspan(skip));
 }
 
-// The sealed value y of x; its steps are behind a stop, so no derivative runs through them.
+// The value of x as a step with this rule. Steps of a recorded value y are behind a stop, so no
+// derivative runs through them.
 Tensor seal(CustomRule rule, const Tensor& y, Tensors x) {
   const auto op = std::make_shared<const CustomOp>(std::move(rule));
-  std::vector<Tensor> in{stop_gradient(y)};
-  in.insert(in.end(), x.begin(), x.end());
   Tape::open()->keep(op);
-  return gradus::apply(*op, in);
+  Attrs attrs;
+  std::vector<Tensor> in(x.begin(), x.end());
+  if (op->custom.type)
+    attrs.c = {reinterpret_cast<intptr_t>(op.get())};
+  else
+    in.insert(in.begin(), stop_gradient(y));
+  return gradus::apply(*op, in, attrs);
 }
 
 std::vector<Tensor> custom_batch(const Op& op, const Batching& b) {
-  std::vector<bool> batched(b.batched.begin() + 1, b.batched.end());
-  return {seal(batched_rule(rule_of(op), batched), with_batch_axis(b, 0), b.in.subspan(1))};
+  const size_t skip = before(op);
+  const std::vector<bool> batched(b.batched.begin() + static_cast<long>(skip), b.batched.end());
+  CustomRule rule = batched_rule(rule_of(op), batched);
+  if (skip == 1) return {seal(std::move(rule), with_batch_axis(b, 0), b.in.subspan(1))};
+  const CustomRule& one = rule_of(op);
+  if (!one.batched_value)
+    raise(ErrorKind::unsupported,
+          one.name +
+              ": vmap needs to know how a whole batch is computed. Give the rule a "
+              "batched_value.");
+  rule.value = one.batched_value(batched);
+  rule.type = [type = one.type, batched, size = b.size](std::span<const Type> in) {
+    std::vector<Type> each(in.begin(), in.end());
+    for (size_t i = 0; i < each.size(); ++i)
+      if (batched[i]) each[i].shape.erase(0);
+    Type result = type(each);
+    result.shape.insert(0, size);
+    return result;
+  };
+  return {seal(std::move(rule), {}, b.in)};
 }
 
 CustomOp::CustomOp(CustomRule of) : custom(std::move(of)) {
@@ -168,8 +222,13 @@ CustomOp::CustomOp(CustomRule of) : custom(std::move(of)) {
   math = name;
   kind = Kind::custom;
   inputs = -1;
-  type = first_type;
-  view = first_layout;
+  if (custom.type) {
+    type = own_type;
+    kernel = value_kernel;
+  } else {
+    type = first_type;
+    view = first_layout;
+  }
   gradus::Rule both;
   both.pull = custom_pull;
   both.push = custom_push;
@@ -180,9 +239,14 @@ CustomOp::CustomOp(CustomRule of) : custom(std::move(of)) {
 }  // namespace
 
 Tensor apply_custom(const std::shared_ptr<const CustomRule>& rule, std::span<const Tensor> x) {
-  const Tensor y = rule->value(x);
   const bool recorded = Tape::open() != nullptr &&
                         std::ranges::any_of(x, [](const Tensor& t) { return t.tape_value(); });
+  if (rule->type) {
+    if (recorded) return seal(*rule, {}, x);
+    const Unrecorded guard;
+    return rule->value(x);
+  }
+  const Tensor y = rule->value(x);
   return recorded ? seal(*rule, y, x) : y;
 }
 

@@ -22,6 +22,12 @@ struct CustomRule {
   // The tangent of y from those of x.
   std::function<Tensor(std::span<const Tensor> x, const Tensor& y, std::span<const Tensor> x_dot)>
       push = {};
+  // Where set, `value` is no composition of ops: it runs on numbers, unrecorded, when its step is
+  // computed, and gives a result of this type.
+  std::function<Type(std::span<const Type> x)> type = {};
+  // Then also: `value` of a whole batch, where batched[i] says which arguments have the batch axis
+  // in front; the result has it.
+  std::function<Function(const std::vector<bool>& batched)> batched_value = {};
 };
 
 // value(x); derivatives go by the rule and never through the steps of `value`.
