@@ -7,6 +7,7 @@
 #include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
 #include <gradus/diff/diff.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>

@@ -85,7 +85,7 @@ Wide polygamma_truth(Wide n, Wide x) {
       return odd ? std::numeric_limits<Wide>::infinity() : std::numeric_limits<Wide>::quiet_NaN();
     return -sign * polygamma_truth(n, 1 - x) - cotangent_derivative(static_cast<int>(n), x);
   }
-  constexpr Wide h = 0.125;
+  constexpr Wide h = 0.0625;
   Wide sum = 0;
   for (Wide v = -5; v < 6; v += h) {
     const Wide t = std::exp(v - std::exp(-v));

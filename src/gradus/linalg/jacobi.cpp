@@ -48,10 +48,7 @@ std::vector<double> finite_numbers(const char* name, const Tensor& a) {
     raise(ErrorKind::dtype, op + ": " + to_string(a.type()) +
                                 " is not a floating-point tensor. It computes in f32 or f64. Cast "
                                 "to f64 first.");
-  if (a.rank() < 2)
-    raise(ErrorKind::shape, op + ": " + to_string(a.type()) +
-                                " is not a matrix. It needs at least two axes. Use reshape to make "
-                                "a row or a column.");
+  refuse_unless_matrix(op, a.type());
   std::vector<double> x = numbers(a);
   for (size_t i = 0; i < x.size(); ++i)
     if (!std::isfinite(x[i]))

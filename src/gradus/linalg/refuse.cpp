@@ -13,6 +13,13 @@ std::string place_text(int64_t flat, const Shape& shape) {
   return to_string(at);
 }
 
+void refuse_unless_matrix(const std::string& op, const Type& a) {
+  if (a.shape.size() < 2)
+    raise(ErrorKind::shape, op + ": " + to_string(a) +
+                                " is not a matrix. It needs at least two axes. Use reshape to make "
+                                "a row or a column.");
+}
+
 void refuse_element(const std::string& op, const std::string& place, double value) {
   raise(ErrorKind::domain, op + ": element " + place + " is " + text::number(value) +
                                ". Linear algebra needs finite numbers. Find where it came from, or "

@@ -9,6 +9,8 @@ namespace gradus {
 
 // "[2,0]": the place of an element counted in row-major order.
 std::string place_text(int64_t flat, const Shape& shape);
+// Raises unless there are two axes or more.
+void refuse_unless_matrix(const std::string& op, const Type& a);
 [[noreturn]] void refuse_element(const std::string& op, const std::string& place, double value);
 
 }  // namespace gradus

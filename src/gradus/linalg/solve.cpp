@@ -339,15 +339,17 @@ Type number_a_matrix(const Op&, std::span<const Type> in, const Attrs&, int) {
   return type;
 }
 
-// Floating-point operations, to leading order.
-double size_of_last(const Type& t) {
-  return static_cast<double>(t.shape.back());
+// Floating-point operations to leading order: thirds of the elements of the first input, or of the
+// output, times its width.
+template <int thirds>
+double by_matrix(std::span<const Type> in, const Attrs&, const Type&) {
+  return thirds / 3.0 * static_cast<double>(element_count(in[0].shape)) *
+         static_cast<double>(in[0].shape.back());
 }
-double cubes(std::span<const Type> in, const Attrs&, const Type&) {
-  return static_cast<double>(element_count(in[0].shape)) * size_of_last(in[0]);
-}
-double squares_a_column(std::span<const Type> in, const Attrs&, const Type& out) {
-  return 2 * static_cast<double>(element_count(out.shape)) * size_of_last(in[0]);
+template <int thirds>
+double by_column(std::span<const Type> in, const Attrs&, const Type& out) {
+  return thirds / 3.0 * static_cast<double>(element_count(out.shape)) *
+         static_cast<double>(in[0].shape.back());
 }
 
 // Parts of matrices.
@@ -594,10 +596,7 @@ Tensor slogdet_push(const Context& c, std::span<const Tensor> dot, int output) {
 
 void require_matrix(const Op& op, const Tensor& a, bool square = true) {
   require_float(op, a.type());
-  if (a.rank() < 2)
-    raise(ErrorKind::shape, std::string(op.name) + ": " + to_string(a.type()) +
-                                " is not a matrix. It needs at least two axes. Use reshape to make "
-                                "a row or a column.");
+  refuse_unless_matrix(op.name, a.type());
   if (square && a.shape()[a.rank() - 2] != a.shape().back())
     raise(ErrorKind::shape, std::string(op.name) + ": " + to_string(a.type()) +
                                 " is not square. The last two axes must be equal.");
@@ -671,7 +670,7 @@ constinit const Op lu{.name = "lu",
                       .kernel = KERNEL(run_lu),
                       .rule = {.pull = lu_pull, .push = lu_push},
                       .batch = batch_leading,
-                      .work = cubes};
+                      .work = by_matrix<2>};
 constinit const Op cholesky{.name = "cholesky",
                             .says = "the triangular root of a positive definite matrix",
                             .math = "A = L L^T",
@@ -680,7 +679,7 @@ constinit const Op cholesky{.name = "cholesky",
                             .kernel = KERNEL(run_cholesky),
                             .rule = {.pull = cholesky_pull, .push = cholesky_push},
                             .batch = batch_leading,
-                            .work = cubes};
+                            .work = by_matrix<1>};
 constinit const Op qr{.name = "qr",
                       .says = "orthonormal columns times a triangle",
                       .math = "A = Q R, Q^T Q = I",
@@ -690,7 +689,7 @@ constinit const Op qr{.name = "qr",
                       .kernel = KERNEL(run_qr),
                       .rule = {.pull = qr_pull, .push = qr_push},
                       .batch = batch_leading,
-                      .work = cubes};
+                      .work = by_matrix<8>};
 constinit const Op triangular_solve{.name = "triangular_solve",
                                     .says = "solves a triangular system",
                                     .math = "T x = b",
@@ -700,7 +699,7 @@ constinit const Op triangular_solve{.name = "triangular_solve",
                                     .kernel = KERNEL(run_triangular_solve),
                                     .rule = {.pull = triangular_pull, .push = triangular_push},
                                     .batch = batch_leading,
-                                    .work = squares_a_column};
+                                    .work = by_column<3>};
 constinit const Op solve{.name = "solve",
                          .says = "solves a system of linear equations from its factors",
                          .math = "A x = b",
@@ -711,7 +710,7 @@ constinit const Op solve{.name = "solve",
                          .kernel = KERNEL(run_solve),
                          .rule = {.pull = solve_pull, .push = solve_push},
                          .batch = batch_leading,
-                         .work = squares_a_column};
+                         .work = by_column<6>};
 constinit const Op inv{.name = "inv",
                        .says = "the inverse matrix, from its factors",
                        .math = "A A^-1 = I",
@@ -722,7 +721,7 @@ constinit const Op inv{.name = "inv",
                        .kernel = KERNEL(run_inv),
                        .rule = {.pull = inv_pull, .push = inv_push},
                        .batch = batch_leading,
-                       .work = squares_a_column};
+                       .work = by_column<6>};
 constinit const Op cofactors{.name = "cofactors",
                              .says = "the gradient of the determinant, singular matrices included",
                              .math = "C_ij = d det(A) / d A_ij",
@@ -731,7 +730,7 @@ constinit const Op cofactors{.name = "cofactors",
                              .kernel = KERNEL(run_cofactors),
                              .rule = {.pull = cofactors_pull, .push = cofactors_push},
                              .batch = batch_leading,
-                             .work = cubes};
+                             .work = by_matrix<6>};
 constinit const Op det{.name = "det",
                        .says = "the determinant: how the map scales volume",
                        .math = "det(A) = det(P) prod U_ii",
@@ -740,7 +739,7 @@ constinit const Op det{.name = "det",
                        .kernel = KERNEL(run_det),
                        .rule = {.pull = det_pull, .push = det_push},
                        .batch = batch_leading,
-                       .work = cubes};
+                       .work = by_matrix<2>};
 constinit const Op slogdet{.name = "slogdet",
                            .says = "sign and logarithm of the size of the determinant",
                            .math = "det(A) = sign e^log",
@@ -750,7 +749,7 @@ constinit const Op slogdet{.name = "slogdet",
                            .kernel = KERNEL(run_slogdet),
                            .rule = {.pull = slogdet_pull, .push = slogdet_push},
                            .batch = batch_leading,
-                           .work = cubes};
+                           .work = by_matrix<2>};
 }  // namespace op
 
 std::span<const Op* const> linalg_ops() {
