@@ -106,6 +106,36 @@ bad 2 '10^9' train moons --epochs 9223372036854775807
 bad 2 'Ask for' train moons --examples 1000000000000000000
 bad 2 'mlp:2-...-2' train moons --model mlp:3-2
 bad 3 'expm' calc 'expm(1)'
+
+# Checking: expressions, points, networks that are none.
+for verb in gradcheck differences why-zero critical; do
+  bad 2 'column 3' $verb '1+' --at x=1
+  bad 2 'as in --' $verb 'x^2'
+done
+bad 2 'nothing to differentiate by' gradcheck '1 + 1'
+bad 2 'differentiates one number' gradcheck 'x' --at 'x=[1,2]'
+bad 2 '--tolerance must be positive' gradcheck 'x' --at x=1 --tolerance -1
+bad 2 '--directions lies in' gradcheck 'x' --at x=1 --directions -1
+bad 2 'there are several names' gradcheck 'x*y' --at x=1,y=2 --formula 'y'
+bad 2 'none of the names' gradcheck 'x' --at x=1 --formula 'z = 1'
+bad 2 'has the shape' gradcheck 'sum(x)' --at 'x=[1,2]' --formula '[1,2,3]'
+bad 2 'run.toml is missing' gradcheck dir
+for file in json.safetensors short.safetensors huge.safetensors nosuch.safetensors; do
+  bad 2 $file gradcheck $file
+  bad 2 $file why-zero $file
+done
+bad 2 'of one number' differences 'x*y' --at x=1,y=2
+bad 2 'of one number' differences '[x, x]' --at x=1
+bad 2 'gradient is of one number' why-zero '[x, x]' --at x=1
+bad 2 'no point' critical '1'
+bad 2 '--box is two numbers' convex 'x^2' --box 1
+bad 2 'low end must be below' convex 'x^2' --box 2,1
+bad 2 'reads no name' convex '1'
+bad 2 '--chords lies in' convex 'x' --chords 0
+bad 2 'has no sizes' shapes 'x + 1'
+bad 2 'never closed' shapes 'x[3'
+bad 2 'at most 8 axes' shapes 'x[1,1,1,1,1,1,1,1,1]'
+bad 2 'needs two numbers' grad 'x' --at x=1 --directions
 [ -e runs ] && fail 'a refused run left a folder'
 
 # Streams of a run that works.
@@ -123,6 +153,19 @@ json predict json moons
 json inspect json/model.safetensors
 json calc '1 + 1'
 json grad 'x^2' --at x=3
+json grad 'x^2 + y' --at x=3,y=1 --directions
+json gradcheck 'sum(x^2)' --at 'x=[1,2]'
+json gradcheck json
+json gradcheck json/model.safetensors --activation tanh
+json why-zero json
+json why-zero 'sum(relu(x))' --at 'x=[-1,-2]'
+json differences 'exp(x)' --at x=1
+json shapes 'x[3] + y[]'
+json critical 'x^2 + y^4' --at x=0,y=0
+json convex 'x^2 + y^2'
+bad 2 "no parameter '9.weight'" why-zero json --wrt 9.weight
+bad 2 '--examples lies in' gradcheck json --examples 0
+bad 2 'go with an expression' gradcheck json --wrt x
 cp -r json broken
 printf 'x' | dd of=broken/model.safetensors bs=1 seek=9 conv=notrunc 2>/dev/null
 bad 2 'broken/model.safetensors' eval broken moons
@@ -141,7 +184,7 @@ grep -q "$escape" out && fail 'NO_COLOR is not respected'
 grep -q "$escape" out && fail 'a pipe gets colour'
 grep -q "$(printf '\r')" out && fail 'a pipe gets carriage returns'
 
-for verb in train predict inspect verify quickstart calc trace grad eval float rng ops; do
+for verb in train predict inspect verify quickstart calc trace grad eval float rng ops gradcheck differences why-zero shapes critical convex; do
   "$gradus" $verb --help >out 2>err || fail "$verb --help: status $?"
   [ -s out ] && [ ! -s err ] || fail "$verb --help: the wrong stream"
 done

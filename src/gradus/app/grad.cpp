@@ -199,6 +199,7 @@ int run(const GradWords& g, const Settings& settings) {
 
   const std::vector<DerivativeText> formulas = derivative_text(p, p.at.values, p.at.names, p.wrt);
 
+  const std::string around = g.directions ? directions_text(p, settings) : "";
   if (settings.json) {
     std::string out = "{\"value\":" + to_json(first.value) + ",\"grad\":{";
     for (size_t i = 0; i < p.wrt.size(); ++i)
@@ -246,7 +247,7 @@ int run(const GradWords& g, const Settings& settings) {
   if (g.order == 2) print(hessian_text(hess, gradient, settings.plain));
   if (g.order > 2)
     print("order " + std::to_string(g.order) + "   " + shown(number(derivative)) + "\n");
-  if (g.directions) print(directions_text(p, settings));
+  print(around);
   print("checked   " + to_text(check) + "\n");
   return check.passed ? done : answer_is_no;
 }
