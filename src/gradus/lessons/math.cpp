@@ -414,7 +414,7 @@ class Reader {
       } else if (ahead("\\\\")) {
         at_ += 2;
         out.children.emplace_back();
-      } else if (at_ == before || s_[at_ < s_.size() ? at_ : 0] == '}' || ahead("\\right")) {
+      } else if (at_ < s_.size() && (at_ == before || s_[at_] == '}' || ahead("\\right"))) {
         ++at_;
       }
     }

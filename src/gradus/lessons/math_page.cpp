@@ -19,15 +19,31 @@ std::string mark(std::string_view text, std::string_view attributes = "") {
 
 std::string written(const Math& m, bool display, bool bold);
 
+bool is_function(const Math& m) {
+  return m.kind == Kind::function ||
+         (m.kind == Kind::script && m.children[0].kind == Kind::function);
+}
+
 std::string written_row(const Math& m, bool display, bool bold) {
+  constexpr std::string_view thin = "<mspace width=\"0.17em\"/>";
   std::string out;
   for (size_t i = 0; i < m.children.size(); ++i) {
     const Math& c = m.children[i];
+    const Math* before = i > 0 ? &m.children[i - 1] : nullptr;
+    // cos stands apart from what is multiplied by it, and from an argument without brackets.
+    const auto is_factor = [](const Math& f) {
+      return f.kind == Kind::symbol || f.kind == Kind::number || f.kind == Kind::close ||
+             f.kind == Kind::script || f.kind == Kind::fraction || f.kind == Kind::fenced ||
+             f.kind == Kind::accent || f.kind == Kind::root;
+    };
+    if (before != nullptr && ((is_function(c) && is_factor(*before)) ||
+                              (is_function(*before) && is_factor(c) && c.kind != Kind::fenced)))
+      out += thin;
     // A sign in front of a number is no operation between two.
-    const bool sign = c.kind == Kind::binary && (i == 0 || m.children[i - 1].kind == Kind::binary ||
-                                                 m.children[i - 1].kind == Kind::relation ||
-                                                 m.children[i - 1].kind == Kind::open ||
-                                                 m.children[i - 1].kind == Kind::comma);
+    const bool sign =
+        c.kind == Kind::binary &&
+        (before == nullptr || before->kind == Kind::binary || before->kind == Kind::relation ||
+         before->kind == Kind::open || before->kind == Kind::comma);
     out += sign ? mark(c.text, " form=\"prefix\"") : written(c, display, bold);
   }
   return m.children.size() == 1 ? out : element("mrow", out);
@@ -85,7 +101,7 @@ std::string written(const Math& m, bool display, bool bold) {
     case Kind::close:
       return mark(m.text, " form=\"postfix\" stretchy=\"false\"");
     case Kind::function:
-      return element("mi", escape_html(m.text)) + "<mspace width=\"0.17em\"/>";
+      return element("mi", escape_html(m.text));
     case Kind::big:
       return big_mark(m.text);
     case Kind::words:
@@ -126,8 +142,14 @@ std::string written(const Math& m, bool display, bool bold) {
                            m.text == "{" ? " style=\"text-align:left\"" : "");
         rows += element("mtr", cells);
       }
-      return element("mrow", mark(m.text, " form=\"prefix\"") + element("mtable", rows) +
-                                 mark(m.mark, " form=\"postfix\""));
+      // Borders stretch without a font of mathematics; a brace needs one.
+      if (m.text == "{")
+        return element("mrow", mark(m.text, " form=\"prefix\"") + element("mtable", rows));
+      return element("mtable", rows,
+                     m.text == "["   ? " class=\"square\""
+                     : m.text == "(" ? " class=\"round\""
+                     : m.text == "|" ? " class=\"bars\""
+                                     : "");
     }
   }
   return "";

@@ -75,11 +75,15 @@ Tensor Page::set(std::string_view name, const Tensor& standard) {
   if (change != changes.end()) {
     const Expression typed = parse_expression(change->second);
     const Tensor got = typed.names().empty() ? typed({}, {}) : Tensor();
-    if (got.is_absent() || got.shape() != standard.shape())
+    if (got.is_absent() || got.shape() != standard.shape()) {
+      size_t at = 0;
+      std::string list = listed(numbers(standard), standard.shape(), 0, at, 6);
+      if (standard.rank() == 1) list = "[" + list.substr(1, list.size() - 2) + "]";
       raise(ErrorKind::usage, "--set " + std::string(name) + ": '" + change->second +
                                   "' is not a list of numbers of the shape " +
                                   to_string(standard.type()) + ". Write --set " +
-                                  std::string(name) + "=[...], as " + to_string(standard) + ".");
+                                  std::string(name) + "=" + list + ".");
+    }
     for (const double x : numbers(got))
       if (!std::isfinite(x))
         raise(ErrorKind::usage, "--set " + std::string(name) +

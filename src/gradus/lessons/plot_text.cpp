@@ -43,14 +43,16 @@ std::string tick_text(double v, bool percent) {
   return percent ? text::significant(100 * v, 4) + "%" : shown(v, 4);
 }
 
-std::string cut(const std::string& s, size_t most) {
+// At most so many columns; an ellipsis says that something is missing.
+std::string cut(const std::string& s, size_t most, bool ascii) {
+  if (text::width(s) <= most) return s;
   std::string out;
   for (size_t i = 0; i < s.size(); ++i) {
     const bool starts = (static_cast<unsigned char>(s[i]) & 0xC0) != 0x80;
-    if (starts && text::width(out) >= most) break;
+    if (starts && text::width(out) + 1 >= most) break;
     out += s[i];
   }
-  return out;
+  return out + (ascii ? "." : "…");
 }
 
 class Canvas {
@@ -136,9 +138,9 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
       plot.log ? log_ticks(y.low, y.high, 4) : nice_ticks(y.low, y.high, 4);
   for (const double t : y_ticks) left = std::max(left, text::width(tick_text(t, plot.percent)));
   for (const Line& line : plot.lines)
-    right = std::max(right, text::width(cut(line.label, longest_label)));
+    right = std::max(right, text::width(cut(line.label, longest_label, ascii)));
   for (const Threshold& r : plot.rules)
-    right = std::max(right, text::width(cut(r.label, longest_label)));
+    right = std::max(right, text::width(cut(r.label, longest_label, ascii)));
   left += 2;
   if (right > 0) right += 1;
   const int width = std::max(16, columns - static_cast<int>(left + right));
@@ -206,7 +208,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
     free_from = begin + text::width(s) + 1;
   }
   if (!plot.x_label.empty()) {
-    const std::string s = cut(plot.x_label, static_cast<size_t>(width));
+    const std::string s = cut(plot.x_label, static_cast<size_t>(width), ascii);
     rows.emplace_back(total, PlotCell{" "});
     write(rows.back(), left + static_cast<size_t>(width) - text::width(s), s, -1);
   }
@@ -223,7 +225,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
     if (line.label.empty()) continue;
     for (size_t i = std::min(line.x.size(), line.y.size()); i-- > 0;) {
       if (!std::isfinite(line.x[i]) || !y.takes(line.y[i])) continue;
-      std::string name = cut(line.label, longest_label);
+      std::string name = cut(line.label, longest_label, ascii);
       if (ascii && named > 1) name = std::string(1, marks[l % marks.size()]) + " " + name;
       names.push_back({row_of(line.y[i]), name, static_cast<int>(l)});
       break;
@@ -231,7 +233,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
   }
   for (const Threshold& r : plot.rules)
     if (!r.label.empty() && y.takes(r.y))
-      names.push_back({row_of(r.y), cut(r.label, longest_label), -1});
+      names.push_back({row_of(r.y), cut(r.label, longest_label, ascii), -1});
   std::stable_sort(names.begin(), names.end(),
                    [](const Name& a, const Name& b) { return a.row < b.row; });
   size_t least = 0;

@@ -57,7 +57,13 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:8px;paddin
 overflow-x:auto;font-size:14px}
 pre .k{color:var(--accent)}pre .c{color:var(--muted);font-style:italic}pre .s{color:var(--good)}
 pre .n{color:var(--r4)}pre .t{color:var(--r4)}pre .p{color:var(--accent)}
-math{font-size:1.06em}
+math{font-size:1.06em;font-family:"STIX Two Math","Latin Modern Math","Cambria Math","Noto Sans Math",math}
+mtable.square,mtable.round,mtable.bars{border:solid;border-width:0 1.4px;padding:1px .35em;margin:0 .2em}
+mtable.round{border-radius:.7em/50%}
+mtable.square{background:linear-gradient(currentColor,currentColor) 0 0/5px 1.4px no-repeat,
+linear-gradient(currentColor,currentColor) 0 100%/5px 1.4px no-repeat,
+linear-gradient(currentColor,currentColor) 100% 0/5px 1.4px no-repeat,
+linear-gradient(currentColor,currentColor) 100% 100%/5px 1.4px no-repeat}
 math[display=block]{margin:.5em 0 1.1em;overflow-x:auto;overflow-y:hidden;padding:4px 0;text-align:left;
 padding-left:1.2em}
 .box{overflow-x:auto;max-width:100%;margin:0 0 1.2em}

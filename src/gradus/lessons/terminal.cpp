@@ -181,6 +181,30 @@ std::vector<Runs> wrapped(const Runs& runs, size_t width) {
   return out;
 }
 
+// Breaks after a blank and keeps every other blank: code.
+std::vector<Runs> wrapped_code(const Runs& runs, size_t width) {
+  std::vector<Runs> out(1);
+  size_t used = 0;
+  for (const Run& r : runs) {
+    std::string_view rest = r.text;
+    while (!rest.empty()) {
+      const size_t blank = rest.find(' ');
+      const size_t n = blank == std::string_view::npos ? rest.size() : blank + 1;
+      const std::string piece(rest.substr(0, n));
+      const bool can_break =
+          used > 0 && !out.back().empty() && out.back().back().text.ends_with(' ');
+      if (can_break && used + text::width(piece) > width + (piece.ends_with(' ') ? 1 : 0)) {
+        out.emplace_back();
+        used = 0;
+      }
+      out.back().push_back({piece, r.style});
+      used += text::width(piece);
+      rest.remove_prefix(n);
+    }
+  }
+  return out;
+}
+
 bool is_number(std::string_view s) {
   s = trimmed(s);
   if (s.empty()) return true;
@@ -285,20 +309,35 @@ class Printer {
     Runs current;
     for (const CodePiece& p : code_pieces(text, language)) {
       if (p.text == "\n") {
-        line(current, indent);
+        code_line(current, indent);
         current.clear();
       } else {
         current.push_back({std::string(p.text), style_of(p.kind)});
       }
     }
-    if (!current.empty()) line(current, indent);
+    if (!current.empty()) code_line(current, indent);
+  }
+
+  // A line that is too long goes on below, four columns further in.
+  void code_line(const Runs& runs, size_t indent) {
+    if (indent + width_of(runs) <= width_) return line(runs, indent);
+    const std::string whole = joined(runs);
+    const size_t lead = std::min(whole.find_first_not_of(' '), whole.size());
+    Runs rest = runs;
+    rest[0].text.erase(0, std::min(lead, rest[0].text.size()));
+    bool first = true;
+    const size_t room = width_ - std::min(width_ - 20, indent + lead + 4);
+    for (const Runs& part : wrapped_code(rest, room)) {
+      line(part, indent + lead + (first ? 0 : 4));
+      first = false;
+    }
   }
 
   void exercise_box(std::string_view name) {
     const std::string slug(name);
     for (const auto& e : page_.exercises) {
       if (const auto* p = std::get_if<Predict>(&e); p != nullptr && p->name == name)
-        return command_line("gradus exercise check " + slug, "and type your number");
+        return command_line("gradus exercise check " + slug, "asks for your number");
       if (const auto* c = std::get_if<Choose>(&e); c != nullptr && c->name == name) {
         size_t widest = 0;
         for (const Choose::Choice& choice : c->choices)
@@ -309,16 +348,20 @@ class Printer {
                     {{text::pad_right(fitting(choice.word), widest), bold}, {"  ", plain}});
         }
         blank();
-        return command_line("gradus exercise check " + slug, "and type one of the words");
+        return command_line("gradus exercise check " + slug, "asks for one of the words");
       }
     }
-    command_line("gradus exercise start " + slug, "then fill in exercises/" + slug + ".cpp");
-    command_line("gradus exercise check " + slug, "says what is right and what is not yet");
+    command_line("gradus exercise start " + slug, "writes exercises/" + slug + ".cpp");
+    command_line("gradus exercise check " + slug, "when it is filled in");
   }
 
+  // The words go where there is room for them.
   void command_line(const std::string& command, const std::string& says) {
-    paragraph({{fitting(replaced(says, " ", says.empty() ? " " : " ")), dim}}, indent_ + 2,
-              {{fitting("▸ "), dim}, {command, code_style}, {"   ", plain}});
+    Runs runs = {{fitting("▸ "), dim}, {command, code_style}};
+    const size_t used = indent_ + 2 + width_of(runs);
+    if (used + 2 + text::width(says) <= width_)
+      runs.push_back({std::string(used < 52 ? 52 - used : 2, ' ') + says, dim});
+    line(runs, indent_ + 2);
   }
 
   Runs runs_of(const Node& node) const {
@@ -443,7 +486,7 @@ class Printer {
         }
         return;
       case Kind::code_block:
-        return code(node.text, node.target.empty() ? "text" : node.target, indent + 2);
+        return code(node.text, node.target.empty() ? "text" : node.target, indent + 4);
       case Kind::table: {
         std::vector<std::vector<Runs>> cells;
         for (const Node& row : node.children) {
@@ -520,6 +563,13 @@ class Printer {
       if (*widest <= 8) break;
       --*widest;
     }
+    // Wrapped words may leave a column narrower than it may be.
+    std::vector<size_t> used(columns, 1);
+    for (const auto& row : cells)
+      for (size_t c = 0; c < columns; ++c)
+        for (const Runs& part : wrapped(row[c], widths[c]))
+          used[c] = std::max(used[c], width_of(part));
+    widths = used;
     for (size_t r = 0; r < cells.size(); ++r) {
       std::vector<std::vector<Runs>> parts;
       size_t height = 1;
@@ -552,6 +602,12 @@ class Printer {
     }
   }
 
+  // As it was printed; a line that is too wide is left to the terminal.
+  void output(const std::string& text) {
+    for (const std::string_view l : lines_of(text))
+      line({{fitting(std::string(l)), plain}}, indent_ + 4);
+  }
+
   void directive(const Node& node) {
     const std::string& what = node.target;
     if (what == "table") {
@@ -562,10 +618,10 @@ class Printer {
         return picture(it->second);
     } else if (what == "output") {
       if (const auto it = page_.outputs.find(node.text); it != page_.outputs.end())
-        return code(it->second, "text", indent_ + 2);
+        return output(it->second);
     } else if (what == "code") {
       if (lesson_ != nullptr)
-        return code(code_region(lesson_->code, node.text), "cpp", indent_ + 2);
+        return code(code_region(lesson_->code, node.text), "cpp", indent_ + 4);
     } else if (what == "exercise") {
       return exercise_box(node.text);
     } else if (what == "glossary" && guide_ != nullptr) {
@@ -614,19 +670,18 @@ void foot(Printer& p, const Guide& guide, const Lesson& lesson, const Page& page
                  {" and ", dim},
                  {"Deep dive", bold},
                  {" wait for the second. Open them now: ", dim},
-                 {"gradus learn " + lesson.slug + " --all", code_style}},
+                 {replaced("gradus learn " + lesson.slug + " --all", " ", hard_blank), code_style}},
                 p.indent());
   if (!page.settable.empty()) {
     std::string names;
     for (const auto& [name, value] : page.settable)
-      names += (names.empty() ? "" : ", ") + name + " = " + value;
-    p.paragraph(
-        {{"Other numbers: ", dim},
-         {"gradus learn " +
-              replaced(lesson.slug + " --set " + page.settable[0].first + "=...", " ", hard_blank),
-          code_style},
-         {"   now " + names, dim}},
-        p.indent());
+      names += (names.empty() ? "" : ", ") +
+               replaced(name + " = " + value, " ", text::width(value) < 20 ? hard_blank : " ");
+    p.paragraph({{"Other numbers: ", dim},
+                 {replaced("gradus learn " + lesson.slug + " --set NAME=VALUE", " ", hard_blank),
+                  code_style},
+                 {" with " + names, dim}},
+                p.indent());
   }
   if (!lesson.see.empty())
     p.paragraph({{"See also: ", dim}, {text::join(lesson.see, ", "), plain}}, p.indent());
@@ -638,7 +693,7 @@ void foot(Printer& p, const Guide& guide, const Lesson& lesson, const Page& page
     if (guide.lessons[i].slug != lesson.slug) continue;
     const Lesson& next = guide.lessons[i + 1];
     p.paragraph({{"Next: ", bold},
-                 {next.number + " · " + next.title + "  ", plain},
+                 {next.number + " · " + next.title + ", ", plain},
                  {replaced("gradus learn " + next.slug, " ", hard_blank), code_style}},
                 p.indent());
   }
@@ -689,7 +744,7 @@ std::string render_markdown(std::string_view text, const Page& page, const Look&
 
 std::string render_exercise(const Exercise& exercise, const Page& page, const Look& look) {
   Printer p(look, page, nullptr, nullptr, 2);
-  p.paragraph({{p.fitting(exercise.title), bold}, {"  " + exercise.name, dim}}, p.indent(),
+  p.paragraph({{p.fitting(exercise.title), bold}, {" " + exercise.name, dim}}, p.indent(),
               look.color ? Runs{} : Runs{{p.fitting("▸ "), plain}});
   p.blank();
   p.render(parse_markdown(exercise.task, page));
