@@ -211,7 +211,8 @@ TEST(Guide, decodes_a_formula_symbol_by_symbol) {
       text_of("lesson.md"),
       "x | x | the input | doubling\n\\hat{y} | y hat | a guess | doubling\n"
       "\\sum | sum | add up | counting\n\\partial | del | only one moves | doubling\n"
-      "A^T | transposed | rows become columns | doubling\nf(x) | f of x | its value | doubling\n");
+      "A^T | transposed | rows become columns | doubling\nf(x) | f of x | its value | doubling\n"
+      "\\|x\\| | size of x | x without its sign | doubling\n");
   const auto said_of = [&](std::string_view formula) {
     std::string out;
     for (const Decoded& d : decode(guide, formula))
@@ -221,6 +222,8 @@ TEST(Guide, decodes_a_formula_symbol_by_symbol) {
   EXPECT_EQ(said_of("\\hat{y} = \\sum_i W^T x + f(x)"),
             "y\u0302=y hat Σ=sum i=? Wᵀ=transposed W=? x=x f(x)=f of x ");
   EXPECT_EQ(said_of("∂q/∂x"), "∂=del q=? x=x ");
+  EXPECT_EQ(said_of("|q|²"), "|x|=size of x q=? ");
+  EXPECT_EQ(said_of("17"), "");
 }
 
 TEST(Site, has_a_page_that_needs_no_script) {

@@ -46,6 +46,11 @@ TEST(Math, in_a_line_is_unicode) {
   EXPECT_EQ(line("x_{\\text{new}}"), "x_(new)");
 }
 
+TEST(Math, reads_pasted_unicode_too) {
+  EXPECT_EQ(mathml(parse_math("x² ≤ θᵢ"), false), mathml(parse_math("x^2 \\le \\theta_i"), false));
+  EXPECT_EQ(line("𝔼[x²]"), "𝔼[x²]");
+}
+
 TEST(Math, on_lines_of_its_own_is_stacked) {
   EXPECT_EQ(stacked("\\frac{a + b}{c} = 1"),
             "a + b\n"

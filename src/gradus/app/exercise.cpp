@@ -124,8 +124,10 @@ int list(const Settings& settings) {
                         : state.attempts > 0 ? "  ○ "
                                              : "    ",
                         look) +
-               text::pad_right(e.name, 26) + text::pad_right(for_look(e.title, look), 40) + " " +
-               word + "\n";
+               text::pad_right(e.name, 26) +
+               (*word == '\0' ? for_look(e.title, look)
+                              : text::pad_right(for_look(e.title, look), 42) + " " + word) +
+               "\n";
     }
   }
   if (settings.json)

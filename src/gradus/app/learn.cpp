@@ -61,8 +61,8 @@ std::string line_of(const Lesson& l, const Progress& progress, const Look& look)
   }
   const std::string sign = mark == Mark::finished ? "✓" : mark == Mark::opened ? "○" : " ";
   return "  " + tinted(sign, Tint::good, look) + " " + text::pad_left(l.number, 3) + "  " +
-         text::pad_right(for_look(title, look), most) + text::pad_left(minutes, 7) + "  " +
-         (mark == Mark::fresh ? "" : word_of(mark)) + "\n";
+         text::pad_right(for_look(title, look), most) + text::pad_left(minutes, 7) +
+         (mark == Mark::fresh ? "" : std::string("  ") + word_of(mark)) + "\n";
 }
 
 int list(const Settings& settings) {

@@ -2,12 +2,14 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 namespace gradus::app {
 
@@ -29,19 +31,53 @@ Look look_of(const Settings& settings) {
   return look;
 }
 
+namespace {
+
+constexpr unsigned most_seconds = 30;
+constexpr rlim_t most_memory = rlim_t{4} << 30;
+
+// Numbers of a reader can make a lesson run for ever or fill the memory: both end with one line.
+class Guard {
+ public:
+  Guard() {
+    getrlimit(RLIMIT_AS, &before_);
+    const rlimit less = {std::min(most_memory, before_.rlim_cur), before_.rlim_max};
+    setrlimit(RLIMIT_AS, &less);
+    std::signal(SIGALRM, [](int) {
+      constexpr std::string_view line =
+          "gradus learn: with these numbers the page takes longer than 30 s\n";
+      [[maybe_unused]] const ssize_t n = write(STDERR_FILENO, line.data(), line.size());
+      _exit(bad_input);
+    });
+    alarm(most_seconds);
+  }
+  ~Guard() {
+    alarm(0);
+    setrlimit(RLIMIT_AS, &before_);
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+
+ private:
+  rlimit before_ = {};
+};
+
+}  // namespace
+
 Page page_of(const Lesson& lesson,
              const std::vector<std::pair<std::string, std::string>>& changes) {
+  if (changes.empty()) return computed(lesson);
+  const Guard guard;
   try {
     return computed(lesson, changes);
   } catch (const Error& e) {
-    if (changes.empty() || std::string_view(e.what()).starts_with("--set")) throw;
-    std::string said;
-    for (const auto& [name, value] : changes)
-      said += (said.empty() ? "" : " ") + name + "=" + value;
+    if (std::string_view(e.what()).starts_with("--set")) throw;
     raise(e.kind,
-          "with --set " + said + " the lesson " + lesson.slug + " cannot be computed: " + e.what());
+          "with these numbers the lesson " + lesson.slug + " cannot be computed: " + e.what());
+  } catch (const std::bad_alloc&) {
+    raise(ErrorKind::usage,
+          "with these numbers the lesson " + lesson.slug + " needs more memory than there is");
   } catch (const std::exception& e) {
-    if (changes.empty()) throw;
     raise(ErrorKind::usage,
           "with these numbers the lesson " + lesson.slug + " cannot be computed: " + e.what());
   }

@@ -62,6 +62,7 @@ class Decoder {
     if (!m.children.empty()) return;
     const unsigned char c = static_cast<unsigned char>(m.text.empty() ? ' ' : m.text[0]);
     if (m.kind == Kind::words) return;
+    if (m.kind == Kind::open || m.kind == Kind::close) return add_mark(m.text);
     if (std::isalpha(c) != 0 || c >= 0x80) add(m.text, nullptr);
   }
 
@@ -105,7 +106,9 @@ class Decoder {
     return false;
   }
 
+  // Bars and brackets with a meaning: the entry that begins with them, such as |x|.
   void add_mark(const std::string& mark) {
+    if (mark == "(" || mark == ")" || mark == "[" || mark == "]") return;
     for (const Known& k : known_)
       if (!mark.empty() && k.line.starts_with(mark) && k.line.size() > mark.size())
         return add(k.line, k.entry);

@@ -170,6 +170,21 @@ constexpr std::pair<std::string_view, std::string_view> board_letters[] = {
 constexpr std::pair<std::string_view, std::string_view> script_letters[] = {
     {"L", "ℒ"}, {"N", "𝒩"}, {"F", "ℱ"}, {"H", "ℋ"}, {"D", "𝒟"}, {"O", "𝒪"}, {"U", "𝒰"}};
 
+// Small letters above and below the line.
+constexpr std::pair<std::string_view, std::string_view> above_forms[] = {
+    {"0", "⁰"}, {"1", "¹"}, {"2", "²"}, {"3", "³"},  {"4", "⁴"}, {"5", "⁵"}, {"6", "⁶"}, {"7", "⁷"},
+    {"8", "⁸"}, {"9", "⁹"}, {"+", "⁺"}, {"-", "⁻"},  {"=", "⁼"}, {"(", "⁽"}, {")", "⁾"}, {"a", "ᵃ"},
+    {"b", "ᵇ"}, {"c", "ᶜ"}, {"d", "ᵈ"}, {"e", "ᵉ"},  {"f", "ᶠ"}, {"g", "ᵍ"}, {"h", "ʰ"}, {"i", "ⁱ"},
+    {"j", "ʲ"}, {"k", "ᵏ"}, {"l", "ˡ"}, {"m", "ᵐ"},  {"n", "ⁿ"}, {"o", "ᵒ"}, {"p", "ᵖ"}, {"r", "ʳ"},
+    {"s", "ˢ"}, {"t", "ᵗ"}, {"u", "ᵘ"}, {"v", "ᵛ"},  {"w", "ʷ"}, {"x", "ˣ"}, {"y", "ʸ"}, {"z", "ᶻ"},
+    {"T", "ᵀ"}, {"L", "ᴸ"}, {"′", "′"}, {"′′", "″"}, {"*", "*"}, {"⊤", "ᵀ"}};
+constexpr std::pair<std::string_view, std::string_view> below_forms[] = {
+    {"0", "₀"}, {"1", "₁"}, {"2", "₂"}, {"3", "₃"}, {"4", "₄"}, {"5", "₅"}, {"6", "₆"}, {"7", "₇"},
+    {"8", "₈"}, {"9", "₉"}, {"+", "₊"}, {"-", "₋"}, {"=", "₌"}, {"(", "₍"}, {")", "₎"}, {"a", "ₐ"},
+    {"e", "ₑ"}, {"h", "ₕ"}, {"i", "ᵢ"}, {"j", "ⱼ"}, {"k", "ₖ"}, {"l", "ₗ"}, {"m", "ₘ"}, {"n", "ₙ"},
+    {"o", "ₒ"}, {"p", "ₚ"}, {"r", "ᵣ"}, {"s", "ₛ"}, {"t", "ₜ"}, {"u", "ᵤ"}, {"v", "ᵥ"}, {"x", "ₓ"},
+    {"β", "ᵦ"}, {"γ", "ᵧ"}, {"ρ", "ᵨ"}, {"φ", "ᵩ"}, {"χ", "ᵪ"}};
+
 size_t character_length(std::string_view s) {
   const unsigned char c = static_cast<unsigned char>(s[0]);
   return std::min<size_t>(c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4, s.size());
@@ -197,6 +212,7 @@ class Reader {
         attach_script(out, depth);
         continue;
       }
+      if (attach_small_letter(out)) continue;
       out.children.push_back(atom(depth));
     }
     pair_bars(out);
@@ -216,6 +232,25 @@ class Reader {
     if (unknown_) unknown_->emplace_back(what);
   }
 
+  // x² and xᵢ, as pasted text has them.
+  bool attach_small_letter(Math& row) {
+    const std::string_view text = s_.substr(at_, character_length(s_.substr(at_)));
+    if (text.size() < 2 || row.children.empty()) return false;
+    const auto plain = [&](const auto& forms) {
+      for (const auto& [letter, small_letter] : forms)
+        if (small_letter == text && letter[0] != '\'' && letter != "′" && letter != "′′")
+          return letter;
+      return std::string_view();
+    };
+    const std::string_view above = plain(above_forms),
+                           below = above.empty() ? plain(below_forms) : above;
+    if (below.empty()) return false;
+    at_ += text.size();
+    const bool digit = std::isdigit(static_cast<unsigned char>(below[0])) != 0;
+    add_script(row, {digit ? Kind::number : Kind::symbol, std::string(below)}, above.empty());
+    return true;
+  }
+
   void attach_script(Math& row, int depth) {
     const char c = s_[at_++];
     Math script;
@@ -228,6 +263,11 @@ class Reader {
     } else {
       script = argument(depth);
     }
+    add_script(row, std::move(script), c == '_');
+  }
+
+  // Below or above what the row ends with.
+  static void add_script(Math& row, Math script, bool below) {
     if (row.children.empty() || row.children.back().kind != Kind::script) {
       Math base;
       if (!row.children.empty()) {
@@ -236,7 +276,7 @@ class Reader {
       }
       row.children.push_back({Kind::script, "", "", {std::move(base), Math{}, Math{}}});
     }
-    Math& to = row.children.back().children[c == '_' ? 1 : 2];
+    Math& to = row.children.back().children[below ? 1 : 2];
     to.children.push_back(std::move(script));
   }
 
@@ -453,20 +493,6 @@ class Reader {
 };
 
 // ---- Unicode ----
-
-constexpr std::pair<std::string_view, std::string_view> above_forms[] = {
-    {"0", "⁰"}, {"1", "¹"}, {"2", "²"}, {"3", "³"},  {"4", "⁴"}, {"5", "⁵"}, {"6", "⁶"}, {"7", "⁷"},
-    {"8", "⁸"}, {"9", "⁹"}, {"+", "⁺"}, {"-", "⁻"},  {"=", "⁼"}, {"(", "⁽"}, {")", "⁾"}, {"a", "ᵃ"},
-    {"b", "ᵇ"}, {"c", "ᶜ"}, {"d", "ᵈ"}, {"e", "ᵉ"},  {"f", "ᶠ"}, {"g", "ᵍ"}, {"h", "ʰ"}, {"i", "ⁱ"},
-    {"j", "ʲ"}, {"k", "ᵏ"}, {"l", "ˡ"}, {"m", "ᵐ"},  {"n", "ⁿ"}, {"o", "ᵒ"}, {"p", "ᵖ"}, {"r", "ʳ"},
-    {"s", "ˢ"}, {"t", "ᵗ"}, {"u", "ᵘ"}, {"v", "ᵛ"},  {"w", "ʷ"}, {"x", "ˣ"}, {"y", "ʸ"}, {"z", "ᶻ"},
-    {"T", "ᵀ"}, {"L", "ᴸ"}, {"′", "′"}, {"′′", "″"}, {"*", "*"}, {"⊤", "ᵀ"}};
-constexpr std::pair<std::string_view, std::string_view> below_forms[] = {
-    {"0", "₀"}, {"1", "₁"}, {"2", "₂"}, {"3", "₃"}, {"4", "₄"}, {"5", "₅"}, {"6", "₆"}, {"7", "₇"},
-    {"8", "₈"}, {"9", "₉"}, {"+", "₊"}, {"-", "₋"}, {"=", "₌"}, {"(", "₍"}, {")", "₎"}, {"a", "ₐ"},
-    {"e", "ₑ"}, {"h", "ₕ"}, {"i", "ᵢ"}, {"j", "ⱼ"}, {"k", "ₖ"}, {"l", "ₗ"}, {"m", "ₘ"}, {"n", "ₙ"},
-    {"o", "ₒ"}, {"p", "ₚ"}, {"r", "ᵣ"}, {"s", "ₛ"}, {"t", "ₜ"}, {"u", "ᵤ"}, {"v", "ᵥ"}, {"x", "ₓ"},
-    {"β", "ᵦ"}, {"γ", "ᵧ"}, {"ρ", "ᵨ"}, {"φ", "ᵩ"}, {"χ", "ᵪ"}};
 
 // All of s in small letters, or nothing.
 template <size_t N>
