@@ -90,7 +90,7 @@ TEST_F(Reader, changes_the_numbers_of_a_page) {
 }
 
 TEST_F(Reader, decodes_formulas_and_looks_at_goals) {
-  holds("learn --decode '\\nabla f(x) + q'", 0, {"∇", "nabla", "Not in the glossary: "});
+  holds("learn --decode '\\nabla f(x) + Q'", 0, {"∇", "nabla", "Not in the glossary: "});
   holds("learn --decode '\\nabla' --json", 0,
         {"{\"formula\":\"\\\\nabla\",\"symbols\":[{\"symbol\":\"∇\""});
   holds(
@@ -136,7 +136,7 @@ TEST_F(Reader, is_told_what_does_not_fit) {
   says("exercise check which-why up", 2,
        "gradus exercise: there is no exercise 'which-why'; did you mean which-way?\n");
   says("exercise check which-way", 2,
-       "gradus exercise: exercise 'which-way' asks for a word. Write gradus exercise check "
+       "gradus exercise: 'which-way' asks for a word. Write gradus exercise check "
        "which-way ANSWER.\n");
   says("exercise check partial-by-hand much", 2,
        "gradus exercise: the answer is a number, but 'much' is none. Write it as 0.25, -3 or "

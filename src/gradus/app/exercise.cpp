@@ -156,7 +156,7 @@ int start(const Words& w, const Settings& settings) {
   const Place place = find(w.name);
   const AnyExercise& e = find_in(page_of(*place.lesson), w.name);
   if (!std::holds_alternative<AnyFill>(e))
-    raise(ErrorKind::usage, "exercise '" + w.name + "' asks for a " + kind_of(e) +
+    raise(ErrorKind::usage, "'" + w.name + "' asks for a " + kind_of(e) +
                                 ", not for code. Answer with gradus exercise check " + w.name +
                                 " ANSWER.");
   const std::string file = file_of(w.name, settings);
@@ -178,7 +178,7 @@ int start(const Words& w, const Settings& settings) {
 Verdict verdict_of(const AnyExercise& e, const Words& w, const Settings& settings) {
   if (const AnyFill* fill = std::get_if<AnyFill>(&e)) {
     if (!w.answer.empty())
-      raise(ErrorKind::usage, "exercise '" + w.name + "' asks for code, not for '" + w.answer +
+      raise(ErrorKind::usage, "'" + w.name + "' asks for code, not for '" + w.answer +
                                   "'. gradus exercise start " + w.name +
                                   " writes a file to fill in.");
     const std::string file = file_of(w.name, settings);
@@ -195,7 +195,7 @@ Verdict verdict_of(const AnyExercise& e, const Words& w, const Settings& setting
   }
   std::string answer = w.answer;
   if (answer.empty() && !ask("your answer> ", answer))
-    raise(ErrorKind::usage, "exercise '" + w.name + "' asks for a " + kind_of(e) +
+    raise(ErrorKind::usage, "'" + w.name + "' asks for a " + kind_of(e) +
                                 ". Write gradus exercise check " + w.name + " ANSWER.");
   return std::holds_alternative<Predict>(e) ? judge(std::get<Predict>(e), answer)
                                             : judge(std::get<Choose>(e), answer);

@@ -1,6 +1,7 @@
 #include <gradus/app/lesson.h>
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
+#include <gradus/lessons/judge.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,14 +35,15 @@ Look look_of(const Settings& settings) {
 namespace {
 
 constexpr unsigned most_seconds = 30;
-constexpr rlim_t most_memory = rlim_t{4} << 30;
+constexpr rlim_t extra_memory = rlim_t{4} << 30;
 
 // Numbers of a reader can make a lesson run for ever or fill the memory: both end with one line.
 class Guard {
  public:
   Guard() {
     getrlimit(RLIMIT_AS, &before_);
-    const rlimit less = {std::min(most_memory, before_.rlim_cur), before_.rlim_max};
+    const rlimit less = {std::min<rlim_t>(mapped_memory() + extra_memory, before_.rlim_cur),
+                         before_.rlim_max};
     setrlimit(RLIMIT_AS, &less);
     std::signal(SIGALRM, [](int) {
       constexpr std::string_view line =

@@ -111,16 +111,6 @@ Verdict trouble(std::string name, std::string says) {
 
 // ---- the child ----
 
-rlim_t mapped_memory() {
-  FILE* statm = std::fopen("/proc/self/statm", "r");
-  unsigned long pages = 0;
-  if (statm) {
-    if (std::fscanf(statm, "%lu", &pages) != 1) pages = 0;
-    std::fclose(statm);
-  }
-  return static_cast<rlim_t>(pages) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
-}
-
 void limit(__rlimit_resource what, rlim_t most) {
   const rlimit l = {most, most};
   setrlimit(what, &l);
@@ -232,6 +222,16 @@ std::optional<std::string> read_until(int from, Clock::time_point end) {
 }
 
 }  // namespace
+
+uint64_t mapped_memory() {
+  FILE* statm = std::fopen("/proc/self/statm", "r");
+  unsigned long pages = 0;
+  if (statm) {
+    if (std::fscanf(statm, "%lu", &pages) != 1) pages = 0;
+    std::fclose(statm);
+  }
+  return uint64_t{pages} * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
 
 TemporaryFolder::TemporaryFolder() {
   const char* place = std::getenv("TMPDIR");

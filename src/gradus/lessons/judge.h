@@ -4,6 +4,7 @@
 
 #include <gradus/lessons/exercise.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ Compiled compile_answer(const std::string& source, const std::string& folder);
 // Loads and checks in a child process. A crash, an endless loop, an exception and too much memory
 // each give a verdict with their own misconception.
 Verdict judge(const AnyFill& exercise, const std::string& library, double seconds = 10);
+
+// Bytes that this process has mapped: what a limit on memory starts from.
+uint64_t mapped_memory();
 
 // A fresh folder that is removed with all it holds.
 class TemporaryFolder {

@@ -1,4 +1,5 @@
 #include <gradus/lessons/markdown.h>
+#include <gradus/lessons/math.h>
 #include <gradus/lessons/words_private.h>
 #include <md4c.h>
 
@@ -362,7 +363,10 @@ std::string filled(std::string_view text, const Page& page) {
 }
 
 std::string words_of(const Node& node) {
-  std::string out = node.kind == Kind::directive ? "" : node.text;
+  const bool formula = node.kind == Kind::math || node.kind == Kind::display;
+  std::string out = node.kind == Kind::directive ? ""
+                    : formula                    ? math_line(parse_math(node.text))
+                                                 : node.text;
   for (const Node& c : node.children) {
     out += words_of(c);
     if (c.kind == Kind::paragraph || c.kind == Kind::item || c.kind == Kind::cell) out += " ";

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 namespace gradus::lessons {
 namespace {
@@ -159,7 +160,18 @@ bool is_number(std::string_view s) {
 class Writer {
  public:
   Writer(const Guide& guide, const Lesson& lesson, const Page& page)
-      : guide_(guide), lesson_(lesson), page_(page) {}
+      : guide_(guide), lesson_(lesson), page_(page) {
+    const Section* math = lesson.section("The math");
+    if (math == nullptr) return;
+    for (const Node& block : parse_markdown(math->text, page).children) {
+      if (block.kind != Kind::table) continue;
+      for (const Node& row : block.children)
+        if (row.children.size() == 2 && row.children[0].children.size() == 1 &&
+            row.children[0].children[0].kind == Kind::math)
+          meanings_[math_line(parse_math(row.children[0].children[0].text))] =
+              words_of(row.children[1]);
+    }
+  }
 
   std::string markdown(std::string_view text) const {
     std::string out;
@@ -211,9 +223,16 @@ class Writer {
         return escape_html(node.text);
       case Kind::bound:
         return "<b class=\"num\">" + escape_html(node.text) + "</b>";
-      case Kind::math:
+      case Kind::math: {
+        // Under the pointer a symbol says what it means.
+        const Math math = parse_math(node.text);
+        const auto it = meanings_.find(math_line(math));
+        return it == meanings_.end() ? mathml(math, false)
+                                     : "<span title=\"" + escape_html(it->second) + "\">" +
+                                           mathml(math, false) + "</span>";
+      }
       case Kind::display:
-        return mathml(parse_math(node.text), node.kind == Kind::display);
+        return mathml(parse_math(node.text), true);
       case Kind::code:
         return "<code>" + escape_html(node.text) + "</code>";
       case Kind::emphasis:
@@ -391,6 +410,7 @@ class Writer {
   const Guide& guide_;
   const Lesson& lesson_;
   const Page& page_;
+  std::map<std::string, std::string> meanings_;  // of the symbols in the table of The math
 };
 
 std::string neighbours(const Guide& guide, const Lesson& lesson, bool titles) {
