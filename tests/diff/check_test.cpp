@@ -6,6 +6,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/ops/table.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -179,6 +180,53 @@ TEST(Gradcheck, finds_a_planted_wrong_slope_and_names_its_step) {
   EXPECT_EQ(r.wrong[0].where, "at element [2], where v2 is -0.4546487");
   EXPECT_NEAR(r.wrong[0].rule, 1 - y, 1e-14);
   EXPECT_NEAR(r.wrong[0].difference, 1 - y * y, 1e-11);
+}
+
+// Points where the entries of the table say that differences may be taken.
+std::vector<double> points_of(const Op& op, size_t count) {
+  std::vector<double> x(count);
+  for (size_t i = 0; i < count; ++i) {
+    const double share = (static_cast<double>(i) + 0.37) / static_cast<double>(count);
+    x[i] = op.checks.low + (op.checks.high - op.checks.low) * share;
+  }
+  return x;
+}
+
+TEST(Gradcheck, passes_for_every_elementwise_operation) {
+  for (const Op* op : all_ops()) {
+    if (op->kind != Kind::elementwise) continue;
+    const Function f = [&](std::span<const Tensor> a) {
+      return sum(sin(op->inputs == 1 ? apply(*op, {a[0]}) : apply(*op, {a[0], flip(a[0], {0})})));
+    };
+    const Tensor args[] = {from_vector(points_of(*op, 8))};
+    const GradReport r = gradcheck(f, args, {.steps = true});
+    EXPECT_EQ(r.differing, 0) << op->name << "\n" << to_text(r);
+    EXPECT_TRUE(r.wrong.empty()) << op->name << "\n" << to_text(r);
+  }
+}
+
+const Op* tampered = nullptr;
+
+TEST(Gradcheck, finds_a_slope_wrong_by_a_thousandth_in_every_unary_operation) {
+  int count = 0;
+  for (const Op* op : all_ops()) {
+    if (op->kind != Kind::elementwise || op->inputs != 1 || !op->rule.slope[0].unary) continue;
+    tampered = op;
+    Op wrong = *op;
+    wrong.rule.slope[0].unary = [](Tensor x, Tensor y) {
+      return 1.001 * tampered->rule.slope[0].unary(x, y);
+    };
+    const Function f = [&](std::span<const Tensor> a) {
+      return sum(exp(0.1 * apply(wrong, {a[0]})));
+    };
+    const Tensor args[] = {from_vector(points_of(*op, 8))};
+    const GradReport r = gradcheck(f, args);
+    EXPECT_FALSE(r.passed) << op->name;
+    ASSERT_EQ(r.wrong.size(), 1u) << op->name << "\n" << to_text(r);
+    EXPECT_EQ(r.wrong[0].op, op->name);
+    ++count;
+  }
+  EXPECT_GT(count, 30);
 }
 
 TEST(Gradcheck, finds_a_pull_that_does_not_belong_to_its_push) {
