@@ -27,7 +27,9 @@ foreach(code ${codes})
   string(REPLACE "-" "_" name "lesson_${CMAKE_MATCH_1}")
   gradus_embed(${name}_page ${page})
   gradus_embed(${name}_code ${code})
-  set_source_files_properties(${code} PROPERTIES COMPILE_DEFINITIONS "GRADUS_LESSON=${name}")
+  # A page quotes its code: a lambda's w beside the reader's w reads better than a second name.
+  set_source_files_properties(${code} PROPERTIES COMPILE_DEFINITIONS "GRADUS_LESSON=${name}"
+                              COMPILE_OPTIONS -Wno-shadow)
   list(APPEND sources ${code})
   string(APPEND declarations "void ${name}(Page&);\n")
   string(APPEND entries "      {\"${folder}\", ${name}_page, ${name}_code, ${name}},\n")
@@ -60,6 +62,4 @@ GuideSource embedded_guide() {
 ]])
 add_library(gradus_guide STATIC ${sources} ${PROJECT_BINARY_DIR}/guide/guide.cpp)
 target_link_libraries(gradus_guide PUBLIC gradus_room_lessons PRIVATE gradus_flags)
-# A page quotes its code: a lambda's w beside the reader's w reads better than a second name.
-target_compile_options(gradus_guide PRIVATE -Wno-shadow)
 target_link_libraries(gradus_room_app PRIVATE gradus_guide)
