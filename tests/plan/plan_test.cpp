@@ -2,6 +2,7 @@
 // nothing.
 #include <gradus/base/pool.h>
 #include <gradus/core/interpret.h>
+#include <gradus/diff/custom.h>
 #include <gradus/optim/optimiser.h>
 #include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
@@ -153,6 +154,28 @@ TEST(Plan, equals_the_interpreter_on_gradients_of_random_graphs) {
     expect_plan_equals_interpreter(
         f, {drawn(seed, shape, DType::f64), drawn(seed + 1000, shape, DType::f64)});
   }
+}
+
+TEST(Plan, of_batched_derivatives_and_of_rules_of_the_user_equals_them_bit_for_bit) {
+  const auto loss = [](const Tensor& w, const Tensor& x) {
+    const auto squeeze = custom_jvp([](const Tensor& z) { return tanh(z); },
+                                    [](const Tensor&, const Tensor& y, const Tensor& z_dot) {
+                                      return (1.0 - square(y)) * z_dot;
+                                    });
+    return sum(square(squeeze(matmul(x, w)))) + logsumexp(gather(x, argsort(x)));
+  };
+  const Tensor w{{0.3, -1}, {0.8, 0.2}, {-0.5, 1.1}}, x{{1, 2, 3}, {-1, 0.5, 2}};
+  const PlanFunction f = [&](std::span<const Tensor> a) {
+    return std::vector<Tensor>{
+        vmap(grad(loss), {.in = {unmapped, 0}})(a[0], a[1]),
+        hessian([&](const Tensor& t) { return loss(t, row(a[1], 0)); })(a[0])};
+  };
+  const Tensor args[] = {w, x};
+  const std::vector<Tensor> want = f(args);
+  Plan plan = compile(f, {w, x});  // the rule itself is gone by now
+  plan.run();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(same_bits(plan.output_tensor(i), want[static_cast<size_t>(i)]));
 }
 
 TEST(Plan, zero_sizes_run) {

@@ -6,8 +6,10 @@
 #include <gradus/base/random.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
+#include <gradus/diff/custom.h>
 #include <gradus/diff/diff.h>
 #include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
@@ -15,7 +17,9 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/critical.h>
 #include <gradus/optim/optimiser.h>
+#include <gradus/scalar/var.h>
 
 #include <algorithm>
 #include <bit>
@@ -29,12 +33,13 @@ namespace {
 
 // Rows that are delivered and carry a number.
 constexpr std::string_view delivered[] = {
-    "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-08", "LA-10", "LA-27", "LA-30", "CA-01",
-    "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08", "CA-09", "CA-10", "CA-11", "CA-20",
-    "CA-23", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04", "NU-05", "NU-06",
-    "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05", "OP-06",
-    "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16", "IT-03", "IT-04", "RE-01",
-    "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
+    "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-08", "LA-10", "LA-11", "LA-12", "LA-29",
+    "LA-27", "LA-30", "CA-01", "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08", "CA-09",
+    "CA-10", "CA-11", "CA-14", "CA-15", "CA-16", "CA-17", "CA-18", "CA-20", "CA-23", "CA-24",
+    "CA-25", "CA-26", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04", "NU-05",
+    "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05",
+    "OP-06", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16", "IT-03", "IT-04",
+    "RE-01", "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
 
 constexpr uint64_t seed = 42;
 
@@ -94,6 +99,19 @@ void linear_algebra(Book& b) {
   b.check("LA-10", "A^T", {1, 4, 7, 2, 5, 8, 3, 6, 9}, transpose(a));
   b.check("LA-10", "(A B)^T - B^T A^T", 0,
           number(max(abs(transpose(matmul(a, c)) - matmul(transpose(c), transpose(a))))));
+  const Tensor m{{3, 1}, {2, 4}};
+  b.check("LA-11", "inv([[3,1],[2,4]])", {0.4, -0.1, -0.2, 0.3}, inv(m), 1e-15);
+  b.check("LA-11", "its product with the matrix minus I", 0,
+          number(max(abs(matmul(m, inv(m)) - eye(2)))), 1e-15);
+  b.check("LA-12", "det([[3,1],[2,4]])", 10, number(det(m)), 1e-14);
+  b.check("LA-12", "det of 1..9", 0, number(det(a)), 1e-12);
+  const auto [P, L, U] = lu(m);
+  b.check("LA-29", "P A - L U", 0, number(max(abs(matmul(P, m) - matmul(L, U)))), 1e-15);
+  const auto [Q, R] = qr(m);
+  b.check("LA-29", "A - Q R", 0, number(max(abs(m - matmul(Q, R)))), 1e-15);
+  const Tensor spd = matmul(m, transpose(m)), chol = cholesky(spd);
+  b.check("LA-29", "A - L L^T", 0, number(max(abs(spd - matmul(chol, transpose(chol))))), 1e-14);
+  b.check("LA-29", "A solve(A, b) - b", 0, number(max(abs(matmul(m, solve(m, w)) - w))), 1e-15);
   b.check("LA-27", "batched product minus row by row", 0,
           number(max(abs(row(matmul(a, c), 1) - matmul(row(a, 1), c)))));
   b.check("LA-30", "trace by einsum", 15, number(einsum("ii->", {a})));
@@ -173,6 +191,64 @@ void calculus(Book& b) {
           number(nth_derivative([](std::span<const Tensor> a) { return pow(a[0], 4.0); },
                                 Tensor(2.0), 3)),
           1e-12);
+  const auto from_polar = [](const Tensor& t) {
+    return row(t, 0) * stack({cos(row(t, 1)), sin(row(t, 1))});
+  };
+  const Tensor polar{2, std::numbers::pi / 3};
+  b.check("CA-14", "Jacobian of polar to Cartesian at (2, pi/3)", {0.5, -1.7321, 0.8660, 1},
+          jacobian(from_polar)(polar), 5e-5);
+  b.check("CA-14", "forward minus reverse mode", 0,
+          number(max(abs(jacobian(from_polar, {.mode = Mode::forward})(polar) -
+                         jacobian(from_polar, {.mode = Mode::reverse})(polar)))),
+          1e-12);
+  b.check("CA-16", "Hessian of x^2 + 2 y^2", {2, 0, 0, 4}, hessian(bowl)(p));
+  const auto rosenbrock = [](const Tensor& t) {
+    return 100.0 * square(row(t, 1) - square(row(t, 0))) + square(1.0 - row(t, 0));
+  };
+  const Tensor H = hessian(rosenbrock)(Tensor{1, 1}), curvatures = eigvalsh(H);
+  b.check("CA-16", "Hessian of Rosenbrock at (1, 1)", {802, -400, -400, 200}, H);
+  b.check("CA-16", "its eigenvalues", {0.399361, 1001.6006}, curvatures, 5e-5);
+  b.check("CA-16", "its condition", 2508.01, number(row(curvatures, 1) / row(curvatures, 0)), 5e-3);
+  const Tensor v{0.3, -0.7};
+  b.check("CA-15", "u . (J v) - (J^T u) . v", 0,
+          number(dot(Tensor{0.4, 0.9}, jvp(from_polar)(polar, v).derivative) -
+                 dot(vjp(from_polar)(polar, Tensor{0.4, 0.9}).derivative, v)),
+          1e-15);
+  b.check("CA-17", "H v - hvp", 0,
+          number(max(abs(matmul(H, v) - hvp(rosenbrock)(Tensor{1, 1}, v)))), 1e-12);
+  const auto kind = [](const VectorFunction& f) {
+    return static_cast<double>(classify_critical(f, Tensor{0, 0}).kind);
+  };
+  const auto x0 = [](const Tensor& t) { return row(t, 0); };
+  const auto y0 = [](const Tensor& t) { return row(t, 1); };
+  const auto code = [](CriticalKind k) { return static_cast<double>(k); };
+  b.check("CA-18", "x^2 + y^2: minimum", code(CriticalKind::minimum),
+          kind([](const Tensor& t) { return sum(square(t)); }));
+  b.check("CA-18", "-x^2 - y^2: maximum", code(CriticalKind::maximum),
+          kind([](const Tensor& t) { return -sum(square(t)); }));
+  b.check("CA-18", "x^2 - y^2: saddle", code(CriticalKind::saddle),
+          kind([&](const Tensor& t) { return square(x0(t)) - square(y0(t)); }));
+  b.check(
+      "CA-18", "x^3 - 3 x y^2: inconclusive", code(CriticalKind::inconclusive),
+      kind([&](const Tensor& t) { return x0(t) * square(x0(t)) - 3.0 * x0(t) * square(y0(t)); }));
+  b.check("CA-18", "x^2 + y^4: inconclusive", code(CriticalKind::inconclusive),
+          kind([&](const Tensor& t) { return square(x0(t)) + square(square(y0(t))); }));
+  b.check(
+      "CA-24", "per-example gradients minus a loop", 0,
+      number(max(abs(vmap(grad(rosenbrock))(Tensor{{1, 2}, {3, 4}}) -
+                     stack({grad(rosenbrock)(Tensor{1, 2}), grad(rosenbrock)(Tensor{3, 4})})))));
+  const auto doubled = custom_vjp(
+      [](const Tensor& t) { return square(t); },
+      [](const Tensor& t, const Tensor&, const Tensor& t_bar) { return 4.0 * t * t_bar; },
+      {.exact = false});
+  b.check("CA-25", "gradient of x^2 at 3 by a rule of the user's that doubles it", 12,
+          number(grad(doubled)(3.0)));
+  b.check("CA-26", "third derivative of x^4 at 2 by Dual", 48,
+          scalars::nth_derivative<3>([](auto t) { return t * t * t * t; }, 2.0));
+  b.check("CA-26", "gradient of hypot at (3, 4) by Var", {0.6, 0.8},
+          from_vector(scalars::gradient([](auto t) { return hypot(t[0], t[1]); },
+                                        std::vector<double>{3, 4})),
+          1e-15);
   b.check("CA-28", "gradient of prod([2,0,3,4])", {0, 24, 0, 0},
           grad([](const Tensor& t) { return prod(t); })(Tensor({2, 0, 3, 4})));
 }

@@ -46,6 +46,9 @@ class Recording {
   const std::string& scope(ValueId id) const { return labels_[values_[id].scope]; }
   // Keeps what a step points to, such as an op made at run time, for as long as this lives.
   void keep(std::shared_ptr<const void> thing) { kept_.push_back(std::move(thing)); }
+  void keep_what(const Recording& other) {
+    kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end());
+  }
 
  protected:
   ValueId append(const Op& op, std::span<const ValueId> in, const Attrs& attrs,

@@ -36,13 +36,19 @@ Tensor apply_custom(const std::shared_ptr<const CustomRule>& rule, std::span<con
 // nothing where x has no numbers yet. Debug builds call it at the first use of every rule.
 void check_custom(const CustomRule& rule, std::span<const Tensor> x);
 
+struct CustomOptions {
+  std::string name = "custom";
+  // Whether the rule is the derivative of the function. A straight-through estimator is not.
+  bool exact = true;
+};
+
 namespace detail {
 
-// A rule as a function of tensors; debug builds check it once.
+// A rule as a function of tensors; debug builds check an exact one once.
 template <size_t count>
-auto custom_function(CustomRule rule) {
+auto custom_function(CustomRule rule, [[maybe_unused]] bool exact) {
   return [rule = std::make_shared<const CustomRule>(std::move(rule)),
-          checked = std::make_shared<bool>(false)](const TensorLike auto&... x) {
+          checked = std::make_shared<bool>(!exact)](const TensorLike auto&... x) {
     static_assert(sizeof...(x) == count, "as many arguments as the rule was made for");
     const Tensor args[] = {Tensor(x)...};
 #ifndef NDEBUG
@@ -75,30 +81,34 @@ struct UserKernels {
 
 // f of `count` tensors whose reverse rule is pull(x..., y, y_bar), a tensor or an array of them.
 template <size_t count = 1, class F, class Pull>
-auto custom_vjp(F f, Pull pull, std::string name = "custom_vjp") {
+auto custom_vjp(F f, Pull pull, const CustomOptions& options = {}) {
   return detail::custom_function<count>(
-      {.name = std::move(name),
+      {.name = options.name,
        .value = spread<count>(f),
-       .pull = [pull](std::span<const Tensor> x, const Tensor& y, const Tensor& y_bar) {
-         std::vector<Tensor> all(x.begin(), x.end());
-         all.insert(all.end(), {y, y_bar});
-         const auto bars = spread<count + 2>(pull)(all);
-         return Results<std::remove_const_t<decltype(bars)>>::list(bars);
-       }});
+       .pull =
+           [pull](std::span<const Tensor> x, const Tensor& y, const Tensor& y_bar) {
+             std::vector<Tensor> all(x.begin(), x.end());
+             all.insert(all.end(), {y, y_bar});
+             const auto bars = spread<count + 2>(pull)(all);
+             return Results<std::remove_const_t<decltype(bars)>>::list(bars);
+           }},
+      options.exact);
 }
 
 // f of `count` tensors whose forward rule is push(x..., y, x_dot...).
 template <size_t count = 1, class F, class Push>
-auto custom_jvp(F f, Push push, std::string name = "custom_jvp") {
+auto custom_jvp(F f, Push push, const CustomOptions& options = {}) {
   return detail::custom_function<count>(
-      {.name = std::move(name),
+      {.name = options.name,
        .value = spread<count>(f),
-       .push = [push](std::span<const Tensor> x, const Tensor& y, std::span<const Tensor> x_dot) {
-         std::vector<Tensor> all(x.begin(), x.end());
-         all.push_back(y);
-         all.insert(all.end(), x_dot.begin(), x_dot.end());
-         return Tensor(spread<2 * count + 1>(push)(all));
-       }});
+       .push =
+           [push](std::span<const Tensor> x, const Tensor& y, std::span<const Tensor> x_dot) {
+             std::vector<Tensor> all(x.begin(), x.end());
+             all.push_back(y);
+             all.insert(all.end(), x_dot.begin(), x_dot.end());
+             return Tensor(spread<2 * count + 1>(push)(all));
+           }},
+      options.exact);
 }
 
 // A new elementwise operation from C++ arithmetic: value is a captureless double(double), slope a

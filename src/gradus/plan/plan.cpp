@@ -97,6 +97,7 @@ bool repeats(const Value& v, double& number) {
 
 Graph simplify(const Graph& graph) {
   Tape tape("simplify", true);
+  tape.keep_what(graph);
   std::vector<ValueId> place(graph.value_count(), no_value);
   std::vector<ValueId> inputs;
   for (ValueId id : graph.input_ids()) {

@@ -5,6 +5,7 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/custom.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -24,6 +25,11 @@ using Map = std::function<Tensor(const Tensor&)>;  // f64[3] to one number
 
 Tensor half_tanh(const Tensor& x) {
   return 0.5 * tanh(x);
+}
+
+// Its diagonal outweighs the rest of each row.
+Tensor regular(const Tensor& a) {
+  return half_tanh(a) + 3.0 * eye(n);
 }
 
 // The programs' instructions, by the ranks they take and give. What could grow is held by tanh.
@@ -100,6 +106,15 @@ const Instruction instructions[] = {
     ONE("broadcast", 1, broadcast_to(a, {n, n})),
     ONE("diagonal", 2, diagonal(a)),
     ONE("diag", 1, diag(a)),
+    TWO("solve", 2, 1, half_tanh(solve(regular(a), b))),
+    TWO("solve matrix", 2, 2, half_tanh(solve(regular(a), b))),
+    ONE("inv", 2, half_tanh(inv(regular(a)))),
+    ONE("det", 2, tanh(det(half_tanh(a)))),
+    ONE("slogdet", 2, tanh(slogdet(regular(a)).log)),
+    ONE("cholesky", 2, half_tanh(cholesky(regular(matmul(half_tanh(a), transpose(half_tanh(a))))))),
+    ONE("qr", 2, half_tanh(qr(regular(a)).r)),
+    ONE("lgamma", 1, tanh(lgamma(1.5 + half_tanh(a)))),
+    ONE("digamma", 1, half_tanh(digamma(1.5 + half_tanh(a)))),
     ONE("flatten", 2, half_tanh(sum(reshape(a, {9}) * 0.3) + slice(reshape(a, {9}), {{2, 5}}))),
 };
 #undef ONE
