@@ -3,6 +3,7 @@
 #include <gradus/core/work.h>
 #include <gradus/lessons/page.h>
 #include <gradus/linalg/jacobi.h>
+#include <gradus/optim/critical.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
@@ -18,6 +19,17 @@ using namespace gradus::lessons;
 Tensor rosenbrock(const Tensor& p) {
   const Tensor x = row(p, 0), y = row(p, 1);
   return 100.0 * square(y - square(x)) + square(1.0 - x);
+}
+// [end]
+
+// [critical]
+// Three ways up and three ways down: room for two legs and a tail.
+Tensor monkey(const Tensor& p) {
+  const Tensor x = row(p, 0), y = row(p, 1);
+  return x * square(x) - 3 * x * square(y);
+}
+CriticalPoint looked_at(const Tensor& p) {
+  return classify_critical(monkey, p);
 }
 // [end]
 
@@ -282,7 +294,7 @@ LESSON(page) {
   // Points where the slope is zero.
   struct Case {
     const char* name;
-    std::function<Tensor(const Tensor&)> f;
+    VectorFunction f;
     const char* truth;
   };
   const auto X = [](const Tensor& q) { return row(q, 0); };
@@ -296,16 +308,19 @@ LESSON(page) {
       {"x^3 - 3 x y^2",
        [&](const Tensor& q) { return X(q) * square(X(q)) - 3 * X(q) * square(Y(q)); }, "saddle"}};
   Table points{{"function", "slope", "eigenvalues", "the test says", "in truth"}};
+  const Tensor origin{0, 0};
   for (const Case& c : cases) {
-    const Tensor origin{0, 0};
-    const Tensor at = hessian(c.f)(origin);
-    const std::vector<double> m = numbers(at);
-    const Eigen e = eigenvalues_of(at);
-    points.push_back({c.name, shown(number(norm(grad(c.f)(origin)))),
-                      shown(e.large + 0.0) + ", " + shown(e.small + 0.0),
-                      name_the_point(m[0], m[1], m[3]), c.truth});
+    const CriticalPoint point = classify_critical(c.f, origin);
+    std::vector<std::string> values;
+    for (const double e : point.eigenvalues) values.push_back(shown(e + 0.0));
+    points.push_back({c.name, shown(point.gradient_norm), text::join(values, ", "),
+                      word_of(point.kind), c.truth});
   }
   page.table("points", points);
+  const CriticalPoint nearby = looked_at(origin);
+  page.bind("monkey_points", nearby.sampled);
+  page.bind("monkey_higher", nearby.higher);
+  page.bind("monkey_lower", nearby.lower);
 
   // Hessian times vector, counted.
   constexpr int64_t n = 200;
@@ -351,37 +366,19 @@ LESSON(page) {
   page.bind("hvp_differ", text::significant(differ, 1));
 
   // Chords.
-  constexpr size_t pairs = 200;
-  std::vector<double> ends(4 * pairs);
-  fill_uniform(key_from_seed(5), 0, std::span<double>(ends));
-  int64_t bowl_above = 0, valley_above = 0;
-  for (size_t i = 0; i < pairs; ++i) {
-    const double* e = &ends[4 * i];
-    const Tensor a = 4 * Tensor{e[0], e[1]} - 2, b = 4 * Tensor{e[2], e[3]} - 2;
-    const Tensor middle = 0.5 * (a + b);
-    const auto above = [&](const auto& f) {
-      return number(f(middle)) - 0.5 * (number(f(a)) + number(f(b)));
-    };
-    bowl_above += above(bowl) > 1e-9;
-    if (above(rosenbrock) > 1e-9 && ++valley_above == 1) {
-      page.bind("chord_a", a);
-      page.bind("chord_b", b);
-      page.bind("chord_middle", number(rosenbrock(middle)), 1);
-      page.bind("chord_ends", 0.5 * (number(rosenbrock(a)) + number(rosenbrock(b))), 1);
-    }
-  }
-  int64_t points_seen = 0, valley_bends_down = 0;
-  for (int i = -5; i <= 5; ++i)
-    for (int k = -5; k <= 5; ++k) {
-      const Tensor at{0.4 * i, 0.4 * k};
-      ++points_seen;
-      valley_bends_down += eigenvalues_of(hessian(rosenbrock)(at)).small < 0;
-    }
-  page.bind("grid", points_seen);
-  page.bind("valley_bends_down", valley_bends_down);
-  page.bind("pairs", static_cast<int64_t>(pairs));
-  page.bind("bowl_above", bowl_above);
-  page.bind("valley_above", valley_above);
+  // [convex]
+  const ConvexReport of_valley = check_convexity(rosenbrock, 2);
+  // [end]
+  const ConvexReport of_the_bowl = check_convexity(bowl, 2);
+  page.bind("pairs", of_valley.chords);
+  page.bind("bowl_convex", of_the_bowl.convex ? "none" : "one");
+  const Chord& chord = of_valley.against_convex;
+  page.bind("chord_a", from_vector(chord.a), 2);
+  page.bind("chord_b", from_vector(chord.b), 2);
+  page.bind("chord_on_curve", chord.on_curve, 1);
+  page.bind("chord_on_chord", chord.on_chord, 1);
+  page.bind("hessians", of_valley.points);
+  page.bind("hessians_down", of_valley.points - of_valley.curved_up);
 
   page.exercise(Predict{
       .name = "one-place-of-the-jacobian",
