@@ -90,7 +90,7 @@ TEST_F(Reader, changes_the_numbers_of_a_page) {
 }
 
 TEST_F(Reader, decodes_formulas_and_looks_at_goals) {
-  holds("learn --decode '\\nabla f(x) + Q'", 0, {"∇", "nabla", "Not in the glossary: "});
+  holds("learn --decode '\\nabla f(x) + \\zeta'", 0, {"∇", "nabla", "Not in the glossary: "});
   holds("learn --decode '\\nabla' --json", 0,
         {"{\"formula\":\"\\\\nabla\",\"symbols\":[{\"symbol\":\"∇\""});
   holds(

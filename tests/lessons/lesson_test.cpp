@@ -97,6 +97,13 @@ TEST(Lesson, wraps_words_at_the_width_and_not_inside_short_formulas) {
             "• one\n• two words\n\n1. first\n2. second\n");
 }
 
+TEST(Lesson, goes_on_below_where_a_line_of_code_is_too_long) {
+  const Page page;
+  EXPECT_EQ(render_markdown("```cpp\n  const double total = first(one) + second(two);\n```", page,
+                            {.columns = 40}),
+            "      const double total =\n          first(one) + second(two);\n");
+}
+
 TEST(Lesson, prints_tables_that_fit) {
   const Page page;
   EXPECT_EQ(render_markdown("| n | words |\n|---|---|\n| 1 | some words that are long enough to be "

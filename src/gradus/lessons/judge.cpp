@@ -332,7 +332,8 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
     out.library = library;
     return out;
   }
-  const auto lines = lines_of(said ? *said : "the compiler did not end within two minutes\n");
+  const std::string text = said ? *said : "the compiler did not end within two minutes\n";
+  const auto lines = lines_of(text);
   for (size_t i = 0; i < std::min(lines.size(), most_error_lines); ++i)
     out.errors += std::string(lines[i]) + "\n";
   return out;

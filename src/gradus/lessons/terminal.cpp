@@ -183,24 +183,27 @@ std::vector<Runs> wrapped(const Runs& runs, size_t width) {
 
 // Breaks after a blank and keeps every other blank: code.
 std::vector<Runs> wrapped_code(const Runs& runs, size_t width) {
-  std::vector<Runs> out(1);
-  size_t used = 0;
+  std::vector<Runs> parts(1);  // each ends with a blank, but for the last
   for (const Run& r : runs) {
     std::string_view rest = r.text;
     while (!rest.empty()) {
-      const size_t blank = rest.find(' ');
-      const size_t n = blank == std::string_view::npos ? rest.size() : blank + 1;
-      const std::string piece(rest.substr(0, n));
-      const bool can_break =
-          used > 0 && !out.back().empty() && out.back().back().text.ends_with(' ');
-      if (can_break && used + text::width(piece) > width + (piece.ends_with(' ') ? 1 : 0)) {
-        out.emplace_back();
-        used = 0;
-      }
-      out.back().push_back({piece, r.style});
-      used += text::width(piece);
+      const size_t n = std::min(rest.find(' '), rest.size() - 1) + 1;
+      parts.back().push_back({std::string(rest.substr(0, n)), r.style});
+      if (rest[n - 1] == ' ') parts.emplace_back();
       rest.remove_prefix(n);
     }
+  }
+  std::vector<Runs> out(1);
+  size_t used = 0;
+  for (const Runs& part : parts) {
+    if (part.empty()) continue;
+    const size_t w = width_of(part), visible = w - part.back().text.ends_with(' ');
+    if (used > 0 && used + visible > width) {
+      out.emplace_back();
+      used = 0;
+    }
+    out.back().insert(out.back().end(), part.begin(), part.end());
+    used += w;
   }
   return out;
 }
@@ -358,9 +361,9 @@ class Printer {
   // The words go where there is room for them.
   void command_line(const std::string& command, const std::string& says) {
     Runs runs = {{fitting("▸ "), dim}, {command, code_style}};
-    const size_t used = indent_ + 2 + width_of(runs);
-    if (used + 2 + text::width(says) <= width_)
-      runs.push_back({std::string(used < 52 ? 52 - used : 2, ' ') + says, dim});
+    const size_t used = indent_ + 2 + width_of(runs), words = text::width(says);
+    const size_t column = used < 52 && 52 + words <= width_ ? 52 : used + 2;
+    if (column + words <= width_) runs.push_back({std::string(column - used, ' ') + says, dim});
     line(runs, indent_ + 2);
   }
 
