@@ -119,6 +119,13 @@ TEST(NumericalSlope, sees_kinks_jumps_and_the_edge_of_a_domain) {
   EXPECT_FALSE(numerical_slope([](double t) { return t * std::fabs(t); }).kink);
   EXPECT_FALSE(numerical_slope([](double t) { return std::fabs(t - 1e-4); }).kink);
   EXPECT_FALSE(numerical_slope([](double t) { return std::sqrt(t); }).finite);
+  const NumericalSlope beside =
+      numerical_slope([](double t) { return std::fabs(1e-9 + t); }, 1, 1e-9);
+  EXPECT_FALSE(beside.kink);
+  EXPECT_NEAR(beside.slope, 1, 1e-9);
+  const NumericalSlope pole = numerical_slope([](double t) { return 1 / (1e-9 + t); }, 1, 1e-9);
+  EXPECT_FALSE(pole.kink);
+  EXPECT_NEAR(pole.slope, -1e18, 1e10);
 }
 
 TEST(Gradcheck, of_right_rules_passes_with_ten_digits) {

@@ -42,7 +42,9 @@ struct NumericalSlope {
   bool kink = false;    // the slopes on both sides differ however small the step, or g jumps
   bool finite = false;  // false: g is not finite around 0
 };
-NumericalSlope numerical_slope(const std::function<double(double)>& g, double scale = 1);
+// `scale` is a length on which g changes, `x` the size of the number that t is added to.
+NumericalSlope numerical_slope(const std::function<double(double)>& g, double scale = 1,
+                               double x = 1);
 
 enum class Verdict : uint8_t {
   agrees,
