@@ -184,7 +184,8 @@ LESSON(page) {
   const Tensor x{3, 1, 4};
   const Tensor total = sum(x), squares = sum(square(x)), product = prod(x);
   const Tensor with_zero{2, 3, 0, 4};
-  const Tensor answer = grad([](const Tensor& p) { return prod(p); })(with_zero);
+  const auto product_of = [](const Tensor& of) { return prod(of); };
+  const Tensor answer = grad(product_of)(with_zero);
   const Tensor shortcut = prod(with_zero) / with_zero;
   // [end]
   page.bind("x", x);

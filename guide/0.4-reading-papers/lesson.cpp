@@ -176,7 +176,8 @@ LESSON(page) {
 
   const double rate = page.set("rate", 0.1);
   // [step]
-  const auto bowl = [](const Tensor& t) { return square(row(t, 0)) + 4.0 * square(row(t, 1)); };
+  const Tensor c{1, 4};
+  const auto bowl = [&](const Tensor& t) { return sum(c * square(t)); };
   const Tensor theta{3, 3};
   const Tensor slope = grad(bowl)(theta);
   const Tensor next = theta - rate * slope;
