@@ -120,6 +120,7 @@ bad 2 'there are several names' gradcheck 'x*y' --at x=1,y=2 --formula 'y'
 bad 2 'none of the names' gradcheck 'x' --at x=1 --formula 'z = 1'
 bad 2 'has the shape' gradcheck 'sum(x)' --at 'x=[1,2]' --formula '[1,2,3]'
 bad 2 'run.toml is missing' gradcheck dir
+bad 2 'runs/none: there is no such run' gradcheck runs/none
 for file in json.safetensors short.safetensors huge.safetensors nosuch.safetensors; do
   bad 2 $file gradcheck $file
   bad 2 $file why-zero $file

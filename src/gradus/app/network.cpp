@@ -101,7 +101,11 @@ Network of_weights(const std::string& path, const NetworkOptions& options, uint6
 
 bool names_network(const std::string& word) {
   std::error_code failed;
-  return word.ends_with(".safetensors") || std::filesystem::exists(word, failed);
+  constexpr const char* in_paths =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
+  const bool path =
+      word.find('/') != std::string::npos && word.find_first_not_of(in_paths) == std::string::npos;
+  return path || word.ends_with(".safetensors") || std::filesystem::exists(word, failed);
 }
 
 Network load_network(const std::string& path, const NetworkOptions& options, uint64_t seed) {
@@ -109,6 +113,10 @@ Network load_network(const std::string& path, const NetworkOptions& options, uin
   if (options.examples < 1 || options.examples > most)
     raise(ErrorKind::usage,
           "--examples lies in 1 to 1 000 000, but is " + std::to_string(options.examples));
+  if (!std::filesystem::exists(path))
+    raise(ErrorKind::file, path +
+                               ": there is no such run or file. An expression needs values, as in "
+                               "--at x=1.");
   return std::filesystem::is_directory(path) ? of_run(path, options)
                                              : of_weights(path, options, seed);
 }
