@@ -161,7 +161,7 @@ TEST(Svdvals, what_is_no_finite_matrix_is_refused_word_for_word) {
 }
 
 TEST(Svdvals, a_value_of_a_recording_without_numbers_is_refused) {
-  Tape tape("compile");
+  Tape tape("compile", true);
   const Tensor x = tape.tensor(tape.input(Type{DType::f64, {2, 2}}, "w"));
   EXPECT_EQ(message([&] { svdvals(x); }),
             "compile: 'if' needs a number, but input 'w' f64[2,2] has only a shape while "
