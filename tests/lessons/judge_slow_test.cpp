@@ -68,6 +68,25 @@ TEST(Judge, survives_whatever_a_function_does) {
   EXPECT_EQ(verdict("volatile double y = twice(x) + 1; return y;").misconception, "crashed");
 }
 
+// Without its comment, blanks and line ends.
+std::string bare(const std::string& file) {
+  std::ifstream in(file);
+  std::string out, text;
+  while (std::getline(in, text))
+    if (!text.starts_with("//"))
+      for (const char c : text)
+        if (c != ' ' && c != '\\') out += c;
+  return out;
+}
+
+TEST(Judge, writes_the_header_that_the_library_has) {
+  const TemporaryFolder folder;
+  compiled("", folder);
+  const std::string ours = bare(GRADUS_SOURCE_DIR "/src/gradus/lessons/answer.h");
+  EXPECT_NE(ours.find("gradus_answer_type"), std::string::npos);
+  EXPECT_EQ(bare(folder.path() + "/gradus/lessons/answer.h"), ours);
+}
+
 TEST(Judge, says_what_the_compiler_says) {
   const TemporaryFolder folder;
   const Compiled c = compiled("double twice(double x) { return y; }\n", folder);

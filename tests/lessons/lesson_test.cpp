@@ -137,6 +137,40 @@ TEST(Markdown, leaves_formulas_and_names_to_us) {
   EXPECT_EQ(filled("{{w}} {{table:w}}", page), "2.5 {{table:w}}");
 }
 
+TEST(Markdown, of_any_bytes_is_shown) {
+  const std::string parts[] = {"$",         "$$",
+                               "{{",        "}}",
+                               "{{w}}",     "{{table:x}}",
+                               "|",         "\n",
+                               "\n\n",      "# ",
+                               "- ",        "1. ",
+                               "> ",        "```",
+                               "`",         "*",
+                               "**",        "[a](",
+                               ")",         "\\",
+                               "---\n",     "| a | b |\n|---|---|\n",
+                               "word ",     "\xF3\xB0\x80\x80",
+                               "\xFF",      "## Code\n",
+                               "### x: y\n"};
+  const Guide guide = sample_guide();
+  Page page;
+  page.bind("w", 2.0);
+  unsigned state = 11;
+  for (int round = 0; round < 3000; ++round) {
+    std::string s = round % 2 == 0 ? "---\ntitle: x\n---\n## Exercises\n" : "";
+    for (int i = 0; i < 30; ++i) {
+      state = state * 1664525u + 1013904223u;
+      s += parts[(state >> 16) % std::size(parts)];
+    }
+    render_markdown(s, page, {.columns = 40});
+    const Lesson lesson = parse_lesson({"1-x", s, "", nullptr});
+    render_lesson(guide, lesson, page, {.columns = 60, .color = true}, {});
+    lesson_html(guide, lesson, page);
+    lint(guide, lesson, page);
+    decode(guide, s);
+  }
+}
+
 TEST(Lint, is_content_with_the_sample_but_for_its_length) {
   EXPECT_EQ(said(text_of("lesson.md")), too_short);
 }

@@ -143,17 +143,13 @@ class Builder {
   Builder(const Page& page, std::vector<Formula> formulas)
       : page_(page), formulas_(std::move(formulas)) {}
 
-  Node root;
+  void open(Node node) { open_.push_back(std::move(node)); }
 
-  void open(Node node) {
-    Node& parent = here();
-    parent.children.push_back(std::move(node));
-    path_.push_back(parent.children.size() - 1);
-  }
-
+  // The innermost open node joins the one around it.
   void close() {
-    Node& node = here();
-    path_.pop_back();
+    if (open_.size() == 1) return;
+    Node node = std::move(open_.back());
+    open_.pop_back();
     if (node.kind == Kind::code_block || node.kind == Kind::code) {
       for (const Node& c : node.children) node.text += c.text;
       node.children.clear();
@@ -161,25 +157,25 @@ class Builder {
     } else {
       resolve(node);
     }
+    open_.back().children.push_back(std::move(node));
+  }
+
+  Node finished() {
+    while (open_.size() > 1) close();
+    return std::move(open_[0]);
   }
 
   void add_text(std::string_view s) {
-    Node& parent = here();
+    Node& parent = open_.back();
     if (!parent.children.empty() && parent.children.back().kind == Kind::text)
       parent.children.back().text += s;
     else
       parent.children.push_back({Kind::text, std::string(s)});
   }
 
-  void add_break() { here().children.push_back({Kind::line_break}); }
+  void add_break() { open_.back().children.push_back({Kind::line_break}); }
 
  private:
-  Node& here() {
-    Node* n = &root;
-    for (const size_t i : path_) n = &n->children[i];
-    return *n;
-  }
-
   std::string filled_formula(const std::string& latex) const {
     std::string out;
     const auto plain = [&](std::string_view p) { out += p; };
@@ -240,7 +236,7 @@ class Builder {
 
   const Page& page_;
   std::vector<Formula> formulas_;
-  std::vector<size_t> path_;
+  std::vector<Node> open_ = std::vector<Node>(1);  // from the document inwards
 };
 
 std::string attribute(const MD_ATTRIBUTE& a) {
@@ -349,7 +345,7 @@ Node parse_markdown(std::string_view text, const Page& page) {
                             add_text,    nullptr,
                             nullptr};
   md_parse(plain.data(), static_cast<MD_SIZE>(plain.size()), &parser, &builder);
-  return std::move(builder.root);
+  return builder.finished();
 }
 
 std::string filled(std::string_view text, const Page& page) {

@@ -104,8 +104,12 @@ std::string written(const Math& m, bool display, bool bold) {
       return element("mi", escape_html(m.text));
     case Kind::big:
       return big_mark(m.text);
-    case Kind::words:
-      return element("mtext", escape_html(m.text));
+    case Kind::words: {
+      // MathML drops blanks at the ends.
+      std::string kept;
+      for (const char c : escape_html(m.text)) kept += c == ' ' ? "\u00A0" : std::string(1, c);
+      return element("mtext", kept);
+    }
     case Kind::space:
       return m.text.empty() ? "" : "<mspace width=\"" + std::to_string(m.text.size()) + "ex\"/>";
     case Kind::fraction:

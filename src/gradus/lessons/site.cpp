@@ -86,7 +86,7 @@ path.lead{fill:none;stroke-width:1;opacity:.6}
 .ty,.tr{text-anchor:end}.tx{text-anchor:middle}
 svg .tl{font-weight:600}
 blockquote{margin:0 0 1em;padding:2px 0 2px 16px;border-left:3px solid var(--line);color:var(--soft)}
-b.num{font-weight:600}
+b.num{white-space:nowrap}
 details.second{margin:40px 0 0;border:1px solid var(--line);border-radius:10px;background:var(--card);padding:0 20px}
 details.second>summary{padding:14px 0;font-weight:650;font-size:19px}
 details.second pre{background:var(--paper)}
@@ -222,7 +222,8 @@ class Writer {
       case Kind::text:
         return escape_html(node.text);
       case Kind::bound:
-        return "<b class=\"num\">" + escape_html(node.text) + "</b>";
+        return (text::width(node.text) <= 16 ? "<b class=\"num\">" : "<b>") +
+               escape_html(node.text) + "</b>";
       case Kind::math: {
         // Under the pointer a symbol says what it means.
         const Math math = parse_math(node.text);
