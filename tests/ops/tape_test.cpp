@@ -74,7 +74,7 @@ TEST(Tape, sharing_survives_many_steps) {
 }
 
 TEST(Tape, a_step_has_numbers_exactly_when_all_its_inputs_have) {
-  Tape tape("compile");
+  Tape tape("compile", true);
   const Tensor x = tape.tensor(tape.input(num(2)));
   const Tensor s = tape.tensor(tape.input(Type{DType::f64, {}}));
   EXPECT_TRUE(tape.value((x * 3.0).tape_value()->id).has_numbers());

@@ -44,7 +44,9 @@ int64_t batch_size(std::span<const Tensor> args, const VmapAxes& axes) {
 // The steps from the placeholders to the outputs, run for the whole batch.
 class Replay {
  public:
-  Replay(Tape& tape, int64_t size, ValueId first) : tape_(tape), size_(size), first_(first) {}
+  // `dropping`: numbers go when no later step reads them.
+  Replay(Tape& tape, int64_t size, ValueId first, bool dropping)
+      : tape_(tape), size_(size), first_(first), dropping_(dropping) {}
 
   void set(ValueId placeholder, Tensor batched) { at(placeholder) = std::move(batched); }
 
@@ -58,6 +60,7 @@ class Replay {
     ValueId last = first_;
     for (ValueId id : outputs) last = std::max(last, id);
     const std::vector<bool> wanted = wanted_for(outputs, last);
+    if (dropping_) count_reads(wanted, outputs, last);
     for (ValueId id = first_; id <= last; ++id) {
       const Step s = tape_.step_of(id);  // copied: rules append to the tape
       if (s.first_out != id || !wanted[id - first_]) continue;
@@ -84,6 +87,33 @@ class Replay {
     return wanted;
   }
 
+  void count_reads(const std::vector<bool>& wanted, std::span<const ValueId> outputs,
+                   ValueId last) {
+    reads_.assign(last - first_ + 1, 0);
+    for (ValueId id : outputs)
+      if (id >= first_) reads_[id - first_] = kept;
+    for (ValueId id = first_; id <= last; ++id)
+      if (wanted[id - first_])
+        for (ValueId in : tape_.inputs(tape_.step_of(id)))
+          if (in >= first_) ++reads_[in - first_];
+  }
+
+  // The values that one replayed step put on the tape, and how often they are still read.
+  struct Made {
+    ValueId begin, end;
+    int64_t reads = 0;
+  };
+  Made* maker_of(const Tensor& x) {
+    const ValueId id = x.tape_value()->id;
+    const auto after = std::ranges::upper_bound(made_, id, {}, &Made::begin);
+    if (after == made_.begin()) return nullptr;
+    Made* m = &*(after - 1);
+    return id < m->end ? m : nullptr;
+  }
+  void drop(const Made& m) {
+    for (ValueId id = m.begin; id < m.end; ++id) tape_.forget(id);
+  }
+
   void one_step(const Step& s) {
     std::vector<Tensor> in;
     const size_t count = s.inputs;
@@ -97,20 +127,33 @@ class Replay {
     }
     if (!any) return;
     const Attrs attrs = tape_.attrs(s);
+    const ValueId before = tape_.value_count();
     const std::vector<Tensor> out = s.op->batch(*s.op, {in, {batched.get(), count}, size_, attrs});
     for (size_t o = 0; o < out.size(); ++o) at(s.first_out + static_cast<ValueId>(o)) = out[o];
+    if (!dropping_) return;
+    made_.push_back({before, tape_.value_count()});
+    for (size_t o = 0; o < out.size(); ++o)
+      if (Made* m = maker_of(out[o])) m->reads += reads_[s.first_out - first_ + o];
+    for (size_t i = 0; i < count; ++i) {
+      Made* m = batched[i] ? maker_of(in[i]) : nullptr;
+      if (m && --m->reads == 0) drop(*m);
+    }
   }
 
   Tape& tape_;
   int64_t size_;
   ValueId first_;
-  std::vector<Tensor> values_;  // batched, by id from first_
+  bool dropping_;
+  static constexpr int64_t kept = int64_t{1} << 40;  // reads of a result
+  std::vector<Tensor> values_;                       // batched, by id from first_
+  std::vector<int64_t> reads_;                       // by the wanted steps, by id from first_
+  std::vector<Made> made_;                           // in the order of ids
 };
 
 }  // namespace
 
-std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args,
-                         const VmapAxes& axes) {
+std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args, const VmapAxes& axes,
+                         bool last) {
   const int64_t size = batch_size(args, axes);
   Recorder recorder("vmap");
   Tape& tape = recorder.tape();
@@ -122,7 +165,7 @@ std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args,
   }
   // One example: values that have a type and no numbers.
   const ValueId first = tape.value_count();
-  Replay replay(tape, size, first);
+  Replay replay(tape, size, first, last || recorder.owns());
   for (size_t i = 0; i < args.size(); ++i) {
     if (batched[i].is_absent()) continue;
     Type one = batched[i].type();

@@ -22,9 +22,10 @@ struct VmapAxes {
 
 // f for every place along the mapped axes at once; each result has the batch axis at `out`.
 // Raises a ShapeError where an argument has no such axis or the sizes differ, and a TraceError
-// where f reads a number that depends on the batch, as `if` does.
+// where f reads a number that depends on the batch, as `if` does. `last` says that nobody reads the
+// tape after this: numbers are then dropped with their last use.
 std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args,
-                         const VmapAxes& axes = {});
+                         const VmapAxes& axes = {}, bool last = false);
 
 // vmap(f)(x, y, ...); vmap(f, {.in = {0, unmapped}})(x, y) keeps y as it is.
 template <class F>

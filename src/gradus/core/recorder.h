@@ -24,6 +24,8 @@ class Recorder {
     if (Tape::open() == nullptr) own_.emplace(name);
   }
   Tape& tape() { return *Tape::open(); }
+  // Whether the tape closes with this transform, so that nobody else reads what is on it.
+  bool owns() const { return own_.has_value(); }
   // x as the caller may keep it: numbers where the tape closes now.
   Tensor give_back(const Tensor& x) const { return own_ ? own_->detached(x) : x; }
 

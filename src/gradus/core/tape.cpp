@@ -201,7 +201,8 @@ ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& att
   size_t slot = hash(op, in, attrs) & (table_.size() - 1);
   for (; table_[slot] != 0; slot = (slot + 1) & (table_.size() - 1)) {
     const Step& s = steps_[table_[slot] - 1];
-    if (s.op == &op && std::ranges::equal(inputs(s), in) && attrs_[s.attrs] == attrs)
+    if (s.op == &op && std::ranges::equal(inputs(s), in) && attrs_[s.attrs] == attrs &&
+        !values_[s.first_out].forgotten)
       return s.first_out;
   }
 

@@ -23,8 +23,9 @@ struct Value {
   Type type;
   Buffer buffer;  // empty when the value has only a shape
   uint32_t step = 0;
-  uint32_t label = 0;  // index; 0 is no label
-  uint32_t scope = 0;  // index of a label: the part of the model that computed it
+  uint32_t label = 0;      // index; 0 is no label
+  uint32_t scope = 0;      // index of a label: the part of the model that computed it
+  bool forgotten = false;  // had numbers that nobody reads any more
   bool has_numbers() const { return buffer.block != nullptr; }
 };
 
@@ -101,6 +102,12 @@ class Tape : public Recording {
   ValueId alias(ValueId source);
   // Records op, or finds the equal step recorded before.
   ValueId record(const Op& op, std::span<const ValueId> in, const Attrs& attrs);
+
+  // Drops the numbers of a value that nobody will read. An equal step is then computed anew.
+  void forget(ValueId id) {
+    values_[id].buffer = {};
+    values_[id].forgotten = true;
+  }
 
   Tensor tensor(ValueId id) const { return {values_[id].type, TapeValue{serial_, id}}; }
   // The numbers of x without the tape: x itself when it has none here.

@@ -106,18 +106,19 @@ void run_row(const Call& call, const std::byte* const in[], std::byte* out, int6
 }
 
 // Short rows where some operands repeat one row, as a bias does, and the others are whole: the row
-// is laid out several times, so that one call covers several rows.
-bool run_repeated(const Call& call) {
+// is laid out several times, so that one call covers several rows. From row `first` to before
+// `last`.
+bool run_repeated(const Call& call, int64_t first, int64_t last) {
   const View& out = call.out[0];
   const int64_t n = out.shape[1];
-  const int64_t rows = std::min(out.shape[0], tile / n);
+  const int64_t rows = std::min(last - first, tile / n);
   const void* at[most_operands];
   bool single[most_operands];
   alignas(64) std::byte repeated[most_operands][tile * 8];
   for (size_t i = 0; i < call.in.size(); ++i) {
     const View& v = call.in[i];
     const auto bytes = static_cast<size_t>(n * size_of(v.dtype));
-    at[i] = v.data;
+    at[i] = v.data + first * v.strides[0] * size_of(v.dtype);
     single[i] = v.strides[0] == 0 && v.strides[1] == 0;
     if (single[i] || (v.strides[1] == 1 && v.strides[0] == n)) continue;
     if (v.strides[1] != 1 || v.strides[0] != 0) return false;
@@ -126,8 +127,8 @@ bool run_repeated(const Call& call) {
     at[i] = repeated[i];
   }
   const int64_t out_step = n * size_of(out.dtype);
-  for (int64_t r = 0; r < out.shape[0]; r += rows) {
-    const int64_t part = std::min(rows, out.shape[0] - r);
+  for (int64_t r = first; r < last; r += rows) {
+    const int64_t part = std::min(rows, last - r);
     call.row(at, single, out.data + r * out_step, static_cast<size_t>(part * n));
     for (size_t i = 0; i < call.in.size(); ++i)
       if (!single[i] && call.in[i].strides[0] != 0)
@@ -136,13 +137,43 @@ bool run_repeated(const Call& call) {
   return true;
 }
 
+// Rows of the innermost axis from number `first` to before `last`, counted row-major.
+void run_outer(const Call& call, int64_t first, int64_t last) {
+  const View& out = call.out[0];
+  const int inner = out.shape.size() - 1;
+  const int64_t n = out.shape[inner];
+  const std::byte* in[most_operands];
+  for (size_t i = 0; i < call.in.size(); ++i) in[i] = call.in[i].data;
+  Dims at = out.shape;
+  int64_t rest = first;
+  for (int axis = inner - 1; axis >= 0; --axis) {
+    at[axis] = rest % out.shape[axis];
+    rest /= out.shape[axis];
+    for (size_t i = 0; i < call.in.size(); ++i)
+      in[i] += at[axis] * call.in[i].strides[axis] * size_of(call.in[i].dtype);
+  }
+  std::byte* to = out.data + first * n * size_of(out.dtype);
+  for (int64_t r = first; r < last; ++r) {
+    run_row(call, in, to, n);
+    to += n * size_of(out.dtype);
+    for (int axis = inner - 1; axis >= 0; --axis) {
+      const bool more = ++at[axis] < out.shape[axis];
+      for (size_t i = 0; i < call.in.size(); ++i) {
+        const int64_t step = call.in[i].strides[axis] * size_of(call.in[i].dtype);
+        in[i] += more ? step : -step * (out.shape[axis] - 1);
+      }
+      if (more) break;
+      at[axis] = 0;
+    }
+  }
+}
+
 }  // namespace
 
 void run_rows(const Call& call) {
   const View& out = call.out[0];
   const int inner = out.shape.size() - 1;
   const int64_t n = out.shape[inner];
-  const std::byte* in[most_operands];
   if (inner == 0) {
     const int64_t chunks = n >= worth_threads ? (n + chunk - 1) / chunk : 1;
     const int64_t step = chunks == 1 ? n : chunk;
@@ -159,26 +190,16 @@ void run_rows(const Call& call) {
       parallel_for(chunks, part);
     return;
   }
-  if (inner == 1 && n <= tile / 2 && run_repeated(call)) return;
-  Dims at = out.shape;
-  for (int i = 0; i < at.size(); ++i) at[i] = 0;
-  for (size_t i = 0; i < call.in.size(); ++i) in[i] = call.in[i].data;
-  std::byte* to = out.data;
-  for (;;) {
-    run_row(call, in, to, n);
-    to += n * size_of(out.dtype);
-    int axis = inner - 1;
-    for (; axis >= 0; --axis) {
-      const bool more = ++at[axis] < out.shape[axis];
-      for (size_t i = 0; i < call.in.size(); ++i) {
-        const int64_t step = call.in[i].strides[axis] * size_of(call.in[i].dtype);
-        in[i] += more ? step : -step * (out.shape[axis] - 1);
-      }
-      if (more) break;
-      at[axis] = 0;
-    }
-    if (axis < 0) return;
-  }
+  int64_t rows = 1;
+  for (int i = 0; i < inner; ++i) rows *= out.shape[i];
+  const auto part = [&call, n, inner](int64_t first, int64_t last) {
+    if (!(inner == 1 && n <= tile / 2 && run_repeated(call, first, last)))
+      run_outer(call, first, last);
+  };
+  if (rows * n < worth_threads) return part(0, rows);
+  const int64_t each = std::max<int64_t>(chunk / n, 1);
+  parallel_for((rows + each - 1) / each,
+               [&](int64_t c) { part(c * each, std::min((c + 1) * each, rows)); });
 }
 
 namespace {

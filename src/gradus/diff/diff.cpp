@@ -307,7 +307,7 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, Jacobi
     d = push_forward(recorder.tape(), ids, dots, output);
     return {d.is_absent() ? zeros_like(y) : d};
   };
-  const Tensor table = vmap(sweep, all, {.out = {reverse ? 0 : -1}})[0];
+  const Tensor table = vmap(sweep, all, {.out = {reverse ? 0 : -1}}, recorder.owns())[0];
   return recorder.give_back(reshape(table, shape));
 }
 
