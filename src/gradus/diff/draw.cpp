@@ -77,20 +77,28 @@ std::string slope_between(const Trace& t, size_t from, size_t to) {
   return text::join(all, "; ");
 }
 
-Picture picture_of(const Trace& t, std::span<const TraceGroup> groups) {
+// Ids of nodes begin with `prefix`: a page may hold several pictures.
+Picture picture_of(const Trace& t, std::span<const TraceGroup> groups, const std::string& prefix) {
   constexpr size_t widest = 26;
   Picture p;
-  std::vector<size_t> node_of(t.rows.size());
+  constexpr size_t nowhere = ~size_t{0};
+  std::vector<size_t> node_of(t.rows.size(), nowhere);
+  const auto size_words = [](const std::string& what, const Tensor& x) {
+    constexpr int64_t short_list = 4;
+    return x.size() <= short_list
+               ? (what.empty() ? "" : what + " ") + cell_of(x)
+               : (what.empty() ? "" : what + " ") + "norm " + text::significant(norm_of(x), 4);
+  };
   for (const TraceGroup& g : groups) {
     const TraceRow& row = t.rows[g.result];
     Node n;
-    n.id = "n" + row.name;
+    n.id = prefix + row.name;
     n.is_input = row.is_input;
     n.is_output = row.is_output;
     const bool one = g.rows.size() == 1;
-    n.lines.push_back(cut(one ? row.name + "  " + step_of(row) : g.name, widest));
-    n.lines.push_back(cut(cell_of(row.value), widest));
-    if (!row.bar.is_absent()) n.lines.push_back(cut("bar " + cell_of(row.bar), widest));
+    n.lines.push_back(cut(one ? row.name + "  " + step_of(row) : g.name + "  " + row.step, widest));
+    n.lines.push_back(cut(size_words("", row.value), widest));
+    if (!row.bar.is_absent()) n.lines.push_back(cut(size_words("bar", row.bar), widest));
     n.forward = (one ? "" : g.name + ": ") + row.name + " = " + step_of(row) + " = " +
                 cell_of(row.value) + (row.is_held ? ", held constant" : "");
     if (!row.bar.is_absent())
@@ -103,7 +111,7 @@ Picture picture_of(const Trace& t, std::span<const TraceGroup> groups) {
   for (size_t i = 0; i < t.rows.size(); ++i)
     for (size_t from : t.rows[i].from) {
       const size_t a = node_of[from], b = node_of[i];
-      if (a == b) continue;
+      if (a == b || a == nowhere || b == nowhere) continue;
       std::string& slope = edges[{a, b}];
       if (groups[a].rows.size() == 1 && groups[b].rows.size() == 1)
         slope = slope_between(t, from, i);
@@ -405,7 +413,7 @@ svg text{text-anchor:middle;fill:var(--ink);white-space:pre}
 .edge path{fill:none;stroke:var(--muted);stroke-width:1.2}
 svg .slope{visibility:hidden;fill:var(--accent);paint-order:stroke;stroke:var(--paper);
 stroke-width:5px;stroke-linejoin:round;font-size:11px}
-.edge:hover .slope,.edge.cause .slope,.slopes:checked~.box .slope{visibility:visible}
+.edge:hover .slope,.edge.cause .slope,.slopes:checked~* .slope{visibility:visible}
 .edge.cause path{stroke:var(--accent);stroke-width:2.6}
 .later{opacity:.25}
 .nobar .bar{visibility:hidden}
@@ -541,7 +549,7 @@ std::string to_html(const Trace& trace, const TracePage& page) {
   if (groups.size() > most_drawn) {
     out += "<p>" + std::to_string(groups.size()) + " steps are too many to draw.</p>\n";
   } else {
-    const Picture picture = picture_of(trace, groups);
+    const Picture picture = picture_of(trace, groups, "n");
     out +=
         "<input type=\"checkbox\" class=\"slopes\" id=\"slopes\"/> <label for=\"slopes\">show "
         "the local derivatives</label>\n<div class=\"bar-line steps\"><button type=\"button\" "
@@ -571,6 +579,13 @@ std::string to_html(const Trace& trace, const TracePage& page) {
              "</summary>\n";
       constexpr size_t most_rows = 200;  // of one group; the rest would make the page heavy
       const std::span<const size_t> rows(g.rows.data(), std::min(g.rows.size(), most_rows));
+      constexpr size_t most_in_part = 60;
+      if (g.rows.size() > 1 && g.rows.size() <= most_in_part) {
+        std::vector<TraceGroup> steps;
+        for (size_t i : g.rows) steps.push_back({trace.rows[i].name, {i}, i});
+        out += "<div class=\"box\">" +
+               svg_of(picture_of(trace, steps, "p"), "The steps of " + g.name) + "</div>\n";
+      }
       out += table_of(trace, rows, false);
       if (rows.size() < g.rows.size())
         out +=

@@ -67,9 +67,12 @@ Mirror mirror_of(const Op& op) {
   return {};
 }
 
+// No input can be called so.
+constexpr const char* euler_name = "<e>";
+
 class Algebra {
  public:
-  Algebra() : euler_(symbol("e")) { exprs_[euler_].sort = Sort::symbol; }
+  Algebra() : euler_(symbol(euler_name)) {}
 
   const Expr& operator[](Id id) const { return exprs_[id]; }
   Id euler() const { return euler_; }
@@ -246,16 +249,16 @@ class Algebra {
     int kind = 0;
     double degree = 0;
   };
-  Rank rank(Id id) const {
-    const Expr& e = exprs_[id];
+  // From the ranks of its parts, which are there already.
+  Rank rank_of(const Expr& e) const {
     switch (e.sort) {
       case Sort::number:
         return {-1, 0};
       case Sort::symbol:
-        return {id == euler_ ? 2 : 0, 1};
+        return {e.name == euler_name ? 2 : 0, 1};
       case Sort::sum: {
         int kind = 1;
-        for (const Part& p : e.parts) kind = std::max(kind, rank(p.of).kind);
+        for (const Part& p : e.parts) kind = std::max(kind, ranks_[p.of].kind);
         return {kind, 0};
       }
       case Sort::call:
@@ -265,14 +268,14 @@ class Algebra {
     }
     Rank r;
     for (const Factor& f : e.factors) {
-      r.kind = std::max(r.kind, rank(f.base).kind);
-      if (const auto n = value(f.exponent); n && rank(f.base).kind == 0) r.degree += *n;
+      r.kind = std::max(r.kind, ranks_[f.base].kind);
+      if (const auto n = value(f.exponent); n && ranks_[f.base].kind == 0) r.degree += *n;
     }
     return r;
   }
   bool before(Id a, Id b) const {
     if (a == b) return false;
-    const Rank x = rank(a), y = rank(b);
+    const Rank x = ranks_[a], y = ranks_[b];
     if (x.kind != y.kind) return x.kind < y.kind;
     if (x.degree != y.degree) return x.degree > y.degree;
     return keys_[a] < keys_[b];
@@ -294,6 +297,7 @@ class Algebra {
     for (Id a : e.args) key += "," + std::to_string(a);
     const auto [at, fresh] = known_.emplace(key, static_cast<Id>(exprs_.size()));
     if (fresh) {
+      ranks_.push_back(rank_of(e));
       exprs_.push_back(std::move(e));
       keys_.push_back(std::move(key));
     }
@@ -302,6 +306,7 @@ class Algebra {
 
   std::vector<Expr> exprs_;
   std::vector<std::string> keys_;
+  std::vector<Rank> ranks_;
   std::unordered_map<std::string, Id> known_;
   std::unordered_map<const Op*, Mirror> mirrors_;
   Id euler_;
@@ -535,6 +540,7 @@ class Writer {
       case Sort::number:
         return number_text(e.number);
       case Sort::symbol:
+        if (id == a_.euler()) return {plain_ ? "exp(1)" : "e", atom};
         return {e.name, atom};
       case Sort::sum:
         return sum_text(e);
@@ -820,16 +826,17 @@ class TapeReader {
       choices.push_back(std::move(c));
     }
     std::optional<bool> always;
+    const bool same = in.size() == 2 && in[0] == in[1];  // x == x has no exceptions
     for (const Tensor& x : choices[0])
-      for (size_t k = 0; k < (choices.size() > 1 ? choices[1].size() : 1); ++k) {
+      for (size_t k = 0; k < (choices.size() > 1 && !same ? choices[1].size() : 1); ++k) {
         std::vector<Tensor> args{x};
-        if (choices.size() > 1) args.push_back(choices[1][k]);
+        if (choices.size() > 1) args.push_back(same ? x : choices[1][k]);
         const bool holds = number(gradus::apply(*s.op, args)) != 0;
         if (always && *always != holds) return {};
         always = holds;
       }
     // Comparisons of numbers that were decided so have exceptions.
-    if (is_float(tape_.value(in[0]).type.dtype)) left_out_.push_back(id);
+    if (!same && is_float(tape_.value(in[0]).type.dtype)) left_out_.push_back(id);
     return always;
   }
 
@@ -952,7 +959,7 @@ std::vector<DerivativeText> derivative_text(const Function& f, std::span<const T
     }
     Algebra a;
     TapeReader reader(r.tape, a);
-    for (size_t i = 0; i < names.size(); ++i) reader.name(r.inputs[i], names[i]);
+    for (size_t i = 0; i < args.size(); ++i) reader.name(r.inputs[i], names[i]);
     const auto id = reader.read(r.tape.place(bar));
     if (!id) {
       t.why_not = reader.why();
@@ -998,7 +1005,7 @@ std::vector<DerivationStep> derivation(const Function& f, std::span<const Tensor
   const ValueId x = r.inputs[static_cast<size_t>(wrt)];
   Algebra a;
   TapeReader reader(r.tape, a);
-  for (size_t i = 0; i < names.size(); ++i) reader.name(r.inputs[i], names[i]);
+  for (size_t i = 0; i < args.size(); ++i) reader.name(r.inputs[i], names[i]);
 
   // What depends on x, and what the output needs of it.
   std::vector<bool> depends(r.output + 1), needed(r.output + 1);

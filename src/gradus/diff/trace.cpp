@@ -252,8 +252,8 @@ std::string group_of(const Tape& tape, ValueId id) {
 
 // Where lines of an input's adjoint are zero because an elementwise step on the only way to the
 // result has slope 0 for that unit, says so.
-std::string zeros_explained(const Trace& t, const TraceRow& input) {
-  if (input.bar.is_absent() || input.bar.rank() == 0 || input.bar.rank() > 2) return {};
+void explain_zeros(const Trace& t, TraceRow& input) {
+  if (input.bar.is_absent() || input.bar.rank() == 0 || input.bar.rank() > 2) return;
   const TraceRow* row = &input;
   const Reason* reason = nullptr;
   while (row->because.size() == 1) {
@@ -263,14 +263,14 @@ std::string zeros_explained(const Trace& t, const TraceRow& input) {
     else
       break;
   }
-  if (row->because.size() != 1 || reason == nullptr) return {};
+  if (row->because.size() != 1 || reason == nullptr) return;
   const int64_t units = reason->slope_value.shape().back();
   const std::vector<double> slopes = numbers(reason->slope_value), bar = numbers(input.bar);
   std::vector<bool> dead(static_cast<size_t>(units), true);
   for (size_t i = 0; i < slopes.size(); ++i)
     if (slopes[i] != 0) dead[i % dead.size()] = false;
   const bool columns = input.bar.rank() == 2 && input.bar.shape()[0] != units;
-  if (input.bar.shape()[columns ? 1 : 0] != units) return {};
+  if (input.bar.shape()[columns ? 1 : 0] != units) return;
   const auto width = static_cast<size_t>(input.bar.rank() == 2 ? input.bar.shape()[1] : 1);
   for (size_t i = 0; i < bar.size(); ++i)
     if (bar[i] != 0) dead[columns ? i % width : i / width] = false;
@@ -280,14 +280,15 @@ std::string zeros_explained(const Trace& t, const TraceRow& input) {
   for (size_t u = 0; u < dead.size(); ++u)
     if (dead[u] && ++count <= most_listed)
       places.push_back((columns ? "[:," : "[") + std::to_string(u) + "]");
-  if (count == 0) return {};
+  if (count == 0) return;
   const TraceRow& unit = t.rows[reason->from];
   std::string which = text::join(places, ", ");
   if (count > most_listed) which += " and " + std::to_string(count - most_listed) + " more";
-  return which + (count == 1 ? " is 0: this unit of " : " are 0: these units of ") + unit.name +
-         " = " + unit.step + (count == 1 ? " has" : " have") + " slope 0 " +
-         (unit.value.size() > units ? "for every example" : "for this input") +
-         ", so nothing passes back";
+  input.zero_lines = count;
+  input.note = which + (count == 1 ? " is 0: this unit of " : " are 0: these units of ") +
+               unit.name + " = " + unit.step + (count == 1 ? " has" : " have") + " slope 0 " +
+               (unit.value.size() > units ? "for every example" : "for this input") +
+               ", so nothing passes back";
 }
 
 constexpr size_t longest_table = 60;  // rows that are read without folding
@@ -433,7 +434,7 @@ Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std
     t.rows[row_of[c.to]].because.push_back(std::move(reason));
   }
   for (TraceRow& row : t.rows)
-    if (row.is_input) row.note = zeros_explained(t, row);
+    if (row.is_input) explain_zeros(t, row);
   if (wants_folding(t)) group_runs(t);
   return t;
 }
@@ -521,44 +522,57 @@ std::vector<TraceGroup> groups_of(const Trace& trace, bool folded) {
 namespace {
 
 // Columns line up; numbers end together, words start where a number without a sign does.
-std::string lined_up(const std::vector<std::vector<std::string>>& lines,
-                     std::span<const size_t> least, std::span<const bool> is_number) {
+std::vector<std::string> lined_up(const std::vector<std::vector<std::string>>& lines,
+                                  std::span<const size_t> least, std::span<const bool> is_number) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto as_cell = [&](size_t i, const std::string& s) {
+    const bool word = is_number[i] && !s.empty() && !is_digit(s.back()) && !s.starts_with('[');
+    return word ? " " + s : s;
+  };
   std::vector<size_t> widths(least.begin(), least.end());
   for (const auto& line : lines)
     for (size_t i = 0; i < widths.size(); ++i)
-      widths[i] = std::max(widths[i], text::width(line[i]));
-  std::string out;
+      widths[i] = std::max(widths[i], text::width(as_cell(i, line[i])));
+  std::vector<std::string> out;
   for (const auto& cells : lines) {
     std::string line;
     for (size_t i = 0; i < cells.size(); ++i) {
-      const std::string& s = cells[i];
       line += i < 2 ? "  " : "   ";
-      if (i >= widths.size())
-        line += s;
-      else if (!is_number[i])
-        line += text::pad_right(s, widths[i]);
-      else if (!s.empty() && s.back() >= '0' && s.back() <= '9')
-        line += text::pad_left(s, widths[i]);
-      else
-        line += text::pad_right(s.starts_with('[') ? s : " " + s, widths[i]);
+      if (i >= widths.size()) {
+        line += cells[i];
+        continue;
+      }
+      const std::string s = as_cell(i, cells[i]);
+      line += is_number[i] && !s.empty() && is_digit(s.back()) ? text::pad_left(s, widths[i])
+                                                               : text::pad_right(s, widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
+    out.push_back(line + "\n");
   }
   return out;
 }
 
 std::string table_of(const Trace& trace, std::span<const size_t> rows, bool numbers) {
-  std::vector<std::vector<std::string>> lines{{"id", "step", "value", "bar", "because"}};
+  constexpr int64_t short_list = 4;
+  std::vector<std::vector<std::string>> cells{{"id", "step", "value", "bar", "because"}};
+  std::vector<std::string> more{""};  // what large tensors hold
   for (size_t i : rows) {
     const TraceRow& row = trace.rows[i];
-    lines.push_back({row.name, step_of(row), cell_of(row.value),
+    cells.push_back({row.name, step_of(row), cell_of(row.value),
                      row.bar.is_absent() ? "." : cell_of(row.bar),
                      because_of(trace, row, numbers)});
+    more.emplace_back();
+    if (!numbers || row.value.size() <= short_list) continue;
+    const std::string indent(8, ' ');
+    more.back() = indent + "value: " + summary_of(row.value) + "\n";
+    if (!row.bar.is_absent()) more.back() += indent + "bar:   " + summary_of(row.bar) + "\n";
   }
   constexpr size_t least[] = {2, 14, 7, 7};
   constexpr bool is_number[] = {false, false, true, true};
-  return lined_up(lines, least, is_number);
+  const std::vector<std::string> lines = lined_up(cells, least, is_number);
+  std::string out;
+  for (size_t i = 0; i < lines.size(); ++i) out += lines[i] + more[i];
+  return out;
 }
 
 std::string folded_table(const Trace& trace, std::span<const TraceGroup> groups) {
@@ -575,7 +589,9 @@ std::string folded_table(const Trace& trace, std::span<const TraceGroup> groups)
       if (!row.is_input || i == g.result) continue;
       std::string label = row.label;
       if (label.starts_with(g.name)) label.erase(0, g.name.size() + 1);
-      parameters.push_back(label + " " + to_string(row.value.type()) + ": " + size_cell(row.bar));
+      std::string words = label + " " + to_string(row.value.type()) + ": " + size_cell(row.bar);
+      if (row.zero_lines > 0) words += ", " + std::to_string(row.zero_lines) + " lines 0";
+      parameters.push_back(std::move(words));
     }
     std::string step = result.step;
     constexpr size_t widest_step = 28;
@@ -583,13 +599,25 @@ std::string folded_table(const Trace& trace, std::span<const TraceGroup> groups)
     lines.push_back({g.name, result.name + "  " + step, cell_of(result.value),
                      size_cell(result.value), size_cell(result.bar),
                      std::to_string(g.rows.size() - parameters.size()),
-                     text::join(parameters, ", ")});
+                     text::join(parameters, "; ")});
   }
   constexpr size_t least[] = {4, 6, 5, 7, 5, 5};
   constexpr bool is_number[] = {false, false, false, true, true, true};
-  std::string out = lined_up(lines, least, is_number);
-  for (const TraceRow& row : trace.rows)
-    if (!row.note.empty()) out += "  " + row.label + " " + row.note + "\n";
+  std::string out = text::join(lined_up(lines, least, is_number), "");
+  std::vector<std::pair<std::string, std::string>> notes;  // note, labels
+  for (const TraceRow& row : trace.rows) {
+    if (row.note.empty()) continue;
+    if (!notes.empty() && notes.back().first == row.note)
+      notes.back().second += ", " + row.label;
+    else
+      notes.emplace_back(row.note, row.label);
+  }
+  constexpr size_t few = 2;
+  if (notes.size() > few)
+    return out +
+           "  lines 0: units that have slope 0 here, so nothing passes back; their part says "
+           "which.\n";
+  for (const auto& [words, labels] : notes) out += "  " + labels + ": " + words + "\n";
   return out;
 }
 

@@ -31,7 +31,8 @@ struct TraceRow {
   bool is_input = false, is_output = false;
   bool is_held = false;  // an input that is held constant while others vary
   std::vector<Reason> because;
-  std::string note;  // what zeros in the adjoint mean, or empty
+  std::string note;       // what zeros in the adjoint mean, or empty
+  size_t zero_lines = 0;  // how many of its rows or columns that is
 };
 
 struct Trace {
