@@ -868,6 +868,10 @@ class TapeReader {
       if (const auto known = usual(in[0])) return done_[in[*known ? 1 : 2]];
     std::vector<Id> args;
     for (ValueId i : in) args.push_back(done_[i]);
+    // A choice of two numbers counts with its condition, 1 where it holds and else 0.
+    if (is_choice(id))
+      if (const auto yes = a_.value(args[1]), no = a_.value(args[2]); yes && no)
+        return a_.add(a_.number(*no), args[0], *yes - *no);
     if (s.inputs == 1) {
       const Type& from = tape_.value(in[0]).type;
       // The same number in another type, and repeated numbers: arithmetic does both by itself.
