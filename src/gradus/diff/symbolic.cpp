@@ -499,7 +499,7 @@ class Writer {
   bool too_long() const { return too_long_; }
 
  private:
-  static constexpr int sum_binds = 2, product_binds = 3, minus_binds = 4, power_binds = 5, atom = 9;
+  static constexpr int sum_binds = 2, product_binds = 3, power_binds = 5, atom = 9;
   struct Text {
     std::string s;
     int binds = atom;
