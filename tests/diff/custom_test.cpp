@@ -124,6 +124,25 @@ TEST(CustomRules, of_another_shape_are_refused) {
   }
 }
 
+TEST(CustomRules, without_a_function_or_a_rule_say_so) {
+  const Tensor args[] = {Tensor(2.0)};
+  const auto said = [&](const CustomRule& rule) -> std::string {
+    const Function f = [&](std::span<const Tensor> a) {
+      return apply_custom(std::make_shared<const CustomRule>(rule), a);
+    };
+    const int wrt[] = {0};
+    try {
+      value_and_grads(f, args, wrt);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(said({}), "custom: the rule has no function. Set its value.");
+  EXPECT_EQ(said({.name = "half", .value = [](std::span<const Tensor> a) { return 0.5 * a[0]; }}),
+            "half: the rule has neither pull nor push. Give one of them; it serves both modes.");
+}
+
 // sin(x) / x as a new operation.
 const auto sinc = elementwise_op(
     "sinc", [](double x) { return x == 0 ? 1.0 : std::sin(x) / x; },

@@ -115,6 +115,20 @@ TEST(Implicit, says_when_there_is_no_solution) {
   EXPECT_TRUE(message([&] {
                 root(none, Tensor(1.3), Tensor(1.0));
               }).starts_with("root: example 0 is not solved after "));
+  EXPECT_TRUE(message([&] {
+                root(none, Tensor(std::nan("")), Tensor(-4.0));
+              }).starts_with("root: example 0 is not solved after 0 steps: "));
+  const auto total = [](const Tensor& x, const Tensor& t) { return sum(x) - t; };
+  EXPECT_EQ(message([&] {
+              root(total, Tensor{1, 2}, Tensor(1.0));
+            }),
+            "root: for x f64[1,2] f gives f64[1], the batch axis in front. Both must be f64 of one "
+            "shape.");
+  const auto hill = [](const Tensor& x, const Tensor& t) { return square(square(x) - t); };
+  EXPECT_EQ(
+      message([&] { argmin(hill, Tensor(0.0), Tensor(2.0)); }),
+      "argmin: example 0 stands where the gradient is 0 but the Hessian has a direction down: "
+      "a saddle or a maximum. Start elsewhere.");
   EXPECT_EQ(message([&] { root(none, cast(Tensor{1}, DType::f32), Tensor(1.0)); }),
             "root: the start is f32[1]. A solution is sought in f64, from one number or more.");
 }

@@ -39,7 +39,35 @@ using UsageError = ErrorOf<ErrorKind::usage>;
 using UnsupportedError = ErrorOf<ErrorKind::unsupported>;
 using NumericError = ErrorOf<ErrorKind::numeric>;
 
-// Throws the error type of this kind. Never returns.
+// Throws the error type of this kind. Never returns. Here, so that headers which need no library
+// can raise too.
+#ifdef __wasm__
 [[noreturn, gnu::cold, gnu::noinline]] void raise(ErrorKind kind, const std::string& message);
+#else
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(ErrorKind kind,
+                                                         const std::string& message) {
+  switch (kind) {
+    case ErrorKind::shape:
+      throw ShapeError(message);
+    case ErrorKind::dtype:
+      throw DTypeError(message);
+    case ErrorKind::domain:
+      throw DomainError(message);
+    case ErrorKind::trace:
+      throw TraceError(message);
+    case ErrorKind::plan:
+      throw PlanError(message);
+    case ErrorKind::file:
+      throw FileError(message);
+    case ErrorKind::usage:
+      throw UsageError(message);
+    case ErrorKind::unsupported:
+      throw UnsupportedError(message);
+    case ErrorKind::numeric:
+      throw NumericError(message);
+  }
+  throw Error(kind, message);
+}
+#endif
 
 }  // namespace gradus

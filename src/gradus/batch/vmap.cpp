@@ -191,7 +191,8 @@ std::vector<Tensor> vmap(const ManyFunction& f, std::span<const Tensor> args, co
       shape.insert(0, size);
       y = broadcast_to(results[i], shape);
     }
-    out.push_back(recorder.give_back(move_axis(y, 0, axes.out[axes.out.size() == 1 ? 0 : i])));
+    const int64_t to = axes.out[axes.out.size() == 1 ? 0 : i];
+    out.push_back(recorder.give_back(move_axis(y, 0, normal_axis("vmap", to, y.rank()))));
   }
   return out;
 }

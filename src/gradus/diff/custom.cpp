@@ -39,6 +39,20 @@ ValueId fresh_zero(const Tensor& like) {
   return tape.alias(tape.place(zeros_like(like)));
 }
 
+// The tangent by the user's forward rule.
+Tensor pushed(const CustomRule& rule, Tensors x, const Tensor& y, Tensors x_dot) {
+  if (!rule.push)
+    raise(ErrorKind::usage,
+          rule.name +
+              ": the rule has neither pull nor push. Give one of them; it serves both modes.");
+  const Tensor dot = rule.push(x, y, x_dot);
+  if (!(dot.shape() == y.shape()))
+    raise(ErrorKind::shape, rule.name + ": the result is " + to_string(y.type()) +
+                                ", but the rule gave its tangent " + to_string(dot.type()) +
+                                ". Both must have one shape.");
+  return is_float(y.dtype()) ? cast(dot, y.dtype()) : dot;
+}
+
 std::vector<Tensor> pull(const CustomRule& rule, Tensors x, const Tensor& y, const Tensor& y_bar) {
   if (rule.pull) {
     std::vector<Tensor> bars = rule.pull(x, y, y_bar);
@@ -51,6 +65,8 @@ std::vector<Tensor> pull(const CustomRule& rule, Tensors x, const Tensor& y, con
         raise(ErrorKind::shape, rule.name + ": argument " + std::to_string(i) + " is " +
                                     to_string(x[i].type()) + ", but the rule gave its cotangent " +
                                     to_string(bars[i].type()) + ". Both must have one shape.");
+    for (size_t i = 0; i < x.size(); ++i)
+      if (!bars[i].is_absent() && is_float(x[i].dtype())) bars[i] = cast(bars[i], x[i].dtype());
     return bars;
   }
   std::vector<ValueId> sources;
@@ -59,20 +75,13 @@ std::vector<Tensor> pull(const CustomRule& rule, Tensors x, const Tensor& y, con
     sources.push_back(fresh_zero(t));
     dots.push_back(Tape::open()->tensor(sources.back()));
   }
-  return cotangents(sources, rule.push(x, y, dots), y_bar);
+  return cotangents(sources, pushed(rule, x, y, dots), y_bar);
 }
 
 Tensor push(const CustomRule& rule, Tensors x, const Tensor& y, Tensors x_dot) {
   std::vector<Tensor> dots;
   for (size_t i = 0; i < x.size(); ++i) dots.push_back(or_zeros(x_dot[i], x[i]));
-  if (rule.push) {
-    const Tensor dot = rule.push(x, y, dots);
-    if (!(dot.shape() == y.shape()))
-      raise(ErrorKind::shape, rule.name + ": the result is " + to_string(y.type()) +
-                                  ", but the rule gave its tangent " + to_string(dot.type()) +
-                                  ". Both must have one shape.");
-    return dot;
-  }
+  if (rule.push) return pushed(rule, x, y, dots);
   const ValueId source = fresh_zero(y);
   const std::vector<Tensor> bars = pull(rule, x, y, Tape::open()->tensor(source));
   Tensor total;
@@ -239,6 +248,8 @@ CustomOp::CustomOp(CustomRule of) : custom(std::move(of)) {
 }  // namespace
 
 Tensor apply_custom(const std::shared_ptr<const CustomRule>& rule, std::span<const Tensor> x) {
+  if (!rule || !rule->value)
+    raise(ErrorKind::usage, "custom: the rule has no function. Set its value.");
   const bool recorded = Tape::open() != nullptr &&
                         std::ranges::any_of(x, [](const Tensor& t) { return t.tape_value(); });
   if (rule->type) {

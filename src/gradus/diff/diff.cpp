@@ -308,7 +308,8 @@ Tensor jacobian(const Function& f, std::span<const Tensor> args, int wrt, Jacobi
     return {d.is_absent() ? zeros_like(y) : d};
   };
   const Tensor table = vmap(sweep, all, {.out = {reverse ? 0 : -1}}, recorder.owns())[0];
-  return recorder.give_back(reshape(table, shape));
+  return recorder.give_back(
+      cast(reshape(table, shape), is_float(y.dtype()) ? y.dtype() : x_type.dtype));
 }
 
 Tensor hessian(const Function& f, std::span<const Tensor> args, int wrt) {

@@ -339,6 +339,9 @@ void group_runs(Trace& t) {
 
 Trace trace(const Function& f, std::span<const Tensor> args, std::span<const std::string> names,
             std::span<const int> wrt, std::string_view result) {
+  if (names.size() != args.size())
+    raise(ErrorKind::usage, "trace: " + std::to_string(names.size()) + " names for " +
+                                std::to_string(args.size()) + " arguments. Give one for each.");
   Tape tape("trace");
   std::vector<ValueId> inputs;
   std::vector<Tensor> handles;

@@ -292,6 +292,9 @@ WhyZero why_zero(const Function& f, std::span<const Tensor> args,
     raise(ErrorKind::usage, "why_zero: argument " + std::to_string(wrt) + " of " +
                                 std::to_string(args.size()) +
                                 " does not exist. Arguments are counted from 0.");
+  if (names.size() != args.size())
+    raise(ErrorKind::usage, "why_zero: " + std::to_string(names.size()) + " names for " +
+                                std::to_string(args.size()) + " arguments. Give one for each.");
   Tape tape("why_zero");
   std::vector<ValueId> inputs;
   std::vector<Tensor> handles;

@@ -145,6 +145,9 @@ std::vector<double> across(std::vector<double> J, const std::vector<double>& f, 
 }
 
 Tensor newton(const Batch& batch, Tensor x, const SolveOptions& options) {
+  if (const Type f = batch.each(batch.f, x).type(); !(f == x.type()))
+    raise(ErrorKind::shape, "root: for x " + to_string(x.type()) + " f gives " + to_string(f) +
+                                ", the batch axis in front. Both must be f64 of one shape.");
   const Function J = jacobian_of(batch.f);
   const auto residual = [&](const Tensor& at) { return sizes(flat_rows(batch.each(batch.f, at))); };
   std::vector<double> merit = residual(x);
@@ -156,6 +159,7 @@ Tensor newton(const Batch& batch, Tensor x, const SolveOptions& options) {
     bool close = true;
     for (size_t b = 0; b < merit.size(); ++b) {
       settled[b] = merit[b] == 0;
+      if (!std::isfinite(merit[b]) || !std::isfinite(reach[b])) not_reached("root", b, merit[b], k);
       close &= merit[b] <= options.tolerance * (1 + reach[b]);
     }
     if (std::ranges::all_of(settled, [](bool s) { return s; })) return x;
@@ -190,6 +194,23 @@ std::vector<double> downhill(const std::vector<double>& H, const std::vector<dou
   }
 }
 
+// Where the gradient is 0, a Hessian with a direction down is no minimum.
+void require_minima(const std::vector<double>& H, size_t examples) {
+  const size_t all = H.size() / examples;
+  const auto n = static_cast<size_t>(std::lround(std::sqrt(static_cast<double>(all))));
+  for (size_t b = 0; b < examples; ++b) {
+    std::vector<double> L = part(H, b * all, all);
+    double size = 0;
+    for (double h : L) size = std::max(size, std::fabs(h));
+    // A shift that only rounding would need.
+    for (size_t i = 0; i < n; ++i) L[i * n + i] += 1e-8 * size + 1e-300;
+    if (dense::cholesky(static_cast<int64_t>(n), L.data()) < static_cast<int64_t>(n))
+      raise(ErrorKind::numeric, "argmin: example " + std::to_string(b) +
+                                    " stands where the gradient is 0 but the Hessian has a "
+                                    "direction down: a saddle or a maximum. Start elsewhere.");
+  }
+}
+
 Tensor descend(const Batch& batch, Tensor x, const SolveOptions& options) {
   const Function g = gradient_of(batch.f), H = jacobian_of(g);
   const auto value = [&](const Tensor& at) {
@@ -205,11 +226,12 @@ Tensor descend(const Batch& batch, Tensor x, const SolveOptions& options) {
     bool close = true;
     for (size_t b = 0; b < left.size(); ++b) {
       settled[b] = left[b] == 0;
-      if (!std::isfinite(left[b])) not_reached("argmin", b, left[b], k);
+      if (!std::isfinite(left[b]) || !std::isfinite(reach[b])) not_reached("argmin", b, left[b], k);
       close &= left[b] <= options.tolerance * (1 + reach[b]);
     }
-    if (std::ranges::all_of(settled, [](bool s) { return s; })) return x;
     const std::vector<double> G = numbers(slopes), curvature = numbers(batch.each(H, x));
+    if (close) require_minima(curvature, left.size());
+    if (std::ranges::all_of(settled, [](bool s) { return s; })) return x;
     const Tensor direction = each_direction(x, [&](size_t b, size_t n) {
       return downhill(part(curvature, b * n * n, n * n), part(G, b * n, n));
     });
