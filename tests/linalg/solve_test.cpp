@@ -357,7 +357,8 @@ TEST(SolveDerivatives, of_a_solution_are_those_of_the_inverse_times_the_right_si
   const Tensor b_bar = solve(transpose(a), w);
   expect_near(by_solve.grads[1], b_bar, 1e-14);
   expect_near(by_solve.grads[0], -outer(b_bar, solve(a, b)), 1e-14);
-  for (size_t i : {0, 1}) expect_near(by_solve.grads[i], by_inverse.grads[i], 1e-13);
+  for (const size_t i : {size_t{0}, size_t{1}})
+    expect_near(by_solve.grads[i], by_inverse.grads[i], 1e-13);
 }
 
 TEST(SolveDerivatives, of_cholesky_is_symmetric_and_of_its_logdet_the_inverse) {
