@@ -50,6 +50,7 @@ const AnyExercise& find_in(const Page& page, const std::string& name) {
     if (std::visit([&](const auto& x) { return x.name == name; }, e)) return e;
   raise(ErrorKind::unsupported, "the exercise '" + name + "' has no checker");
 }
+const AnyExercise& find_in(Page&&, const std::string&) = delete;  // what it finds lives in the page
 
 std::string kind_of(const AnyExercise& e) {
   return std::holds_alternative<Predict>(e)  ? "number"
@@ -154,7 +155,8 @@ int show(const Words& w, const Settings& settings) {
 
 int start(const Words& w, const Settings& settings) {
   const Place place = find(w.name);
-  const AnyExercise& e = find_in(page_of(*place.lesson), w.name);
+  const Page page = page_of(*place.lesson);
+  const AnyExercise& e = find_in(page, w.name);
   if (!std::holds_alternative<AnyFill>(e))
     raise(ErrorKind::usage, "'" + w.name + "' asks for a " + kind_of(e) +
                                 ", not for code. Answer with gradus exercise check " + w.name +
