@@ -89,7 +89,8 @@ class Replay {
 
   void count_reads(const std::vector<bool>& wanted, std::span<const ValueId> outputs,
                    ValueId last) {
-    reads_.assign(last - first_ + 1, 0);
+    // A step may have outputs behind the last that is wanted.
+    reads_.assign(tape_.value_count() - first_, 0);
     for (ValueId id : outputs)
       if (id >= first_) reads_[id - first_] = kept;
     for (ValueId id = first_; id <= last; ++id)

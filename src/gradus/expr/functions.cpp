@@ -31,7 +31,8 @@ int64_t whole(const char* name, const Tensor& x) {
   const double v = x.size() == 1 ? number(x) : std::nan("");
   if (!(std::fabs(v) <= 0x1p53) || v != std::floor(v))
     raise(ErrorKind::usage, std::string(name) + ": the last arguments are axes or places, but " +
-                                to_string(x) + " is not a whole number. Give integers there.");
+                                (x.size() == 1 ? to_string(x) : to_string(x.type())) +
+                                " is not a whole number. Give integers there.");
   return static_cast<int64_t>(v);
 }
 
