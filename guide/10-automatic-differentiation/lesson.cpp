@@ -125,7 +125,7 @@ std::vector<double> sweep_back(double x, double y) {
   const double v1 = x * y;
   const double v2 = std::exp(v1);  // and f = x * v2
   double x_bar = 0, y_bar = 0, v1_bar = 0, v2_bar = 0;
-  // [hole return {x_bar + v1_bar, y_bar + v2_bar};]
+  // [hole return {x_bar, y_bar};]
   x_bar += v2;
   v2_bar += x;
   v1_bar += v2_bar * v2;
