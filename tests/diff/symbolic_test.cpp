@@ -36,6 +36,7 @@ TEST(Symbolic, of_the_mock_up) {
 
 TEST(Symbolic, of_powers_and_roots) {
   EXPECT_EQ(math([](Args a) { return pow(a[0], 3.0); }), "3x²");
+  EXPECT_EQ(math([](Args a) { return pow(a[0], 100001.0); }), "100001x¹⁰⁰⁰⁰⁰");
   EXPECT_EQ(program([](Args a) { return pow(a[0], 3.0); }), "3*x^2");
   EXPECT_EQ(math([](Args a) { return a[0] * a[0] * a[0]; }), "3x²");
   EXPECT_EQ(math([](Args a) { return 1.0 / a[0]; }), "-1/x²");

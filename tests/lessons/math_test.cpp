@@ -51,6 +51,14 @@ TEST(Math, reads_pasted_unicode_too) {
   EXPECT_EQ(line("𝔼[x²]"), "𝔼[x²]");
 }
 
+TEST(Math, of_a_long_chain_of_commands_takes_no_stack) {
+  for (const char* command : {"\\hat", "\\frac", "\\sqrt", "\\mathbf", "x^"}) {
+    std::string chain;
+    for (int i = 0; i < 30'000; ++i) chain += command;
+    EXPECT_FALSE(math_line(parse_math(chain)).empty() && chain.empty());
+  }
+}
+
 TEST(Math, on_lines_of_its_own_is_stacked) {
   EXPECT_EQ(stacked("\\frac{a + b}{c} = 1"),
             "a + b\n"

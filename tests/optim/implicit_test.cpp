@@ -108,6 +108,17 @@ std::string message(const std::function<void()>& call) {
   return "no error";
 }
 
+TEST(Implicit, of_an_empty_batch_and_of_examples_that_are_solved_already) {
+  EXPECT_EQ(to_string(vmap(ridge)(zeros({0})).type()), "f64[0,2]");
+  EXPECT_EQ(to_string(vmap(square_root)(zeros({0})).type()), "f64[0]");
+  // x^2 = 0 stands at its root from the start, where its slope is 0.
+  const auto from = [](const Tensor& start) {
+    return root([](const Tensor& x, const Tensor& t) { return square(x) - square(t) * x; }, start,
+                Tensor(1.0));
+  };
+  EXPECT_EQ(to_string(vmap(from)(Tensor{0, 3})), "[0. 1.]");
+}
+
 TEST(Implicit, says_when_there_is_no_solution) {
   const auto none = [](const Tensor& x, const Tensor& t) { return square(x) + t; };
   EXPECT_EQ(message([&] { root(none, Tensor(1.0), Tensor(1.0)); }),

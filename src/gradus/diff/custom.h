@@ -116,6 +116,9 @@ auto custom_jvp(F f, Push push, const CustomOptions& options = {}) {
 // both modes, any order, vmap and plans, like every op of the table.
 template <class Value, class Slope>
 auto elementwise_op(const char* name, Value, Slope slope_of) {
+  // One op for each pair of types: only lambdas have a type of their own.
+  static_assert(std::is_empty_v<Value> && std::is_empty_v<Slope>,
+                "elementwise_op takes captureless lambdas");
   using Kernels = detail::UserKernels<Value>;
   static const Op op{.name = name,
                      .says = "an operation made at run time",

@@ -653,7 +653,7 @@ class Writer {
   std::string superscript(double n) const {
     constexpr const char* digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
     std::string out;
-    for (const char c : text::number(n)) out += digits[c - '0'];
+    for (const char c : text::fixed(std::fabs(n), 0)) out += digits[c - '0'];
     return out;
   }
 

@@ -289,7 +289,12 @@ class Reader {
       // x^12 is x^1 2, as in LaTeX.
       if (std::isdigit(static_cast<unsigned char>(s_[at_])) != 0)
         return {Kind::number, std::string(1, s_[at_++])};
-      return atom(depth);
+      if (depth >= deepest) {
+        note("nested too deep");
+        at_ += character_length(s_.substr(at_));
+        return {};
+      }
+      return atom(depth + 1);
     }
     return braced(depth);
   }

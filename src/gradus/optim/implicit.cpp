@@ -165,7 +165,8 @@ Tensor newton(const Batch& batch, Tensor x, const SolveOptions& options) {
     if (std::ranges::all_of(settled, [](bool s) { return s; })) return x;
     const std::vector<double> slopes = numbers(batch.each(J, x)), left = numbers(F);
     const Tensor direction = each_direction(x, [&](size_t b, size_t n) {
-      return across(part(slopes, b * n * n, n * n), part(left, b * n, n), b);
+      return settled[b] ? std::vector<double>(n)
+                        : across(part(slopes, b * n * n, n * n), part(left, b * n, n), b);
     });
     bool any = false;
     x = moved(x, direction, merit, residual, settled, any);
@@ -182,7 +183,12 @@ Tensor newton(const Batch& batch, Tensor x, const SolveOptions& options) {
 std::vector<double> downhill(const std::vector<double>& H, const std::vector<double>& g) {
   const auto n = static_cast<int64_t>(g.size());
   double size = 0;
-  for (double h : H) size = std::max(size, std::fabs(h));
+  for (double h : H) {
+    if (!std::isfinite(h))
+      raise(ErrorKind::numeric,
+            "argmin: the Hessian on the way is not finite. Start nearer, or scale x.");
+    size = std::max(size, std::fabs(h));
+  }
   for (double shift = 0;; shift = shift == 0 ? 1e-3 * (size + 1e-3) : 4 * shift) {
     std::vector<double> L = H, x = g;
     for (int64_t i = 0; i < n; ++i) L[static_cast<size_t>(i * n + i)] += shift;
@@ -212,6 +218,7 @@ void require_minima(const std::vector<double>& H, size_t examples) {
 }
 
 Tensor descend(const Batch& batch, Tensor x, const SolveOptions& options) {
+  if (x.size() == 0) return x;
   const Function g = gradient_of(batch.f), H = jacobian_of(g);
   const auto value = [&](const Tensor& at) {
     std::vector<double> v = numbers(batch.each(batch.f, at));
