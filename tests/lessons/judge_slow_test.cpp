@@ -33,7 +33,7 @@ Verdict verdict(const std::string& body) {
           body + "\n}\nGRADUS_ANSWER(twice)\n",
       folder);
   EXPECT_EQ(c.errors, "") << body;
-  return judge(twice(), c.library, 2);
+  return judge(twice(), c.shared_object, 2);
 }
 
 TEST(Judge, accepts_the_solution_and_refuses_the_stub) {
@@ -41,8 +41,9 @@ TEST(Judge, accepts_the_solution_and_refuses_the_stub) {
   const Lesson& l = *guide.find("doubling");
   const TemporaryFolder folder, other;
   EXPECT_TRUE(
-      judge(twice(), compiled(exercise_solution(l, l.exercises()[0]), folder).library).right);
-  const Verdict stub = judge(twice(), compiled(exercise_stub(l, l.exercises()[0]), other).library);
+      judge(twice(), compiled(exercise_solution(l, l.exercises()[0]), folder).shared_object).right);
+  const Verdict stub =
+      judge(twice(), compiled(exercise_stub(l, l.exercises()[0]), other).shared_object);
   EXPECT_FALSE(stub.right);
   EXPECT_EQ(stub.misconception, "subtracted");
   EXPECT_EQ(stub.where, "x = 3");
@@ -90,19 +91,19 @@ TEST(Judge, writes_the_header_that_the_library_has) {
 TEST(Judge, says_what_the_compiler_says) {
   const TemporaryFolder folder;
   const Compiled c = compiled("double twice(double x) { return y; }\n", folder);
-  EXPECT_EQ(c.library, "");
+  EXPECT_EQ(c.shared_object, "");
   EXPECT_NE(c.errors.find("answer.cpp:1:33: error: "), std::string::npos) << c.errors;
 }
 
 TEST(Judge, wants_the_last_line_and_the_types_as_they_were) {
   const TemporaryFolder folder, other;
-  EXPECT_EQ(judge(twice(), compiled("double twice(double x) { return x; }\n", folder).library)
+  EXPECT_EQ(judge(twice(), compiled("double twice(double x) { return x; }\n", folder).shared_object)
                 .misconception,
             "last line is missing");
   EXPECT_EQ(judge(twice(), compiled("#include <gradus/lessons/answer.h>\nint twice(int x) { return "
                                     "x; }\nGRADUS_ANSWER(twice)\n",
                                     other)
-                               .library)
+                               .shared_object)
                 .misconception,
             "other parameters");
 }

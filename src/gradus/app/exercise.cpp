@@ -191,9 +191,9 @@ Verdict verdict_of(const AnyExercise& e, const Words& w, const Settings& setting
     const Compiled compiled = compile_answer(file, folder.path());
     note(settings, "compiling " + file + (settings.plain ? " ... " : " … ") +
                        text::fixed(compiled.seconds, 1) + " s\n");
-    if (compiled.library.empty())
+    if (compiled.shared_object.empty())
       return {.misconception = "does not compile", .says = compiled.errors};
-    return judge(*fill, compiled.library);
+    return judge(*fill, compiled.shared_object);
   }
   std::string answer = w.answer;
   if (answer.empty() && !ask("your answer> ", answer))

@@ -116,8 +116,8 @@ void limit(__rlimit_resource what, rlim_t most) {
   setrlimit(what, &l);
 }
 
-Verdict loaded_and_checked(const AnyFill& exercise, const std::string& library) {
-  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+Verdict loaded_and_checked(const AnyFill& exercise, const std::string& shared_object) {
+  void* handle = dlopen(shared_object.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* why = dlerror();
     return trouble("cannot be loaded",
@@ -150,14 +150,14 @@ Verdict loaded_and_checked(const AnyFill& exercise, const std::string& library) 
   }
 }
 
-[[noreturn]] void child(const AnyFill& exercise, const std::string& library, double seconds,
+[[noreturn]] void child(const AnyFill& exercise, const std::string& shared_object, double seconds,
                         int to) {
   for (const int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU}) std::signal(s, SIG_DFL);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_AS, mapped_memory() + extra_memory);
   // The parent kills on time; this is for the case that the parent is gone.
   limit(RLIMIT_CPU, static_cast<rlim_t>(std::ceil(seconds)) + 5);
-  const std::string wire = packed(loaded_and_checked(exercise, library));
+  const std::string wire = packed(loaded_and_checked(exercise, shared_object));
   std::fflush(nullptr);
   for (size_t sent = 0; sent < wire.size();) {
     const ssize_t n = ::write(to, wire.data() + sent, wire.size() - sent);
@@ -289,7 +289,7 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
   std::filesystem::create_directories(include);
   write_file_atomically(include + "/answer.h", as_bytes(answer_header));
   Compiled out;
-  const std::string library = folder + "/answer.so";
+  const std::string shared_object = folder + "/answer.so";
   const char* chosen = std::getenv("CXX");
   const std::string compiler = chosen && *chosen ? chosen : "g++";
   std::vector<std::string> words = {compiler,
@@ -301,7 +301,7 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
                                     "-fdiagnostics-color=never",
                                     "-I" + folder,
                                     "-o",
-                                    library,
+                                    shared_object,
                                     source};
   std::vector<char*> argv;
   for (std::string& w : words) argv.push_back(w.data());
@@ -329,7 +329,7 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
   const int status = waited(pid);
   out.seconds = seconds_since(begin);
   if (said && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-    out.library = library;
+    out.shared_object = shared_object;
     return out;
   }
   const std::string text = said ? *said : "the compiler did not end within two minutes\n";
@@ -339,7 +339,7 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
   return out;
 }
 
-Verdict judge(const AnyFill& exercise, const std::string& library, double seconds) {
+Verdict judge(const AnyFill& exercise, const std::string& shared_object, double seconds) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     raise(ErrorKind::file, "a pipe cannot be made: " + std::string(std::strerror(errno)) + ".");
@@ -349,7 +349,7 @@ Verdict judge(const AnyFill& exercise, const std::string& library, double second
   const pid_t pid = fork();
   if (pid < 0)
     raise(ErrorKind::file, "a process cannot be made: " + std::string(std::strerror(errno)) + ".");
-  if (pid == 0) child(exercise, library, seconds, to.fd);
+  if (pid == 0) child(exercise, shared_object, seconds, to.fd);
   to.close();
   const Clock::time_point end =
       Clock::now() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));

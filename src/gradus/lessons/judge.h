@@ -16,16 +16,16 @@ Verdict judge(const Choose& exercise, std::string_view typed);
 
 // g++ -shared on one file. The headers it needs are in the program.
 struct Compiled {
-  std::string library;  // empty when there were errors
-  std::string errors;   // as the compiler says them
+  std::string shared_object;  // its path; empty when there were errors
+  std::string errors;         // as the compiler says them
   double seconds = 0;
 };
-// `folder` must exist; the library and our one header are written there.
+// `folder` must exist; the shared object and our one header are written there.
 Compiled compile_answer(const std::string& source, const std::string& folder);
 
 // Loads and checks in a child process. A crash, an endless loop, an exception and too much memory
 // each give a verdict with their own misconception.
-Verdict judge(const AnyFill& exercise, const std::string& library, double seconds = 10);
+Verdict judge(const AnyFill& exercise, const std::string& shared_object, double seconds = 10);
 
 // Bytes that this process has mapped: what a limit on memory starts from.
 uint64_t mapped_memory();
