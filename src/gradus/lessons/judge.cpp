@@ -317,7 +317,14 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
   posix_spawn_file_actions_adddup2(&actions, to.fd, 2);
   const Clock::time_point begin = Clock::now();
   pid_t pid = 0;
-  const int failed = posix_spawnp(&pid, compiler.c_str(), &actions, nullptr, argv.data(), environ);
+  // A process group of its own: the driver's children end with it.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  const int failed =
+      posix_spawnp(&pid, compiler.c_str(), &actions, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   to.close();
   if (failed != 0)
@@ -325,7 +332,7 @@ Compiled compile_answer(const std::string& source, const std::string& folder) {
                                       " cannot be started: " + std::strerror(failed) +
                                       ". Install g++, or name another one in CXX.");
   const auto said = read_until(from.fd, begin + std::chrono::seconds(120));
-  if (!said) kill(pid, SIGKILL);
+  if (!said) kill(-pid, SIGKILL);
   const int status = waited(pid);
   out.seconds = seconds_since(begin);
   if (said && WIFEXITED(status) && WEXITSTATUS(status) == 0) {

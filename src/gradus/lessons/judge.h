@@ -20,7 +20,9 @@ struct Compiled {
   std::string errors;         // as the compiler says them
   double seconds = 0;
 };
-// `folder` must exist; the shared object and our one header are written there.
+// Takes at most two minutes; CXX names another compiler. Raises an UnsupportedError when it cannot
+// be started, and a FileError when the folder cannot be written. `folder` must exist; the shared
+// object and our one header are written there.
 Compiled compile_answer(const std::string& source, const std::string& folder);
 
 // Loads and checks in a child process. A crash, an endless loop, an exception and too much memory
