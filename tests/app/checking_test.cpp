@@ -1,40 +1,14 @@
 // gradcheck, differences, why-zero, shapes, critical and convex as a user meets them.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <string>
 
+#include "app/run.h"
+
+namespace gradus {
 namespace {
 
-struct Outcome {
-  std::string out;
-  int status;
-};
-
-Outcome run(const std::string& words) {
-  const std::string command = std::string(GRADUS_PROGRAM) + " " + words;
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome o;
-  char buffer[4096];
-  size_t n;
-  while ((n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0) o.out.append(buffer, n);
-  o.status = WEXITSTATUS(pclose(pipe));
-  return o;
-}
-
-void expect(const std::string& words, int status, const std::string& out) {
-  const Outcome o = run(words);
-  EXPECT_EQ(o.out, out) << words;
-  EXPECT_EQ(o.status, status) << words;
-}
-
-void expect_parts(const std::string& words, int status, std::initializer_list<const char*> parts) {
-  const Outcome o = run(words);
-  EXPECT_EQ(o.status, status) << words << "\n" << o.out;
-  for (const char* part : parts)
-    EXPECT_NE(o.out.find(part), std::string::npos) << words << ": " << part << "\n" << o.out;
-}
+using namespace test;
 
 TEST(Shapes, prints_every_step_and_the_last) {
   expect("shapes 'X[32,784] @ W[784,128] + b[128]'", 0,
@@ -139,3 +113,4 @@ TEST(Grad, shows_the_slope_all_around) {
 }
 
 }  // namespace
+}  // namespace gradus

@@ -1,33 +1,14 @@
 // The program as a user meets it: streams, words and exit statuses.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <string>
 
+#include "app/run.h"
+
+namespace gradus {
 namespace {
 
-struct Outcome {
-  std::string out;
-  int status;
-};
-
-Outcome run(const std::string& words) {
-  const std::string command = std::string(GRADUS_PROGRAM) + " " + words;
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome o;
-  char buffer[4096];
-  size_t n;
-  while ((n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0) o.out.append(buffer, n);
-  o.status = WEXITSTATUS(pclose(pipe));
-  return o;
-}
-
-void expect(const std::string& words, int status, const std::string& out) {
-  const Outcome o = run(words);
-  EXPECT_EQ(o.out, out) << words;
-  EXPECT_EQ(o.status, status) << words;
-}
+using namespace test;
 
 TEST(Program, computes) {
   expect("calc '0.1 + 0.2'", 0, "0.30000000000000004\n");
@@ -114,3 +95,4 @@ TEST(Program, describes_itself) {
 }
 
 }  // namespace
+}  // namespace gradus

@@ -1,18 +1,16 @@
 // The guide as a reader meets it: learn, exercise and quiz, with a state folder of the test's own.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <string>
 
+#include "app/run.h"
+
+namespace gradus {
 namespace {
 
-struct Outcome {
-  std::string out;
-  int status;
-};
+using namespace test;
 
 class Reader : public testing::Test {
  protected:
@@ -26,26 +24,15 @@ class Reader : public testing::Test {
     const std::string command = "cd " + folder_ + " && XDG_STATE_HOME=" + folder_ +
                                 "/state COLUMNS=80 " GRADUS_PROGRAM " " + words +
                                 " 2>&1 </dev/null";
-    FILE* pipe = popen(command.c_str(), "r");
-    Outcome o;
-    char buffer[4096];
-    size_t n;
-    while ((n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0) o.out.append(buffer, n);
-    o.status = WEXITSTATUS(pclose(pipe));
-    return o;
+    return run_shell(command);
   }
 
   void says(const std::string& words, int status, const std::string& out) const {
-    const Outcome o = run(words);
-    EXPECT_EQ(o.out, out) << words;
-    EXPECT_EQ(o.status, status) << words;
+    expect_all(run(words), words, status, out);
   }
 
   void holds(const std::string& words, int status, std::initializer_list<const char*> parts) const {
-    const Outcome o = run(words);
-    EXPECT_EQ(o.status, status) << words << "\n" << o.out;
-    for (const char* part : parts)
-      EXPECT_NE(o.out.find(part), std::string::npos) << words << ": " << part << "\n" << o.out;
+    expect_parts_of(run(words), words, status, parts);
   }
 
   std::string folder_;
@@ -180,3 +167,4 @@ TEST_F(Reader, does_not_need_a_place_to_keep_progress) {
 }
 
 }  // namespace
+}  // namespace gradus

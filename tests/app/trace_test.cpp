@@ -1,6 +1,5 @@
 // gradus trace in all its forms, and the formulas of gradus grad.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,30 +8,22 @@
 #include <iterator>
 #include <string>
 
+#include "app/run.h"
+
+namespace gradus {
 namespace {
+
+using test::expect_all;
+using test::Outcome;
 
 namespace fs = std::filesystem;
 
-struct Outcome {
-  std::string out;
-  int status;
-};
-
 Outcome run(const std::string& words) {
-  const std::string command = std::string(GRADUS_PROGRAM) + " " + words + " 2>&1 </dev/null";
-  FILE* pipe = popen(command.c_str(), "r");
-  Outcome o;
-  char buffer[4096];
-  size_t n;
-  while ((n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0) o.out.append(buffer, n);
-  o.status = WEXITSTATUS(pclose(pipe));
-  return o;
+  return test::run(words + " 2>&1 </dev/null");
 }
 
 void expect(const std::string& words, int status, const std::string& out) {
-  const Outcome o = run(words);
-  EXPECT_EQ(o.out, out) << words;
-  EXPECT_EQ(o.status, status) << words;
+  expect_all(run(words), words, status, out);
 }
 
 bool has(const std::string& all, const std::string& part) {
@@ -113,3 +104,4 @@ TEST_F(TraceOfARun, shows_every_layer_with_the_numbers_of_one_example) {
 }
 
 }  // namespace
+}  // namespace gradus
