@@ -5,6 +5,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/work.h>
 #include <gradus/diff/diff.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
@@ -191,7 +192,17 @@ inline void check_batched(const Function& f, std::span<const Tensor> args,
                                                        : args[i]);
       batch[i] = stack(copies);
     }
-    const std::vector<Tensor> together = vmap(gradients, batch, axes);
+    std::vector<Tensor> together;
+    const auto kernels = [&](std::span<const Tensor> in) {
+      WorkCounter counter;
+      together = vmap(gradients, in, axes);
+      return counter.kernels();
+    };
+    std::vector<Tensor> larger = batch;
+    for (size_t i = 0; i < args.size(); ++i)
+      if (axes.in[i]) larger[i] = concatenate({batch[i], batch[i], batch[i]});
+    const uint64_t of_larger = kernels(larger), of_batch = kernels(batch);
+    EXPECT_EQ(of_larger, of_batch) << "a batch of nine takes other kernel calls than one of three";
     for (int64_t b = 0; b < size; ++b) {
       std::vector<Tensor> one;
       for (size_t i = 0; i < args.size(); ++i)
