@@ -1,4 +1,5 @@
 // Layers by longest path, few crossings by barycentres, places by least squares; then the page.
+#include <gradus/base/html.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/draw.h>
@@ -11,30 +12,6 @@ namespace gradus {
 namespace {
 
 constexpr size_t most_drawn = 400;  // nodes of one picture
-
-std::string escaped(std::string_view s) {
-  std::string out;
-  for (const char c : s) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        // Control characters have no place in a page.
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-    }
-  }
-  return out;
-}
 
 // At most this many characters; the whole stands in the table.
 std::string cut(const std::string& s, size_t most) {
@@ -312,7 +289,7 @@ std::string svg_of(const Picture& p, const std::string& says) {
   const double width = right - left + 2 * side, height = y - between + side;
   std::string out = "<svg viewBox=\"" + at(left - side) + " 0 " + at(width) + " " + at(height) +
                     "\" width=\"" + at(width) + "\" height=\"" + at(height) +
-                    "\" role=\"img\" aria-label=\"" + escaped(says) + "\">\n";
+                    "\" role=\"img\" aria-label=\"" + escape_html(says) + "\">\n";
   std::vector<int> arrivals(p.nodes.size());
   for (size_t i = 0; i < p.edges.size(); ++i) {
     const Edge& e = p.edges[i];
@@ -349,8 +326,8 @@ std::string svg_of(const Picture& p, const std::string& says) {
            p.nodes[e.to].id + "\"><path d=\"" + path + "\"></path>";
     if (!e.slope.empty())
       out += "<text class=\"slope\" x=\"" + at(label_x) + "\" y=\"" + at(label_y) + "\">" +
-             escaped(cut(e.slope, 30)) + "</text><title>local derivative " + escaped(e.slope) +
-             "</title>";
+             escape_html(cut(e.slope, 30)) + "</text><title>local derivative " +
+             escape_html(e.slope) + "</title>";
     out += "</g>\n";
   }
   for (size_t i = 0; i < p.nodes.size(); ++i) {
@@ -359,16 +336,16 @@ std::string svg_of(const Picture& p, const std::string& says) {
     const double from = top[l.layer_of[i]];
     out += std::string("<g class=\"node") + (n.is_input ? " input" : "") +
            (n.is_output ? " output" : "") + "\" id=\"" + n.id + "\" data-forward=\"" +
-           escaped(n.forward) + "\" data-backward=\"" + escaped(n.backward) + "\"><rect x=\"" +
-           at(s.x - s.width / 2) + "\" y=\"" + at(from) + "\" width=\"" + at(s.width) +
-           "\" height=\"" + at(head + line * static_cast<double>(n.lines.size() - 1)) +
-           "\" rx=\"7\"></rect>";
+           escape_html(n.forward) + "\" data-backward=\"" + escape_html(n.backward) +
+           "\"><rect x=\"" + at(s.x - s.width / 2) + "\" y=\"" + at(from) + "\" width=\"" +
+           at(s.width) + "\" height=\"" +
+           at(head + line * static_cast<double>(n.lines.size() - 1)) + "\" rx=\"7\"></rect>";
     constexpr const char* kinds[] = {"what", "value", "bar"};
     for (size_t k = 0; k < n.lines.size(); ++k)
       out += std::string("<text class=\"") + kinds[k] + "\" x=\"" + at(s.x) + "\" y=\"" +
-             at(from + 20 + line * static_cast<double>(k)) + "\">" + escaped(n.lines[k]) +
+             at(from + 20 + line * static_cast<double>(k)) + "\">" + escape_html(n.lines[k]) +
              "</text>";
-    out += "<title>" + escaped(n.forward + (n.backward.empty() ? "" : "; " + n.backward)) +
+    out += "<title>" + escape_html(n.forward + (n.backward.empty() ? "" : "; " + n.backward)) +
            "</title></g>\n";
   }
   return out + "</svg>";
@@ -483,7 +460,8 @@ e.preventDefault();
 
 std::string more_of(const Tensor& x) {
   constexpr int64_t short_list = 4;
-  return x.size() <= short_list ? "" : "<span class=\"more\">" + escaped(summary_of(x)) + "</span>";
+  return x.size() <= short_list ? ""
+                                : "<span class=\"more\">" + escape_html(summary_of(x)) + "</span>";
 }
 
 std::string table_of(const Trace& t, std::span<const size_t> rows, bool mark_rows) {
@@ -496,11 +474,12 @@ std::string table_of(const Trace& t, std::span<const size_t> rows, bool mark_row
     std::string because = because_of(t, row, true);
     if (row.is_held) because = "held constant";
     out += (mark_rows ? "<tr id=\"r" + row.name + "\">" : std::string("<tr>")) +
-           "<td data-is=\"id\">" + row.name + "</td><td data-is=\"step\">" + escaped(step_of(row)) +
-           "</td><td class=\"n\" data-is=\"value\">" + escaped(cell_of(row.value)) +
-           more_of(row.value) + "</td><td class=\"n bar\" data-is=\"bar\">" +
-           (row.bar.is_absent() ? "" : escaped(cell_of(row.bar)) + more_of(row.bar)) + "</td><td>" +
-           escaped(because) + "</td></tr>\n";
+           "<td data-is=\"id\">" + row.name + "</td><td data-is=\"step\">" +
+           escape_html(step_of(row)) + "</td><td class=\"n\" data-is=\"value\">" +
+           escape_html(cell_of(row.value)) + more_of(row.value) +
+           "</td><td class=\"n bar\" data-is=\"bar\">" +
+           (row.bar.is_absent() ? "" : escape_html(cell_of(row.bar)) + more_of(row.bar)) +
+           "</td><td>" + escape_html(because) + "</td></tr>\n";
   }
   return out + "</tbody></table></div>\n";
 }
@@ -513,7 +492,7 @@ std::string facts_of(const Trace& t) {
     else if (row.is_held)
       held.push_back(row.label);
   const auto fact = [](const std::string& kind, const std::string& name, const std::string& value) {
-    return "<div" + kind + "><dt>" + name + "</dt><dd>" + escaped(value) + "</dd></div>";
+    return "<div" + kind + "><dt>" + name + "</dt><dd>" + escape_html(value) + "</dd></div>";
   };
   const auto listed = [](const std::vector<std::string>& all) {
     constexpr size_t most = 12;
@@ -537,10 +516,10 @@ std::string to_html(const Trace& trace, const TracePage& page) {
   std::string out =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
-      escaped(title) + "</title>\n<style>" + std::string(style) +
+      escape_html(title) + "</title>\n<style>" + std::string(style) +
       "</style>\n</head>\n<body class=\"off\">\n<p class=\"kicker\">gradus trace</p>\n<h1>" +
-      escaped(title) + "</h1>\n" + facts_of(trace);
-  if (!page.note.empty()) out += "<p class=\"why\">" + escaped(page.note) + "</p>\n";
+      escape_html(title) + "</h1>\n" + facts_of(trace);
+  if (!page.note.empty()) out += "<p class=\"why\">" + escape_html(page.note) + "</p>\n";
   out +=
       "<h2>The graph</h2>\n<p class=\"why\">Numbers flow down; adjoints (blue) flow up. The "
       "adjoint of a value, its bar, says by how much the result changes when that value grows "
@@ -571,8 +550,8 @@ std::string to_html(const Trace& trace, const TracePage& page) {
   } else {
     for (const TraceGroup& g : groups) {
       const TraceRow& result = trace.rows[g.result];
-      out += "<details id=\"r" + result.name + "\"><summary><b>" + escaped(g.name) + "</b>  " +
-             result.name + " " + escaped(cell_of(result.value)) + ", norm " +
+      out += "<details id=\"r" + result.name + "\"><summary><b>" + escape_html(g.name) + "</b>  " +
+             result.name + " " + escape_html(cell_of(result.value)) + ", norm " +
              text::significant(norm_of(result.value), 4);
       if (!result.bar.is_absent()) out += "; bar norm " + text::significant(norm_of(result.bar), 4);
       out += "; " + std::to_string(g.rows.size()) + (g.rows.size() == 1 ? " step" : " steps") +

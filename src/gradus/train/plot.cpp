@@ -197,46 +197,6 @@ std::string ramp_colour(std::size_t i, std::size_t n) {
   return "var(--r" + std::to_string(std::min<std::size_t>(place, 5)) + ")";
 }
 
-std::string escape_html(std::string_view s) {
-  std::string out;
-  while (!s.empty()) {
-    const auto bad = text::first_invalid_utf8(s);
-    for (const char c : s.substr(0, bad.value_or(s.size()))) {
-      switch (c) {
-        case '&':
-          out += "&amp;";
-          break;
-        case '<':
-          out += "&lt;";
-          break;
-        case '>':
-          out += "&gt;";
-          break;
-        case '"':
-          out += "&quot;";
-          break;
-        case '\'':
-          out += "&#39;";
-          break;
-        case '\n':
-        case '\t':
-          out += c;
-          break;
-        default:
-          if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-            out += "\xEF\xBF\xBD";
-          } else {
-            out += c;
-          }
-      }
-    }
-    if (!bad) break;
-    out += "\xEF\xBF\xBD";
-    s.remove_prefix(*bad + 1);
-  }
-  return out;
-}
-
 std::string svg(const Plot& plot) {
   // Beyond 1e300 the range itself would overflow.
   const auto drawable = [&](double v) { return std::abs(v) <= 1e300 && (!plot.log || v > 0); };

@@ -3,6 +3,8 @@
 // need no second drawing.
 #pragma once
 
+#include <gradus/base/html.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -51,8 +53,5 @@ bool wants_log(const std::vector<Line>& lines);
 Line thinned(const Line& line, std::size_t most);
 // The place of item i of n on the ordered ramp --r0 .. --r5.
 std::string ramp_colour(std::size_t i, std::size_t n);
-
-// Text for HTML: & < > " ' escaped, control characters and bytes that are not UTF-8 replaced.
-std::string escape_html(std::string_view text);
 
 }  // namespace gradus
