@@ -94,8 +94,9 @@ struct Op {
   Checks checks = {};
   // op(neutral[0], x) and op(x, neutral[1]) are x, bit for bit; NaN where there is no such number.
   double neutral[2] = {__builtin_nan(""), __builtin_nan("")};
-  int word = -1;          // index into the elementwise kernel tables
-  bool integers = false;  // computes in i32 and i64 too
+  int word = -1;             // index into the elementwise kernel tables
+  bool integers = false;     // computes in i32 and i64 too
+  bool takes_after = false;  // the kernel runs Call::after
 };
 
 // Computes op on numbers, or records it on the open tape. One output.

@@ -35,6 +35,16 @@ struct Attrs {
   friend bool operator==(const Attrs&, const Attrs&);  // numbers compare by bits
 };
 
+// What runs on each finished block of a kernel's output, by the thread that made it, while it is in
+// cache: rows are counted over all leading axes, columns along the last.
+struct After {
+  using Run = void (*)(const void* self, int64_t row, int64_t rows, int64_t column,
+                       int64_t columns);
+  Run run = nullptr;
+  const void* self = nullptr;
+  bool whole_rows = false;  // every block has all columns
+};
+
 // One kernel with everything decided: running it decides nothing.
 struct Call {
   using Run = void (*)(const Call&);
@@ -44,6 +54,7 @@ struct Call {
   Row row = nullptr;  // for run_rows
   std::span<const View> in, out;
   const Attrs* attrs = nullptr;
+  const After* after = nullptr;  // for ops that take one
 };
 
 struct Kernel {
