@@ -4,6 +4,7 @@
 #include <hwy/highway.h>
 #include <hwy/targets.h>
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -216,6 +217,66 @@ TEST(Gemm, no_terms_give_zero) {
   gemm(2, 2, 0, c, 1, 1, c, 1, 1, c, 3);
   EXPECT_EQ(c[0] + c[1] + c[3] + c[4], 0.0f);
   EXPECT_EQ(c[2], 3.0f);
+}
+
+// Counts the visits of every element and asks for its final value at each.
+struct Visits {
+  int64_t n, c_row;
+  const float *c, *want;
+  bool whole_rows;
+  std::vector<std::atomic<int>> count;
+  std::atomic<int> wrong = 0;
+
+  static void run(const void* self, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    auto& v = *static_cast<Visits*>(const_cast<void*>(self));
+    if (v.whole_rows && (column != 0 || columns != v.n)) ++v.wrong;
+    for (int64_t i = row; i < row + rows; ++i) {
+      for (int64_t j = column; j < column + columns; ++j) {
+        ++v.count[static_cast<size_t>(i * v.n + j)];
+        if (!same_bits(v.c[i * v.c_row + j], v.want[i * v.n + j])) ++v.wrong;
+      }
+    }
+  }
+};
+
+void check_visits(int64_t m, int64_t n, int64_t k, int64_t pad) {
+  for (int layout = 0; layout < 4; ++layout) {
+    const bool at = layout % 2 != 0, bt = layout / 2 != 0;
+    const Operand<float> a(m, k, at ? 1 : k, at ? m : 1, 7), b(k, n, bt ? 1 : n, bt ? k : 1, 8);
+    std::vector<float> want(static_cast<size_t>(m * n));
+    gemm(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, want.data(), n);
+    for (bool whole_rows : {false, true}) {
+      std::vector<float> c(static_cast<size_t>(m * (n + pad)), -7.5f);
+      Visits v{n,           n + pad,    c.data(),
+               want.data(), whole_rows, std::vector<std::atomic<int>>(want.size())};
+      const After after{Visits::run, &v, whole_rows};
+      gemm(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, c.data(), n + pad, &after);
+      EXPECT_EQ(v.wrong, 0) << m << "x" << k << "x" << n << " layout " << layout;
+      for (const auto& count : v.count) {
+        ASSERT_EQ(count, 1) << m << "x" << k << "x" << n << " layout " << layout
+                            << (whole_rows ? ", whole rows" : "");
+      }
+    }
+  }
+}
+
+TEST_P(GemmOnTarget, after_visits_every_element_once_when_it_has_its_final_value) {
+  const int before = thread_count();
+  for (int threads : {1, 2}) {
+    set_thread_count(threads);
+    for (int64_t m : {0, 1, 2, 13, 40, 300}) {
+      for (int64_t n : {0, 1, 3, 17, 64, 280}) {
+        for (int64_t k : {0, 1, 30, 300}) check_visits(m, n, k, 0);
+        check_visits(m, n, 20, 3);
+      }
+    }
+    check_visits(1, 2000, 1000, 0);
+    check_visits(2000, 1, 1000, 0);
+    check_visits(2000, 1, 1000, 2);
+    check_visits(20, 1500, 3000, 0);  // several stripes of packed columns
+    check_visits(1500, 20, 3000, 0);
+  }
+  set_thread_count(before);
 }
 
 }  // namespace

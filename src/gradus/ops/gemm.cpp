@@ -65,7 +65,20 @@ struct Product {
   Matrix<T> a, b;
   T* c;
   int64_t c_row;
-  bool flip;  // element (i,j) belongs at c[j * c_row + i]
+  bool flip;    // element (i,j) belongs at c[j * c_row + i]
+  bool turned;  // this is b^T a^T: rows here are columns for `after`
+  const After* after;
+
+  bool whole_rows() const { return after && after->whole_rows && !turned; }
+  bool whole_columns() const { return after && after->whole_rows && turned; }
+  void finished(int64_t i, int64_t rows, int64_t j, int64_t cols) const {
+    if (!after) return;
+    if (turned) {
+      after->run(after->self, j, cols, i, rows);
+    } else {
+      after->run(after->self, i, rows, j, cols);
+    }
+  }
 };
 
 // b as panels of `width` columns, (k, width) each; the last is padded to whole vectors.
@@ -425,6 +438,7 @@ void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i
     }
   }
   if (x.flip) transpose(Full<T>(), c, c_row, rows, cols, x.c + j0 * x.c_row + i0, x.c_row);
+  x.finished(i0, rows, j0, cols);
 }
 
 // c[j] = the chain of a[p * a_col] b[p + j * b_col]: one row times a transposed matrix, read once.
@@ -481,15 +495,28 @@ void all_dots(D d, int64_t n, int64_t k, const T* a, int64_t a_col, const T* b, 
   }
 }
 
+// The product in pieces of columns, then `after` on bands of rows.
+template <class T>
+void finish_later(Product<T> x, void (*product)(const Product<T>&)) {
+  constexpr int64_t kBand = 16;
+  const Product<T> all = x;
+  x.after = nullptr;
+  product(x);
+  parallel_for(ceil_div(x.m, kBand), [&](int64_t i) {
+    all.finished(i * kBand, std::min(kBand, x.m - i * kBand), 0, x.n);
+  });
+}
+
 // A row times a matrix whose columns are contiguous.
 template <class T>
 void row_product(const Product<T>& x) {
   constexpr int64_t kChunk = 256;
   const int64_t chunk = x.n * x.k <= kSerialWork ? x.n : kChunk;
+  if (chunk < x.n && x.whole_rows()) return finish_later(x, row_product<T>);
   parallel_for(ceil_div(x.n, chunk), [&](int64_t i) {
-    const int64_t j = i * chunk;
-    all_dots(Full<T>(), std::min(chunk, x.n - j), x.k, x.a.at, x.a.col, x.b.at + j * x.b.col,
-             x.b.col, x.c + j);
+    const int64_t j = i * chunk, columns = std::min(chunk, x.n - j);
+    all_dots(Full<T>(), columns, x.k, x.a.at, x.a.col, x.b.at + j * x.b.col, x.b.col, x.c + j);
+    x.finished(0, 1, j, columns);
   });
 }
 
@@ -503,6 +530,7 @@ void multiply(const Product<T>& x) {
     return compute(x, Panels<T>(), 0, x.m, 0, x.n, false);
   }
   const int64_t stripe = pack_b ? std::max(P, kPackedB / x.k / P * P) : x.n;
+  if (stripe < x.n && x.whole_rows()) return finish_later(x, multiply<T>);
   for (int64_t j0 = 0; j0 < x.n; j0 += stripe) {
     const int64_t j1 = std::min(j0 + stripe, x.n), cols = j1 - j0;
     Panels<T> panels;
@@ -523,11 +551,12 @@ void multiply(const Product<T>& x) {
       pack_panels(Matrix<T>{x.b.at + (j0 + full), x.b.row, 1}, x.k, cols - full, to);
       panels.tail = to;
     }
-    int64_t high = serial ? x.m : 16 * kTileRows, wide = serial ? cols : 16 * P;
+    const bool all_rows = serial || x.whole_columns(), all_cols = serial || x.whole_rows();
+    int64_t high = all_rows ? x.m : 16 * kTileRows, wide = all_cols ? cols : 16 * P;
     const auto chunks = [&] { return ceil_div(x.m, high) * ceil_div(cols, wide); };
-    while (!serial && chunks() < 8 && high > 8 * kTileRows) high /= 2;
-    while (!serial && chunks() < 8 && wide > 2 * P) wide /= 2;
-    while (!serial && chunks() < 8 && high > 2 * kTileRows) high /= 2;
+    while (!all_rows && chunks() < 8 && high > 8 * kTileRows) high /= 2;
+    while (!all_cols && chunks() < 8 && wide > 2 * P) wide /= 2;
+    while (!all_rows && chunks() < 8 && high > 2 * kTileRows) high /= 2;
     const int64_t across = ceil_div(cols, wide);
     const bool pack_a = x.m >= kTileRows && std::min(cols, wide) >= 8 * P;
     parallel_for(ceil_div(x.m, high) * across, [&](int64_t i) {
@@ -539,10 +568,11 @@ void multiply(const Product<T>& x) {
 
 template <class T>
 void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b,
-          int64_t b_row, int64_t b_col, T* c, int64_t c_row) {
+          int64_t b_row, int64_t b_col, T* c, int64_t c_row, const After* after) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
     for (int64_t i = 0; i < m; ++i) std::fill(c + i * c_row, c + i * c_row + n, T(0));
+    if (after) after->run(after->self, 0, m, 0, n);
     return;
   }
   if (m == 1) a_row = 1;
@@ -554,10 +584,11 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
                     : a_ready ? true
                               : k * m + m * n < k * n;
   if (!flip) {
-    const Product<T> x{m, n, k, {a, a_row, a_col}, {b, b_row, b_col}, c, c_row, false};
+    const Product<T> x{m,     n,     k,    {a, a_row, a_col}, {b, b_row, b_col}, c, c_row,
+                       false, false, after};
     return m == 1 && b_row == 1 && b_col != 1 ? row_product(x) : multiply(x);
   }
-  Product<T> x{n, m, k, {b, b_col, b_row}, {a, a_col, a_row}, c, c_row, true};
+  Product<T> x{n, m, k, {b, b_col, b_row}, {a, a_col, a_row}, c, c_row, true, true, after};
   if (n == 1 && c_row == 1) x.flip = false;
   if (n == 1 && !x.flip && a_col == 1 && a_row != 1) return row_product(x);
   multiply(x);

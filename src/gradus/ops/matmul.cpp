@@ -26,6 +26,11 @@ void run_matmul(const Call& c) {
   const int64_t m = out.shape[r - 2], n = out.shape[r - 1], k = a.shape[r - 1];
   int64_t batches = 1;
   for (int i = 0; i < r - 2; ++i) batches *= out.shape[i];
+  // `after` counts rows over all batches.
+  struct Shifted {
+    const After* after;
+    int64_t by;
+  };
   const auto one = [&](int64_t batch) {
     int64_t rest = batch, at_a = 0, at_b = 0;
     for (int i = r - 3; i >= 0; --i) {
@@ -34,8 +39,15 @@ void run_matmul(const Call& c) {
       at_a += place * a.strides[i];
       at_b += place * b.strides[i];
     }
+    const Shifted shifted{c.after, batch * m};
+    const After after{[](const void* self, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+                        const auto& s = *static_cast<const Shifted*>(self);
+                        s.after->run(s.after->self, s.by + row, rows, col, cols);
+                      },
+                      &shifted, c.after && c.after->whole_rows};
     gemm(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b,
-         b.strides[r - 2], b.strides[r - 1], out.as<T>() + batch * m * n, n);
+         b.strides[r - 2], b.strides[r - 1], out.as<T>() + batch * m * n, n,
+         c.after ? &after : nullptr);
   };
   // A chunk holds enough work to be worth handing over; products in it run on one thread.
   const double each = 2.0 * static_cast<double>(m * n) * static_cast<double>(k);
@@ -88,7 +100,8 @@ constinit const Op matmul{.name = "matmul",
                           .kernel = matmul_kernel,
                           .rule = {.pull = matmul_pull},
                           .batch = matmul_batch,
-                          .work = matmul_work};
+                          .work = matmul_work,
+                          .takes_after = true};
 }  // namespace op
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
