@@ -22,13 +22,13 @@ struct Limits {
   const MemoryLimit& level(int64_t working_set) const;
 };
 
-// Takes about 0.1 s; thorough, about 2 s. The threads are the pool's.
+// Takes 0.1 to 0.3 s, most of it fresh memory; thorough, about 2 s. The threads are the pool's.
 enum class Effort { quick, thorough };
 Limits measure_limits(Effort effort);
 // Only the multiply-adds, in about 10 ms: what GFLOP/s are compared with.
 Limits measure_flops();
 
-// Measured quickly when first asked for, and again when the thread count has changed.
+// Measured quickly when first asked for, with the threads of that moment, and kept.
 const Limits& machine_limits();
 
 }  // namespace gradus
