@@ -24,5 +24,6 @@ int main(int argc, char** argv) {
                       {"eval", "measure a trained run on data", add_eval},
                       {"float", "how a number is stored, bit by bit", add_float},
                       {"rng", "random numbers from explicit keys", add_rng},
-                      {"ops", "what the library can compute", add_ops}});
+                      {"ops", "what the library can compute", add_ops},
+                      {"bench", "how fast this machine and this build are", add_bench}});
 }

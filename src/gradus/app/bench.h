@@ -1,0 +1,25 @@
+// The parts of gradus bench, one function a kind. Each prints its table or one JSON value, and
+// returns the exit status.
+#pragma once
+
+#include <gradus/app/command.h>
+
+#include <map>
+
+namespace gradus::app {
+
+struct BenchWords {
+  std::string kind;
+  std::vector<std::string> rest;
+  std::string transpose = "none", type = "f32";
+};
+
+int bench_digits(const BenchWords& words, const Settings& settings);
+int bench_growth(const BenchWords& words, const Settings& settings);
+
+// A row of numbers in the unit that reads best: "1.25 us", "3.4 ms".
+std::string time_text(double us);
+// "128 B", "15.2 KB", "3.1 MB".
+std::string bytes_text(double bytes);
+
+}  // namespace gradus::app
