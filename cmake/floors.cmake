@@ -50,7 +50,7 @@ foreach(line ${table})
     set_target_properties(${target} PROPERTIES VISIBILITY_INLINES_HIDDEN ON)
     # A section a function: a program that links with --gc-sections holds only what it calls.
     target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
-    if(room STREQUAL "ops")
+    if(room MATCHES "^(base|ops)$")
       # Unoptimised, g++ 12 places vectors on the stack without their alignment, and AVX-512 traps.
       target_compile_options(${target} PRIVATE $<$<OR:$<CONFIG:>,$<CONFIG:Debug>>:-O2>)
     endif()

@@ -2,6 +2,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
 #include <algorithm>
 #include <array>
@@ -89,6 +90,53 @@ TEST(Fill, an_element_depends_on_key_and_index_alone) {
   expect_chunks_agree<std::int64_t>([](Key key, std::uint64_t first, std::span<std::int64_t> out) {
     fill_integers(key, first, 3'000'000'000'000'000'000, out);
   });
+}
+
+// Elements 3 to 259 of each kind of draw, far out, one after the other in f64.
+Numbers far_draws(Key key) {
+  const std::uint64_t first = (std::uint64_t{1} << 35) + 3;
+  std::vector<float> single(257);
+  std::vector<double> wide(257);
+  Numbers all;
+  const auto add = [&](const auto& x) { all.insert(all.end(), x.begin(), x.end()); };
+  fill_uniform(key, first, single), add(single);
+  fill_uniform(key, first, wide), add(wide);
+  fill_normal(key, first, single), add(single);
+  fill_normal(key, first, wide), add(wide);
+  return all;
+}
+
+TEST(Fill, every_simd_target_gives_the_same_bits) {
+  const Key key{0xFEDCBA9876543210};
+  const Numbers here = far_draws(key);
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    EXPECT_EQ(far_draws(key), here) << hwy::TargetName(target);
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+TEST(Fill, uniform_is_the_top_bits_of_the_words_of_its_block) {
+  const Key key{0xFEDCBA9876543210};
+  const std::uint64_t first = (std::uint64_t{1} << 36) - 8;  // the second word of the counter grows
+  std::vector<float> x(64);
+  std::vector<double> y(64);
+  fill_uniform(key, first, x);
+  fill_uniform(key, first, y);
+  const auto word = [](std::uint64_t at) {
+    const std::uint64_t block = at / 4;
+    const PhiloxCounter words =
+        philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 1},
+               {0x76543210, 0xFEDCBA98});
+    return std::uint64_t{words[at % 4]};
+  };
+  for (std::uint64_t i = 0; i < 64; ++i) {
+    EXPECT_EQ(x[i], std::ldexp(static_cast<float>(word(first + i) >> 8), -24));
+    const std::uint64_t two = word(2 * (first + i) + 1) << 32 | word(2 * (first + i));
+    EXPECT_EQ(y[i], std::ldexp(static_cast<double>(two >> 11), -53));
+  }
 }
 
 TEST(Fill, kinds_of_draw_from_one_key_do_not_repeat_each_other) {

@@ -1,19 +1,15 @@
-// Draws from Philox blocks, and NumPy's legacy generator.
+// Integers from Philox blocks, and NumPy's legacy generator.
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <string>
 
 namespace gradus {
 namespace {
-
-// The last counter word: one key gives unrelated numbers to each kind of draw. 0 is split's.
-enum class Draw : std::uint32_t { uniform = 1, normal = 2, integer = 3 };
 
 PhiloxCounter block_of(Key key, std::uint64_t block, Draw draw, std::uint32_t attempt = 0) {
   return philox(
@@ -24,88 +20,6 @@ PhiloxCounter block_of(Key key, std::uint64_t block, Draw draw, std::uint32_t at
 
 std::uint64_t word64(const PhiloxCounter& words, std::size_t lane) {
   return std::uint64_t{words[2 * lane + 1]} << 32 | words[2 * lane];
-}
-
-// Element i is entry i % lanes of make(i / lanes), an array of `lanes` elements.
-template <std::size_t lanes, class T, class Make>
-void fill_from_blocks(std::uint64_t first, std::span<T> out, Make make) {
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const std::uint64_t index = first + done;
-    const std::array<T, lanes> values = make(index / lanes);
-    for (std::size_t lane = index % lanes; lane < lanes && done < out.size(); ++lane) {
-      out[done++] = values[lane];
-    }
-  }
-}
-
-// Horner's rule: c[0] + c[1] x + c[2] x^2 + ...
-template <std::size_t N>
-constexpr double polynomial(const std::array<double, N>& c, double x) {
-  double sum = c[N - 1];
-  for (std::size_t i = N - 1; i-- > 0;) sum = sum * x + c[i];
-  return sum;
-}
-
-// ln u for normal u > 0, within 2 ulp: u = 2^e m with m in [1/sqrt 2, sqrt 2] and
-// ln m = 2 artanh(s), s = (m - 1) / (m + 1), |s| < 0.172; the next term is below 2^-57 of the sum.
-double log_of(double u) {
-  static constexpr std::array<double, 11> series = {2.0,        2.0 / 3.0,  2.0 / 5.0,  2.0 / 7.0,
-                                                    2.0 / 9.0,  2.0 / 11.0, 2.0 / 13.0, 2.0 / 15.0,
-                                                    2.0 / 17.0, 2.0 / 19.0, 2.0 / 21.0};
-  const auto bits = std::bit_cast<std::uint64_t>(u);
-  int exponent = static_cast<int>(bits >> 52) - 1023;
-  double m = std::bit_cast<double>((bits & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000);
-  if (m > std::numbers::sqrt2) {
-    m *= 0.5;
-    ++exponent;
-  }
-  const double s = (m - 1) / (m + 1);
-  return exponent * std::numbers::ln2 + s * polynomial(series, s * s);
-}
-
-// cos and sin of `turn` whole turns, turn in [0, 1): a quarter turn is taken off exactly until
-// |angle| <= pi/4, where Taylor's remainder is below 2^-57.
-std::array<double, 2> cos_sin_of_turn(double turn) {
-  static constexpr std::array<double, 9> cosine = {1.0,
-                                                   -1.0 / 2.0,
-                                                   1.0 / 24.0,
-                                                   -1.0 / 720.0,
-                                                   1.0 / 40320.0,
-                                                   -1.0 / 3628800.0,
-                                                   1.0 / 479001600.0,
-                                                   -1.0 / 87178291200.0,
-                                                   1.0 / 20922789888000.0};
-  static constexpr std::array<double, 9> sine = {1.0,
-                                                 -1.0 / 6.0,
-                                                 1.0 / 120.0,
-                                                 -1.0 / 5040.0,
-                                                 1.0 / 362880.0,
-                                                 -1.0 / 39916800.0,
-                                                 1.0 / 6227020800.0,
-                                                 -1.0 / 1307674368000.0,
-                                                 1.0 / 355687428096000.0};
-  const int quarter = static_cast<int>(4 * turn + 0.5);
-  const double angle = (turn - 0.25 * quarter) * (2 * std::numbers::pi);
-  const double c = polynomial(cosine, angle * angle);
-  const double s = angle * polynomial(sine, angle * angle);
-  switch (quarter & 3) {
-    case 0:
-      return {c, s};
-    case 1:
-      return {-s, c};
-    case 2:
-      return {-c, -s};
-    default:
-      return {s, -c};
-  }
-}
-
-// Box and Muller: u in (0, 1] and a turn in [0, 1) give two independent standard normals.
-std::array<double, 2> normal_pair(double u, double turn) {
-  const double radius = std::sqrt(-2 * log_of(u));
-  const auto [c, s] = cos_sin_of_turn(turn);
-  return {radius * c, radius * s};
 }
 
 // Uniform on the 2^64 - (2^64 mod bound) words kept, a multiple of bound: no value is favoured.
@@ -133,40 +47,6 @@ std::vector<std::int64_t> count_up(const char* caller, std::int64_t n) {
 }
 
 }  // namespace
-
-void fill_uniform(Key key, std::uint64_t first, std::span<float> out) {
-  fill_from_blocks<4>(first, out, [key](std::uint64_t block) {
-    const PhiloxCounter w = block_of(key, block, Draw::uniform);
-    const auto unit = [](std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; };
-    return std::array{unit(w[0]), unit(w[1]), unit(w[2]), unit(w[3])};
-  });
-}
-
-void fill_uniform(Key key, std::uint64_t first, std::span<double> out) {
-  fill_from_blocks<2>(first, out, [key](std::uint64_t block) {
-    const PhiloxCounter w = block_of(key, block, Draw::uniform);
-    const auto unit = [](std::uint64_t word) { return static_cast<double>(word >> 11) * 0x1p-53; };
-    return std::array{unit(word64(w, 0)), unit(word64(w, 1))};
-  });
-}
-
-void fill_normal(Key key, std::uint64_t first, std::span<float> out) {
-  fill_from_blocks<4>(first, out, [key](std::uint64_t block) {
-    const PhiloxCounter w = block_of(key, block, Draw::normal);
-    const auto a = normal_pair((w[0] + 1.0) * 0x1p-32, w[1] * 0x1p-32);
-    const auto b = normal_pair((w[2] + 1.0) * 0x1p-32, w[3] * 0x1p-32);
-    return std::array{static_cast<float>(a[0]), static_cast<float>(a[1]), static_cast<float>(b[0]),
-                      static_cast<float>(b[1])};
-  });
-}
-
-void fill_normal(Key key, std::uint64_t first, std::span<double> out) {
-  fill_from_blocks<2>(first, out, [key](std::uint64_t block) {
-    const PhiloxCounter w = block_of(key, block, Draw::normal);
-    return normal_pair(static_cast<double>((word64(w, 0) >> 11) + 1) * 0x1p-53,
-                       static_cast<double>(word64(w, 1) >> 11) * 0x1p-53);
-  });
-}
 
 void fill_integers(Key key, std::uint64_t first, std::int64_t bound, std::span<std::int64_t> out) {
   if (bound <= 0) {

@@ -51,6 +51,9 @@ constexpr Key split(Key key, std::uint64_t index) {
   return Key{std::uint64_t{words[1]} << 32 | words[0]};
 }
 
+// The last counter word: one key gives unrelated numbers to each kind of draw. 0 is split's.
+enum class Draw : std::uint32_t { uniform = 1, normal = 2, integer = 3 };
+
 // Each fill writes elements first, first + 1, ... of the key's endless draw of that kind.
 
 // Uniform in [0, 1): multiples of 2^-24 in f32, of 2^-53 in f64.
