@@ -85,6 +85,8 @@ struct Op {
   Kernel (*kernel)(const Op&, std::span<const Type> in, const Type& out) = nullptr;
   // Where the output lies when it can share the input's memory; false if it must be computed.
   bool (*view)(const Type& in, const Layout&, const Attrs&, const Type& out, Layout*) = nullptr;
+  // Where input i lies in the output of an op that only puts its inputs side by side.
+  Layout (*part)(std::span<const Type> in, const Attrs&, const Type& out, int i) = nullptr;
   Rule rule = {};
   // Emits the steps of the same op for a whole batch; every output has the batch axis in front.
   std::vector<Tensor> (*batch)(const Op&, const Batching&) = nullptr;
@@ -97,6 +99,9 @@ struct Op {
   int word = -1;             // index into the elementwise kernel tables
   bool integers = false;     // computes in i32 and i64 too
   bool takes_after = false;  // the kernel runs Call::after
+  bool reverses = false;     // op(a, b) transposed is op(b transposed, a transposed), bit for bit
+  // Rows of the last axis are worked on alone: the kernel may be given any range of them.
+  bool by_rows = false;
 };
 
 // Computes op on numbers, or records it on the open tape. One output.

@@ -101,7 +101,8 @@ constinit const Op matmul{.name = "matmul",
                           .rule = {.pull = matmul_pull},
                           .batch = matmul_batch,
                           .work = matmul_work,
-                          .takes_after = true};
+                          .takes_after = true,
+                          .reverses = true};
 }  // namespace op
 
 Tensor matmul(const Tensor& a, const Tensor& b) {

@@ -218,6 +218,14 @@ Type concatenate_type(const Op&, std::span<const Type> in, const Attrs& attrs, i
   return out;
 }
 
+Layout concatenate_part(std::span<const Type> in, const Attrs& attrs, const Type& out, int i) {
+  const int axis = static_cast<int>(attrs.a[0]);
+  Layout at{0, row_major(out.shape)};
+  for (const Type& before : in.first(static_cast<size_t>(i)))
+    at.offset += before.shape[axis] * at.strides[axis];
+  return at;
+}
+
 void run_concatenate(const Call& c) {
   View part = c.out[0];
   const int axis = static_cast<int>(c.attrs->a[0]);
@@ -490,6 +498,7 @@ constinit const Op concatenate{.name = "concatenate",
                                .inputs = -1,
                                .type = concatenate_type,
                                .kernel = concatenate_kernel,
+                               .part = concatenate_part,
                                .rule = {.pull = concatenate_pull},
                                .batch = concatenate_batch};
 constinit const Op gather{.name = "gather",

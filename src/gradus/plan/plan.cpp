@@ -1,324 +1,539 @@
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
+#include <gradus/plan/fused.h>
+#include <gradus/plan/passes.h>
 #include <gradus/plan/plan.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
-#include <map>
+#include <deque>
 
 namespace gradus {
 namespace {
 
-constexpr int no_storage = -1;
+constexpr size_t few = 3;                // operands of an op with a direct call
+constexpr int64_t most_alone = 1 << 16;  // elements; more are shared out to threads
+constexpr int64_t short_row = 64;        // a row is repeated rather than run by itself
+constexpr int64_t repeated_bytes = 16384;
 
-// Where a value lives: a piece of the arena, or the memory of a constant.
-struct Home {
-  int storage = no_storage;
-  std::shared_ptr<Block> constant;
-  Layout layout;
+// An elementwise kernel on elements in a row.
+struct RowCall {
+  Call::Row row;
+  const void* in[few];
+  bool single[few];
+  void* out;
+  size_t n;
 };
 
-struct Storage {
-  int64_t bytes = 0;
-  size_t first = 0, last = 0;  // instructions
-  int64_t offset = 0;
+// The same over several rows, operands moving on by so many bytes.
+struct RowsCall {
+  RowCall first;
+  int64_t rows;
+  int64_t step[few], out_step;
+  bool repeated[few];  // the one row of this operand is laid out for all rows before one call
+  size_t inputs;
 };
 
-int64_t rounded(int64_t bytes) {
-  const auto a = static_cast<int64_t>(alignment);
-  return std::max(a, (bytes + a - 1) / a * a);
+struct LedCall {
+  Call call;
+  After after;
+};
+
+struct Move {
+  std::byte* to;
+  const std::byte* from;
+  size_t bytes;
+};
+
+struct Copy {
+  View from, to;
+};
+
+void run_row(const void* what) {
+  const auto& x = *static_cast<const RowCall*>(what);
+  x.row(x.in, x.single, x.out, x.n);
 }
 
-// Offsets in one arena: walks the instructions in order, gives each storage the smallest free gap
-// that fits, and returns the arena's size.
-int64_t place(std::vector<Storage>& storages, size_t instructions) {
-  std::vector<std::vector<int>> born(instructions + 1), dies(instructions + 1);
-  for (size_t s = 0; s < storages.size(); ++s) {
-    born[storages[s].first].push_back(static_cast<int>(s));
-    dies[storages[s].last].push_back(static_cast<int>(s));
+void run_rows_each(const void* what) {
+  const auto& x = *static_cast<const RowsCall*>(what);
+  RowCall c = x.first;
+  for (int64_t r = 0; r < x.rows; ++r) {
+    c.row(c.in, c.single, c.out, c.n);
+    for (size_t i = 0; i < x.inputs; ++i)
+      c.in[i] = static_cast<const std::byte*>(c.in[i]) + x.step[i];
+    c.out = static_cast<std::byte*>(c.out) + x.out_step;
   }
-  std::map<int64_t, int64_t> gaps;  // offset -> bytes
-  int64_t top = 0;
-  for (size_t i = 0; i <= instructions; ++i) {
-    for (int s : born[i]) {
-      Storage& storage = storages[static_cast<size_t>(s)];
-      auto best = gaps.end();
-      for (auto g = gaps.begin(); g != gaps.end(); ++g)
-        if (g->second >= storage.bytes && (best == gaps.end() || g->second < best->second))
-          best = g;
-      if (best == gaps.end()) {
-        storage.offset = top;
-        top += storage.bytes;
-        continue;
-      }
-      storage.offset = best->first;
-      const int64_t left = best->second - storage.bytes;
-      gaps.erase(best);
-      if (left > 0) gaps[storage.offset + storage.bytes] = left;
+}
+
+void run_rows_at_once(const void* what) {
+  const auto& x = *static_cast<const RowsCall*>(what);
+  RowCall c = x.first;
+  alignas(64) std::byte repeated[few][repeated_bytes];
+  for (size_t i = 0; i < x.inputs; ++i) {
+    if (!x.repeated[i]) continue;
+    const auto all = static_cast<size_t>(x.rows * x.out_step);
+    auto done = static_cast<size_t>(x.out_step);
+    std::memcpy(repeated[i], c.in[i], done);
+    while (done < all) {
+      const size_t more = std::min(done, all - done);
+      std::memcpy(repeated[i] + done, repeated[i], more);
+      done += more;
     }
-    for (int s : dies[i]) {
-      const Storage& storage = storages[static_cast<size_t>(s)];
-      auto g = gaps.emplace(storage.offset, storage.bytes).first;
-      if (auto next = std::next(g); next != gaps.end() && g->first + g->second == next->first) {
-        g->second += next->second;
-        gaps.erase(next);
-      }
-      if (g != gaps.begin())
-        if (auto before = std::prev(g); before->first + before->second == g->first) {
-          before->second += g->second;
-          gaps.erase(g);
-        }
-    }
+    c.in[i] = repeated[i];
   }
-  return top;
+  c.row(c.in, c.single, c.out, c.n * static_cast<size_t>(x.rows));
 }
 
-bool same_layout(const Layout& a, const Layout& b) {
-  return a.offset == b.offset && a.strides == b.strides;
+void run_call(const void* what) {
+  const auto& call = *static_cast<const Call*>(what);
+  call.run(call);
 }
 
-// Equal in value and sign: x - 0 is x for every x, but -0 - (-0) is +0.
-bool is_neutral(double number, double neutral) {
-  return number == neutral && std::signbit(number) == std::signbit(neutral);
+void run_led(const void* what) {
+  const auto& led = *static_cast<const LedCall*>(what);
+  led.call.run(led.call);
 }
 
-// The single number a constant repeats, if it is one.
-bool repeats(const Value& v, double& number) {
-  if (!v.has_numbers() || !is_float(v.type.dtype) || element_count(v.type.shape) == 0) return false;
-  for (int i = 0; i < v.type.shape.size(); ++i)
-    if (v.type.shape[i] != 1 && v.buffer.strides[i] != 0) return false;
-  number = element_as_double(view_of(v.type, v.buffer), 0);
-  return true;
+void run_fused(const void* what) {
+  static_cast<const Fused*>(what)->run();
+}
+
+void run_move(const void* what) {
+  const auto& m = *static_cast<const Move*>(what);
+  std::memcpy(m.to, m.from, m.bytes);
+}
+
+void run_copy(const void* what) {
+  const auto& c = *static_cast<const Copy*>(what);
+  copy(c.from, c.to);
 }
 
 }  // namespace
 
-Graph simplify(const Graph& graph) {
-  Tape tape("simplify", true);
-  tape.keep_what(graph);
-  std::vector<ValueId> place(graph.value_count(), no_value);
-  std::vector<ValueId> inputs;
-  for (ValueId id : graph.input_ids()) {
-    place[id] = tape.input(graph.value(id).type, graph.label(id));
-    inputs.push_back(place[id]);
+struct Plan::Work {
+  std::deque<RowCall> rows;
+  std::deque<RowsCall> many_rows;
+  std::deque<Call> calls;
+  std::deque<LedCall> led;
+  std::deque<Fused> fused;
+  std::deque<Move> moves;
+  std::deque<Copy> copies;
+  std::deque<std::vector<View>> views;
+};
+
+// Writes a plan down: the graph, its units in order and their places become instructions.
+class PlanWriter {
+ public:
+  PlanWriter(Plan& plan, std::span<const Carry> carries)
+      : plan_(plan), g_(plan.graph_), survey_(plan.graph_), work_(std::make_shared<Plan::Work>()) {
+    check(carries);
+    std::vector<CarriedValue> carried;
+    for (const Carry& c : carries)
+      carried.push_back({g_.output_ids()[static_cast<size_t>(c.from)],
+                         g_.input_ids()[static_cast<size_t>(c.to)]});
+    std::vector<ValueId> copied;
+    for (ValueId id : g_.output_ids())
+      if (!is_own(id)) copied.push_back(id);
+    units_ = schedule(survey_, fuse(survey_));
+    place_ = place(survey_, units_, carried, copied);
+    plan_.arena_bytes_ = static_cast<size_t>(place_.arena_bytes);
+    plan_.arena_ = std::make_shared<Block>(plan_.arena_bytes_);
+    std::memset(plan_.arena_->data, 0, plan_.arena_bytes_);
+
+    std::vector<size_t> end_of_unit;
+    for (const Unit& unit : units_) {
+      if (unit.fused)
+        write_fused(unit);
+      else
+        write_single(unit);
+      end_of_unit.push_back(plan_.code_.size());
+    }
+    for (ValueId id : g_.input_ids()) plan_.inputs_.push_back(view(id));
+    write_results(place_.storages.size() - copied.size());
+    write_carries(carries);
+    note_releases(end_of_unit);
+    plan_.work_ = work_;
   }
-  for (size_t i = 0; i < graph.step_count(); ++i) {
-    const Step& s = graph.step(i);
-    if (place[s.first_out] != no_value) continue;
-    const Value& v = graph.value(s.first_out);
-    if (s.outputs == 1 && v.has_numbers()) {
-      place[s.first_out] = tape.place_constant(Tensor(v.type, v.buffer));
-      continue;
-    }
-    std::vector<ValueId> in;
-    for (ValueId id : graph.inputs(s)) in.push_back(place[id]);
-    double number = 0;
-    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[0]), number) &&
-        is_neutral(number, s.op->neutral[0])) {
-      place[s.first_out] = in[1];
-      continue;
-    }
-    if (s.op->inputs == 2 && repeats(graph.value(graph.inputs(s)[1]), number) &&
-        is_neutral(number, s.op->neutral[1])) {
-      place[s.first_out] = in[0];
-      continue;
-    }
-    const ValueId first = tape.record(*s.op, in, graph.attrs(s));
-    for (uint16_t o = 0; o < s.outputs; ++o) {
-      place[s.first_out + o] = first + o;
-      if (!graph.label(s.first_out + o).empty())
-        tape.set_label(first + o, graph.label(s.first_out + o));
+
+ private:
+  void check(std::span<const Carry> carries) const {
+    const auto results = g_.output_ids().size(), arguments = g_.input_ids().size();
+    for (const Carry& c : carries) {
+      if (c.from < 0 || c.to < 0 || static_cast<size_t>(c.from) >= results ||
+          static_cast<size_t>(c.to) >= arguments)
+        raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) +
+                                   " is carried to argument " + std::to_string(c.to) +
+                                   ", but there are " + std::to_string(results) + " results and " +
+                                   std::to_string(arguments) +
+                                   " arguments. Both are counted from 0.");
+      const Type &from = g_.value(g_.output_ids()[static_cast<size_t>(c.from)]).type,
+                 &to = g_.value(g_.input_ids()[static_cast<size_t>(c.to)]).type;
+      if (!(from == to))
+        raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) + " is " +
+                                   to_string(from) + ", but argument " + std::to_string(c.to) +
+                                   " it is carried to is " + to_string(to) +
+                                   ". Both must have one type.");
     }
   }
-  std::vector<ValueId> outputs;
-  for (ValueId id : graph.output_ids()) outputs.push_back(place[id]);
-  return tape.freeze(inputs, outputs);
-}
+
+  // A result with row-major memory of its own needs no copy.
+  bool is_own(ValueId id) const {
+    const ValueId root = survey_.homes[id].root;
+    return survey_.has_storage(root) && survey_.is_whole(id) &&
+           g_.step_of(root).op->kind != Kind::source;
+  }
+
+  std::byte* arena(int64_t offset) const { return plan_.arena_->data + offset; }
+
+  View view(ValueId id) const {
+    View v = survey_.window(id);
+    const ValueId root = survey_.homes[id].root;
+    const auto distance = reinterpret_cast<intptr_t>(v.data);
+    v.data = (survey_.has_storage(root) ? arena(place_.offset_of[root])
+                                        : g_.value(root).buffer.block->data) +
+             distance;
+    return v;
+  }
+
+  void emit(void (*go)(const void*), const void* what) { plan_.code_.push_back({go, what}); }
+
+  void note(const Unit& unit, const std::string& extra_why = {}) {
+    InstructionNote n;
+    std::vector<ValueId> made, read;
+    std::string types;
+    for (size_t i : unit.steps) {
+      const Step& s = g_.step(i);
+      n.ops += (n.ops.empty() ? "" : " ") + std::string(s.op->name);
+      std::vector<Type> in;
+      for (ValueId id : g_.inputs(s)) {
+        in.push_back(g_.value(id).type);
+        const ValueId root = survey_.homes[id].root;
+        if (std::ranges::find(made, root) == made.end() &&
+            std::ranges::find(read, root) == read.end()) {
+          read.push_back(root);
+          n.bytes += std::min(byte_count(g_.value(id).type), byte_count(g_.value(root).type));
+          types += (types.empty() ? "" : ", ") + to_string(g_.value(id).type);
+        }
+      }
+      const Type& out = g_.value(s.first_out).type;
+      n.flops += s.op->work        ? s.op->work(in, g_.attrs(s), out)
+                 : s.op->pointwise ? static_cast<double>(element_count(out.shape))
+                                   : 0;
+      for (uint16_t o = 0; o < s.outputs; ++o) made.push_back(s.first_out + o);
+    }
+    for (ValueId id : made) {
+      if (place_.in_scratch[id]) continue;
+      n.bytes += byte_count(g_.value(id).type);
+      n.offset = place_.offset_of[id];
+      if (types.find("->") == std::string::npos) types += " ->";
+      types += " " + to_string(g_.value(id).type);
+    }
+    n.where = types;
+    n.why = unit.why + extra_why;
+    plan_.notes_.push_back(std::move(n));
+  }
+
+  void write_call(const Kernel& kernel, std::vector<View> views, size_t inputs,
+                  const Attrs& attrs) {
+    work_->views.push_back(std::move(views));
+    const std::span<const View> all = work_->views.back();
+    work_->calls.push_back(
+        {kernel.run, kernel.row, all.first(inputs), all.subspan(inputs), &attrs, nullptr});
+    emit(run_call, &work_->calls.back());
+  }
+
+  Kernel kernel_of(const Step& s) const {
+    std::vector<Type> types;
+    for (ValueId id : g_.inputs(s)) types.push_back(g_.value(id).type);
+    return s.op->kernel(*s.op, types, g_.value(s.first_out).type);
+  }
+
+  void write_single(const Unit& unit) {
+    const Step& s = g_.step(unit.steps[0]);
+    const auto in = g_.inputs(s);
+    if (s.op->part) return write_parts(unit, s);
+    note(unit);
+    std::vector<View> views;
+    for (ValueId id : in) views.push_back(view(id));
+    for (uint16_t o = 0; o < s.outputs; ++o) views.push_back(view(s.first_out + o));
+    const Kernel kernel = kernel_of(s);
+    if (s.op->pointwise) {
+      collapse(views);
+      if (kernel.row != nullptr && write_rows(kernel.row, views)) return;
+    }
+    write_call(kernel, std::move(views), s.inputs, g_.attrs(s));
+  }
+
+  // Inputs side by side: those that were not made in their place are copied there.
+  void write_parts(const Unit& unit, const Step& s) {
+    const auto in = g_.inputs(s);
+    std::vector<Type> types;
+    for (ValueId id : in) types.push_back(g_.value(id).type);
+    const View out = view(s.first_out);
+    size_t copied = 0;
+    for (size_t i = 0; i < in.size(); ++i) {
+      const Layout at =
+          s.op->part(types, g_.attrs(s), g_.value(s.first_out).type, static_cast<int>(i));
+      const View to{out.data + at.offset * size_of(out.dtype), out.dtype, types[i].shape,
+                    at.strides};
+      const View from = view(in[i]);
+      if (from.data == to.data && survey_.parts.contains(survey_.homes[in[i]].root)) continue;
+      ++copied;
+      note(unit, "one part is copied into its place");
+      if (from.is_row_major() && to.is_row_major()) {
+        write_move(to, from);
+      } else {
+        work_->copies.push_back({from, to});
+        emit(run_copy, &work_->copies.back());
+      }
+    }
+    if (copied == 0 && !plan_.notes_.empty())
+      plan_.notes_.back().why += (plan_.notes_.back().why.empty() ? "" : "; ") +
+                                 std::string("the parts of the next ") + s.op->name +
+                                 " are made where they belong";
+  }
+
+  void write_move(const View& to, const View& from) {
+    work_->moves.push_back(
+        {to.data, from.data, static_cast<size_t>(element_count(to.shape) * size_of(to.dtype))});
+    emit(run_move, &work_->moves.back());
+  }
+
+  // Elementwise with few operands and few elements: called without looking at shapes again.
+  bool write_rows(Call::Row row, std::span<const View> views) {
+    const size_t inputs = views.size() - 1;
+    const View& out = views.back();
+    if (inputs > few || out.shape.size() > 2 || element_count(out.shape) >= most_alone)
+      return false;
+    const int last = out.shape.size() - 1;
+    const int64_t n = out.shape[last], rows = last == 0 ? 1 : out.shape[0];
+    if (rows * n == 0) return false;
+    RowsCall call{{row, {}, {}, out.data, static_cast<size_t>(n)}, rows, {}, {}, {}, inputs};
+    call.out_step = n * size_of(out.dtype);
+    bool at_once = n < short_row;
+    for (size_t i = 0; i < inputs; ++i) {
+      const View& v = views[i];
+      const int64_t stride = v.strides[last], size = size_of(v.dtype);
+      if (stride != 0 && stride != 1) return false;
+      call.first.in[i] = v.data;
+      call.first.single[i] = stride == 0;
+      call.step[i] = last == 0 ? 0 : v.strides[0] * size;
+      call.repeated[i] = stride == 1 && call.step[i] == 0;
+      if (stride == 0 ? call.step[i] != 0 : !call.repeated[i] && v.strides[0] != n) at_once = false;
+      if (call.repeated[i] && (rows * n * size > repeated_bytes || size != size_of(out.dtype)))
+        at_once = false;
+    }
+    if (last == 0) {
+      work_->rows.push_back(call.first);
+      emit(run_row, &work_->rows.back());
+    } else {
+      work_->many_rows.push_back(call);
+      emit(at_once ? run_rows_at_once : run_rows_each, &work_->many_rows.back());
+    }
+    return true;
+  }
+
+  // The scratch of a unit: a slot for each value that stays inside, reused when it is read no more.
+  struct Slots {
+    struct Slot {
+      bool tall = false;
+      int64_t size = 0;  // of an element
+      size_t free_after = 0;
+    };
+    std::vector<Slot> slots;
+
+    size_t take(bool tall, int64_t size, size_t now, size_t last) {
+      for (size_t i = 0; i < slots.size(); ++i)
+        if (slots[i].tall == tall && slots[i].size == size && slots[i].free_after < now) {
+          slots[i].free_after = last;
+          return i;
+        }
+      slots.push_back({tall, size, last});
+      return slots.size() - 1;
+    }
+  };
+
+  void write_fused(const Unit& unit) {
+    work_->fused.emplace_back();
+    Fused& f = work_->fused.back();
+    f.columns = unit.columns;
+    f.rows = unit.elements / unit.columns;
+    f.by_rows = unit.by_rows;
+    const size_t first = unit.led ? 1 : 0;
+    Slots slots;
+    std::map<ValueId, size_t> slot_of;
+    std::map<ValueId, size_t> repeated_slot;
+    const auto is_tall = [&](ValueId id) {
+      return element_count(g_.value(id).type.shape) != unit.elements;
+    };
+    for (size_t k = first; k < unit.steps.size(); ++k) {
+      const Step& s = g_.step(unit.steps[k]);
+      const Type& out = g_.value(s.first_out).type;
+      if (place_.in_scratch[s.first_out]) {
+        size_t last = k;
+        for (size_t j = k + 1; j < unit.steps.size(); ++j)
+          for (ValueId id : g_.inputs(g_.step(unit.steps[j])))
+            if (survey_.homes[id].root == s.first_out) last = j;
+        slot_of[s.first_out] = slots.take(is_tall(s.first_out), size_of(out.dtype), k, last);
+      }
+      if (s.op->pointwise && !is_tall(s.first_out) && unit.columns < short_row)
+        for (ValueId id : g_.inputs(s))
+          if (lie_of(survey_, id, unit.columns) == Lie::row && !repeated_slot.contains(id))
+            repeated_slot[id] =
+                slots.take(false, size_of(g_.value(id).type.dtype), k, unit.steps.size());
+    }
+    // Bytes of scratch for each element of a tile; a tall value counts for one row.
+    int64_t wide_bytes = 0, tall_bytes = 0;
+    for (const auto& slot : slots.slots) (slot.tall ? tall_bytes : wide_bytes) += slot.size;
+    constexpr int64_t best_tile = 2048, vector = 64;
+    f.tile = best_tile;
+    const auto needed = [&](int64_t tile) {
+      const int64_t rows = std::max<int64_t>(1, tile / unit.columns);
+      const int64_t wide = unit.by_rows ? std::max(tile, unit.columns) : tile;
+      return static_cast<int64_t>(slots.slots.size()) * vector + wide * wide_bytes +
+             rows * tall_bytes;
+    };
+    while (f.tile > 16 && needed(f.tile) > Fused::scratch_bytes) f.tile /= 2;
+    const int64_t tile_elements = unit.by_rows ? std::max(f.tile, unit.columns) : f.tile;
+    const int64_t tile_rows = std::max<int64_t>(1, f.tile / unit.columns);
+    std::vector<int64_t> slot_at;
+    int64_t top = 0;
+    for (const auto& slot : slots.slots) {
+      slot_at.push_back(top);
+      top += ((slot.tall ? tile_rows : tile_elements) * slot.size + vector - 1) / vector * vector;
+    }
+
+    const auto operand = [&](ValueId id, bool tall_step) {
+      const View v = survey_.window(id);
+      const int64_t size = size_of(v.dtype);
+      const ValueId root = survey_.homes[id].root;
+      const Lie lie = lie_of(survey_, id, unit.columns);
+      Operand o;
+      if (lie == Lie::whole) {
+        o.row_bytes = tall_step ? size : unit.columns * size;
+        o.column_bytes = tall_step ? 0 : size;
+      } else if (lie == Lie::row) {
+        o.column_bytes = size;
+      } else if (lie == Lie::tall) {
+        View one[] = {v};
+        collapse(one);
+        o.row_bytes = one[0].strides[0] * size;
+      }
+      if (const auto slot = slot_of.find(root); slot != slot_of.end()) {
+        o.scratch = slot_at[slot->second];
+        return o;
+      }
+      o.data = view(id).data;
+      if (const auto slot = repeated_slot.find(id); slot != repeated_slot.end() && !tall_step) {
+        o.repeated = true;
+        o.scratch = slot_at[slot->second];
+      }
+      return o;
+    };
+    for (size_t k = first; k < unit.steps.size(); ++k) {
+      const Step& s = g_.step(unit.steps[k]);
+      const Kernel kernel = kernel_of(s);
+      TileStep t;
+      t.attrs = &g_.attrs(s);
+      t.out_type = g_.value(s.first_out).type.dtype;
+      const bool tall_out = is_tall(s.first_out);
+      t.tall = s.op->pointwise && tall_out;
+      t.tall_out = tall_out;
+      if (s.op->pointwise)
+        t.row = kernel.row;
+      else
+        t.run = kernel.run;
+      t.even = true;
+      for (size_t i = 0; i < s.inputs; ++i) {
+        const ValueId id = g_.inputs(s)[i];
+        const Operand o = operand(id, t.tall);
+        const Lie lie = lie_of(survey_, id, unit.columns);
+        t.in.push_back(o);
+        t.in_types.push_back(g_.value(id).type.dtype);
+        t.single[i] = lie == Lie::single || lie == Lie::tall;
+        if (lie == Lie::tall || (lie == Lie::row && !o.repeated)) t.even = false;
+      }
+      t.out = operand(s.first_out, tall_out);
+      f.steps.push_back(std::move(t));
+    }
+
+    if (!unit.led) {
+      note(unit);
+      emit(run_fused, &f);
+      return;
+    }
+    const Step& s = g_.step(unit.steps[0]);
+    std::vector<View> views;
+    for (ValueId id : g_.inputs(s)) views.push_back(view(id));
+    views.push_back(view(s.first_out));
+    work_->views.push_back(std::move(views));
+    const std::span<const View> all = work_->views.back();
+    const Kernel kernel = kernel_of(s);
+    work_->led.push_back(
+        {{kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &g_.attrs(s),
+          nullptr},
+         {[](const void* self, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+            static_cast<const Fused*>(self)->run_block(row, rows, column, columns);
+          },
+          &f, unit.by_rows}});
+    LedCall& led = work_->led.back();
+    led.call.after = &led.after;
+    note(unit);
+    emit(run_led, &led);
+  }
+
+  void write_results(size_t copied_storage) {
+    for (ValueId id : g_.output_ids()) {
+      View v = view(id);
+      if (!is_own(id)) {
+        const View to{arena(place_.storages[copied_storage++].offset), v.dtype, v.shape,
+                      row_major(v.shape)};
+        work_->copies.push_back({v, to});
+        emit(run_copy, &work_->copies.back());
+        plan_.notes_.push_back({"copy", to_string(g_.value(id).type),
+                                "a result that is a view, an argument or a constant", 0,
+                                2 * byte_count(g_.value(id).type), to.data - plan_.arena_->data});
+        v = to;
+      }
+      plan_.outputs_.push_back(v);
+    }
+  }
+
+  // Carried results may share memory with what the move would overwrite, so moves come last and go
+  // through results only.
+  void write_carries(std::span<const Carry> carries) {
+    for (size_t c = 0; c < carries.size(); ++c) {
+      if (place_.carried_in_place[c]) continue;
+      const View &from = plan_.outputs_[static_cast<size_t>(carries[c].from)],
+                 &to = plan_.inputs_[static_cast<size_t>(carries[c].to)];
+      write_move(to, from);
+      plan_.notes_.push_back({"carry", to_string(Type{to.dtype, to.shape}),
+                              "the old value is still read when the new one is made", 0,
+                              2 * element_count(to.shape) * size_of(to.dtype),
+                              to.data - plan_.arena_->data});
+    }
+  }
+
+  void note_releases([[maybe_unused]] const std::vector<size_t>& end_of_unit) {
+#ifdef GRADUS_POISON
+    for (const Storage& s : place_.storages)
+      if (s.last >= 1 && s.last <= units_.size() && end_of_unit[s.last - 1] > 0)
+        plan_.releases_.push_back({end_of_unit[s.last - 1] - 1, s.offset, s.bytes});
+    std::ranges::sort(plan_.releases_, {}, &Plan::Release::instruction);
+#endif
+  }
+
+  Plan& plan_;
+  const Graph& g_;
+  Survey survey_;
+  std::shared_ptr<Plan::Work> work_;
+  std::vector<Unit> units_;
+  Placement place_;
+};
 
 Plan::Plan(Graph graph, std::vector<std::string> names, std::span<const Carry> carries)
     : graph_(std::move(graph)), names_(std::move(names)) {
-  const auto arena = [this](int64_t offset) { return arena_->data + offset; };
-  std::vector<Home> homes(graph_.value_count());
-  std::vector<Storage> storages;
-  const auto new_storage = [&](const Type& type, size_t first) {
-    storages.push_back({rounded(byte_count(type)), first, first, 0});
-    return static_cast<int>(storages.size()) - 1;
-  };
-  // Arguments stay for the whole run, so that set() before and carries after find them.
-  const size_t never = std::numeric_limits<size_t>::max();
-  for (ValueId id : graph_.input_ids()) {
-    homes[id] = {new_storage(graph_.value(id).type, 0),
-                 nullptr,
-                 {0, row_major(graph_.value(id).type.shape)}};
-    storages.back().last = never;
-  }
-  // When each storage is needed last; views keep the storage they look at.
-  std::vector<size_t> order;
-  const auto touch = [&](ValueId id, size_t when) {
-    if (homes[id].storage != no_storage) {
-      Storage& s = storages[static_cast<size_t>(homes[id].storage)];
-      if (s.last != never) s.last = std::max(s.last, when);
-    }
-  };
-  // Remaining readers decide whether a pointwise result may take its input's place.
-  std::vector<int> readers(graph_.value_count());
-  for (size_t i = 0; i < graph_.step_count(); ++i)
-    for (ValueId id : graph_.inputs(graph_.step(i))) ++readers[id];
-  for (ValueId id : graph_.output_ids()) ++readers[id];
-  std::vector<int> storage_readers;  // of all values that live in a storage
-  const auto enter = [&](ValueId id) {
-    const int s = homes[id].storage;
-    if (s == no_storage) return;
-    storage_readers.resize(storages.size());
-    storage_readers[static_cast<size_t>(s)] += readers[id];
-  };
-  for (ValueId id : graph_.input_ids()) enter(id);
-
-  for (size_t i = 0; i < graph_.step_count(); ++i) {
-    const Step& s = graph_.step(i);
-    const Value& v = graph_.value(s.first_out);
-    if (homes[s.first_out].storage != no_storage) continue;
-    if (v.has_numbers()) {
-      for (uint16_t o = 0; o < s.outputs; ++o) {
-        const Buffer& b = graph_.value(s.first_out + o).buffer;
-        homes[s.first_out + o] = {no_storage, b.block, {b.offset, b.strides}};
-      }
-      continue;
-    }
-    const auto in = graph_.inputs(s);
-    const auto leave = [&] {
-      for (ValueId id : in)
-        if (homes[id].storage != no_storage)
-          --storage_readers[static_cast<size_t>(homes[id].storage)];
-    };
-    Layout layout;
-    if (s.op->view && s.op->view(graph_.value(in[0]).type, homes[in[0]].layout, graph_.attrs(s),
-                                 v.type, &layout)) {
-      homes[s.first_out] = {homes[in[0]].storage, homes[in[0]].constant, layout};
-      leave();
-      enter(s.first_out);
-      continue;
-    }
-    const size_t now = order.size() + 1;  // instruction 0 is "before the first"
-    order.push_back(i);
-    for (ValueId id : in) touch(id, now);
-    leave();
-    for (uint16_t o = 0; o < s.outputs; ++o) {
-      const ValueId id = s.first_out + o;
-      const Type& type = graph_.value(id).type;
-      int storage = no_storage;
-      if (s.op->pointwise) {
-        for (ValueId candidate : in) {
-          const int c = homes[candidate].storage;
-          if (c == no_storage || storages[static_cast<size_t>(c)].last == never ||
-              storage_readers[static_cast<size_t>(c)] > 0)
-            continue;
-          if (!same_layout(homes[candidate].layout, {0, row_major(type.shape)})) continue;
-          if (size_of(graph_.value(candidate).type.dtype) != size_of(type.dtype)) continue;
-          if (storages[static_cast<size_t>(c)].bytes != rounded(byte_count(type))) continue;
-          const bool alone = std::ranges::all_of(in, [&](ValueId other) {
-            return homes[other].storage != c ||
-                   same_layout(homes[other].layout, homes[candidate].layout);
-          });
-          if (alone) {
-            storage = c;
-            break;
-          }
-        }
-      }
-      if (storage == no_storage) storage = new_storage(type, now);
-      homes[id] = {storage, nullptr, {0, row_major(type.shape)}};
-      touch(id, now);
-      enter(id);
-    }
-  }
-  const size_t instructions = order.size();
-  for (ValueId id : graph_.output_ids()) touch(id, instructions + 1);
-  for (Storage& s : storages)
-    if (s.last == never) s.last = instructions + 1;
-
-  // Results that are not a row-major storage of their own are copied out after the run.
-  std::vector<int> output_storage;
-  for (ValueId id : graph_.output_ids()) {
-    const Home& h = homes[id];
-    const Type& type = graph_.value(id).type;
-    const bool own = h.storage != no_storage &&
-                     View{nullptr, type.dtype, type.shape, h.layout.strides}.is_row_major() &&
-                     std::ranges::find(graph_.input_ids(), id) == graph_.input_ids().end();
-    output_storage.push_back(own ? no_storage : new_storage(type, instructions + 1));
-    if (!own) storages.back().last = instructions + 1;
-  }
-  // Carried results may share memory with what the move would overwrite, so moves come last and
-  // go through results only.
-  arena_bytes_ = static_cast<size_t>(place(storages, instructions + 1));
-  arena_ = std::make_shared<Block>(arena_bytes_);
-  std::memset(arena_->data, 0, arena_bytes_);
-
-  const auto view = [&](ValueId id) {
-    const Home& h = homes[id];
-    const Type& type = graph_.value(id).type;
-    std::byte* base =
-        h.constant ? h.constant->data : arena(storages[static_cast<size_t>(h.storage)].offset);
-    return View{base + h.layout.offset * size_of(type.dtype), type.dtype, type.shape,
-                h.layout.strides};
-  };
-  size_t total = 0;
-  for (size_t i : order) total += graph_.step(i).inputs + graph_.step(i).outputs;
-  views_.reserve(total);
-  for (size_t i : order) {
-    const Step& s = graph_.step(i);
-    const size_t first = views_.size();
-    std::vector<Type> in_types;
-    for (ValueId id : graph_.inputs(s)) {
-      views_.push_back(view(id));
-      in_types.push_back(graph_.value(id).type);
-    }
-    for (uint16_t o = 0; o < s.outputs; ++o) views_.push_back(view(s.first_out + o));
-    const std::span<View> all(views_.data() + first, views_.size() - first);
-    if (s.op->pointwise) collapse(all);
-    const Kernel kernel = s.op->kernel(*s.op, in_types, graph_.value(s.first_out).type);
-    calls_.push_back(
-        {kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &graph_.attrs(s)});
-    steps_.push_back(i);
-  }
-  for (ValueId id : graph_.input_ids()) inputs_.push_back(view(id));
-  for (size_t o = 0; o < output_storage.size(); ++o) {
-    const ValueId id = graph_.output_ids()[o];
-    View v = view(id);
-    if (output_storage[o] != no_storage) {
-      const View target{arena(storages[static_cast<size_t>(output_storage[o])].offset), v.dtype,
-                        v.shape, row_major(v.shape)};
-      copies_.push_back({v, target});
-      v = target;
-    }
-    outputs_.push_back(v);
-  }
-  for (const Carry& c : carries) {
-    if (c.from < 0 || c.to < 0 || static_cast<size_t>(c.from) >= outputs_.size() ||
-        static_cast<size_t>(c.to) >= inputs_.size())
-      raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) +
-                                 " is carried to argument " + std::to_string(c.to) +
-                                 ", but there are " + std::to_string(outputs_.size()) +
-                                 " results and " + std::to_string(inputs_.size()) +
-                                 " arguments. Both are counted from 0.");
-    const View &from = outputs_[static_cast<size_t>(c.from)],
-               &to = inputs_[static_cast<size_t>(c.to)];
-    if (from.dtype != to.dtype || !(from.shape == to.shape))
-      raise(ErrorKind::plan, "compile: result " + std::to_string(c.from) + " is " +
-                                 to_string(Type{from.dtype, from.shape}) + ", but argument " +
-                                 std::to_string(c.to) + " it is carried to is " +
-                                 to_string(Type{to.dtype, to.shape}) +
-                                 ". Both must have one type.");
-    carries_.push_back(
-        {from.data, to.data, static_cast<size_t>(element_count(to.shape) * size_of(to.dtype))});
-  }
-#ifdef GRADUS_POISON
-  for (const Storage& s : storages)
-    if (s.last >= 1 && s.last <= instructions) releases_.push_back({s.last - 1, s.offset, s.bytes});
-  std::ranges::sort(releases_, {}, &Release::instruction);
-#endif
+  PlanWriter(*this, carries);
 }
 
 void Plan::require_type(const View& v, DType wanted) const {
@@ -348,30 +563,22 @@ void Plan::set(int input, const Tensor& x) {
                                ", but this plan was made for " + to_string(Type{v.dtype, v.shape}) +
                                ". Make a second plan for the last batch, or drop it.");
   }
-  const View from = view_of(solid);
-  if (from.is_row_major()) {
-    std::memcpy(v.data, from.data, static_cast<size_t>(element_count(v.shape) * size_of(v.dtype)));
-  } else {
-    const std::vector<std::byte> bytes = bytes_of(solid);
-    std::memcpy(v.data, bytes.data(), bytes.size());
-  }
+  copy(view_of(solid), v);
 }
 
 void Plan::run() {
 #ifdef GRADUS_POISON
   size_t released = 0;
-  for (size_t i = 0; i < calls_.size(); ++i) {
-    calls_[i].run(calls_[i]);
+  for (size_t i = 0; i < code_.size(); ++i) {
+    code_[i].go(code_[i].what);
     // All bits set is a NaN in every floating type.
-    for (; released < releases_.size() && releases_[released].instruction == i; ++released)
+    for (; released < releases_.size() && releases_[released].instruction <= i; ++released)
       std::memset(arena_->data + releases_[released].offset, 0xFF,
                   static_cast<size_t>(releases_[released].bytes));
   }
 #else
-  for (const Call& call : calls_) call.run(call);
+  for (const Instruction& x : code_) x.go(x.what);
 #endif
-  for (const Copy& c : copies_) copy(c.from, c.to);
-  for (const Move& m : carries_) std::memcpy(m.to, m.from, m.bytes);
 }
 
 std::vector<Tensor> Plan::operator()(std::span<const Tensor> args) {
@@ -384,23 +591,6 @@ std::vector<Tensor> Plan::operator()(std::span<const Tensor> args) {
   std::vector<Tensor> results;
   for (const View& v : outputs_) results.push_back(copy_of(v));
   return results;
-}
-
-std::string Plan::describe() const {
-  std::string out;
-  for (size_t i = 0; i < calls_.size(); ++i) {
-    const Step& s = graph_.step(steps_[i]);
-    out += std::to_string(i) + "  " + s.op->name + "(";
-    bool first = true;
-    for (ValueId id : graph_.inputs(s)) {
-      out += (first ? "" : ", ") + to_string(graph_.value(id).type);
-      first = false;
-    }
-    const auto offset = calls_[i].out[0].data - arena_->data;
-    out += ") -> " + to_string(graph_.value(s.first_out).type) + " at " + std::to_string(offset) +
-           "\n";
-  }
-  return out;
 }
 
 Plan compile(const PlanFunction& f, std::span<const Argument> arguments,

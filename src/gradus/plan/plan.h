@@ -16,9 +16,21 @@ struct Argument {
   Type type;
 };
 
-// After each run, output `from` becomes input `to` of the next.
+// After each run, output `from` becomes input `to` of the next. Where nothing reads the old value
+// any more, the result is made in the argument's place.
 struct Carry {
   int from, to;
+};
+
+struct Limits;
+
+struct InstructionNote {
+  std::string ops;      // "matmul add relu"
+  std::string where;    // the types it reads and writes
+  std::string why;      // it is fused as it is
+  double flops = 0;     // operations of a run
+  int64_t bytes = 0;    // read and written, scratch not counted
+  int64_t offset = -1;  // of its last result in the arena
 };
 
 class Plan {
@@ -50,12 +62,27 @@ class Plan {
   std::vector<Tensor> operator()(std::span<const Tensor> args);
 
   const Graph& graph() const { return graph_; }
-  size_t instruction_count() const { return calls_.size(); }
+  size_t instruction_count() const { return code_.size(); }
   size_t arena_bytes() const { return arena_bytes_; }
-  // One line an instruction: op, types, place in the arena.
+  // What each instruction is and does, in order.
+  const std::vector<InstructionNote>& notes() const { return notes_; }
+  // One line an instruction: ops, types, place in the arena.
   std::string describe() const;
+  // A page for people: what was fused and why, the arena, bytes, operations and, with limits, what
+  // each instruction should cost on that machine. With seconds, as time_each gives them, what it
+  // does cost.
+  std::string explain(const Limits* limits = nullptr, std::span<const double> seconds = {}) const;
+  // The median time of each instruction over so many runs, which are real: they carry.
+  std::vector<double> time_each(int runs);
 
  private:
+  friend class PlanWriter;
+  struct Instruction {
+    void (*go)(const void*) = nullptr;
+    const void* what = nullptr;
+  };
+  struct Work;
+
   template <class T>
   std::span<T> span_of(const View& v) const {
     require_type(v, dtype_of<T>::value);
@@ -64,29 +91,18 @@ class Plan {
   void require_type(const View& v, DType wanted) const;
   Tensor copy_of(const View& v) const;
 
-  struct Copy {
-    View from, to;
-  };
-  struct Move {
-    const std::byte* from;
-    std::byte* to;
-    size_t bytes;
-  };
-  struct Release {  // for the poison build: memory that is free after an instruction
-    size_t instruction;
-    int64_t offset, bytes;
-  };
-
   Graph graph_;
   std::vector<std::string> names_;
   std::shared_ptr<Block> arena_;
   size_t arena_bytes_ = 0;
-  std::vector<View> views_;
-  std::vector<Call> calls_;
-  std::vector<size_t> steps_;  // the graph's step of each call
+  std::shared_ptr<const Work> work_;  // what the instructions point to
+  std::vector<Instruction> code_;
+  std::vector<InstructionNote> notes_;
   std::vector<View> inputs_, outputs_;
-  std::vector<Copy> copies_;
-  std::vector<Move> carries_;
+  struct Release {  // for the poison build: memory that is free after an instruction
+    size_t instruction;
+    int64_t offset, bytes;
+  };
   std::vector<Release> releases_;
 };
 

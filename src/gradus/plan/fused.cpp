@@ -1,0 +1,90 @@
+#include <gradus/base/pool.h>
+#include <gradus/plan/fused.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradus {
+namespace {
+
+constexpr int64_t chunk = 16384;            // elements a thread takes at once, at least
+constexpr int64_t worth_threads = 1 << 17;  // elements times steps
+
+struct Tile {
+  int64_t row, height, column, width;
+  bool whole;  // all columns
+};
+
+std::byte* at(const Operand& o, const Tile& t, int64_t row, std::byte* scratch) {
+  if (o.data != nullptr && !(o.repeated && t.whole))
+    return o.data + row * o.row_bytes + t.column * o.column_bytes;
+  // Scratch holds the tile alone; a row there is as wide as the tile.
+  const int64_t width = o.column_bytes == 0 ? o.row_bytes : t.width * o.column_bytes;
+  return scratch + o.scratch + (row - t.row) * width;
+}
+
+void run_rows_of(const TileStep& s, const Tile& t, std::byte* scratch) {
+  View in[8];
+  for (size_t i = 0; i < s.in.size(); ++i)
+    in[i] = {at(s.in[i], t, t.row, scratch), s.in_types[i], {t.height, t.width}, {t.width, 1}};
+  View out{at(s.out, t, t.row, scratch), s.out_type, {t.height, t.width}, {t.width, 1}};
+  if (s.tall_out) out.shape = {t.height}, out.strides = {1};
+  const Call call{s.run, nullptr, {in, s.in.size()}, {&out, 1}, s.attrs, nullptr};
+  s.run(call);
+}
+
+void run_step(const TileStep& s, const Tile& t, std::byte* scratch) {
+  if (s.run != nullptr) return run_rows_of(s, t, scratch);
+  const void* in[8];
+  const auto call = [&](int64_t row, int64_t n) {
+    for (size_t i = 0; i < s.in.size(); ++i) in[i] = at(s.in[i], t, row, scratch);
+    s.row(in, s.single, at(s.out, t, row, scratch), static_cast<size_t>(n));
+  };
+  if (s.tall) return call(t.row, t.height);
+  if (s.even && t.whole) return call(t.row, t.height * t.width);
+  for (int64_t r = t.row; r < t.row + t.height; ++r) call(r, t.width);
+}
+
+}  // namespace
+
+void Fused::run_block(int64_t row, int64_t height, int64_t column, int64_t width) const {
+  alignas(64) std::byte scratch[scratch_bytes];
+#ifdef GRADUS_POISON
+  std::memset(scratch, 0xFF, sizeof scratch);
+#endif
+  const int64_t wide = by_rows ? width : std::min(width, tile);
+  const int64_t high = std::max<int64_t>(1, tile / wide);
+  const bool whole = wide == columns;
+  for (const TileStep& s : steps)
+    for (const Operand& o : s.in)
+      if (o.repeated && whole) {
+        std::byte* to = scratch + o.scratch;
+        const auto bytes = static_cast<size_t>(columns * o.column_bytes);
+        for (int64_t r = 0; r < std::min(high, height); ++r, to += bytes)
+          std::memcpy(to, o.data, bytes);
+      }
+  for (int64_t r = row; r < row + height; r += high)
+    for (int64_t c = column; c < column + width; c += wide) {
+      const Tile t{r, std::min(high, row + height - r), c, std::min(wide, column + width - c),
+                   whole};
+      for (const TileStep& s : steps) run_step(s, t, scratch);
+    }
+}
+
+void Fused::run() const {
+  const int64_t elements = rows * columns;
+  if (elements * static_cast<int64_t>(steps.size()) < worth_threads)
+    return run_block(0, rows, 0, columns);
+  if (rows == 1) {
+    const int64_t each = std::max(tile, chunk / tile * tile);
+    return parallel_for((columns + each - 1) / each, [&](int64_t i) {
+      run_block(0, 1, i * each, std::min(each, columns - i * each));
+    });
+  }
+  const int64_t each = std::max<int64_t>(1, chunk / columns);
+  parallel_for((rows + each - 1) / each, [&](int64_t i) {
+    run_block(i * each, std::min(each, rows - i * each), 0, columns);
+  });
+}
+
+}  // namespace gradus
