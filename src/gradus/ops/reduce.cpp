@@ -602,7 +602,8 @@ constexpr Op reduction(const char* name, const char* says, const char* math,
           .kernel = kernel,
           .rule = rule,
           .batch = batch_leading,
-          .work = kind == Kind::fixed ? nullptr : one_an_element};
+          .work = kind == Kind::fixed ? nullptr : one_an_element,
+          .by_rows = true};
 }
 
 constexpr const char* by_place = "its result is a place, not an amount";
