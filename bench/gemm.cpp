@@ -1,71 +1,25 @@
-// Matrix products: GFLOP/s, share of the fma peak, and OpenBLAS beside ours
-// (-DGRADUS_BENCH_OPENBLAS). The three take turns, so that a busy machine slows all of them;
-// medians. Arguments: threads (1), rounds (15).
+// Matrix products: GFLOP/s, share of the multiply-add peak, and the ratio to the better of oneDNN
+// and OpenBLAS where they are installed. All take turns in one process and the best of the rounds
+// counts, so that a busy neighbour spoils single rounds, not the comparison. Options: --threads N,
+// --rounds N, --json, --random N (shapes, beside oneDNN alone), or one product: M K N [At] [Bt].
 #include <gradus/base/pool.h>
 #include <gradus/ops/gemm.h>
+#include <gradus/ops/limits.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
-#ifdef GRADUS_BENCH_OPENBLAS
-#include <cblas.h>
-#endif
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "../bench/gemm.cpp"  // from src/
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
+#include <dlfcn.h>
 
-HWY_BEFORE_NAMESPACE();
-namespace gradus {
-namespace HWY_NAMESPACE {
-namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-// Twelve independent chains, more than latency times ports of any processor we know.
-template <class T>
-double fma_chains(int64_t rounds) {
-  const hn::ScalableTag<T> d;
-  const auto x = hn::Set(d, T(0.5));
-  // Different starts, or the compiler makes one chain of them.
-  auto a0 = hn::Set(d, T(0)), a1 = hn::Set(d, T(1)), a2 = hn::Set(d, T(2)), a3 = hn::Set(d, T(3)),
-       a4 = hn::Set(d, T(4)), a5 = hn::Set(d, T(5)), a6 = hn::Set(d, T(6)), a7 = hn::Set(d, T(7)),
-       a8 = hn::Set(d, T(8)), a9 = hn::Set(d, T(9)), a10 = hn::Set(d, T(10)),
-       a11 = hn::Set(d, T(11));
-  for (int64_t i = 0; i < rounds; ++i) {
-    a0 = hn::MulAdd(a0, x, x), a1 = hn::MulAdd(a1, x, x), a2 = hn::MulAdd(a2, x, x);
-    a3 = hn::MulAdd(a3, x, x), a4 = hn::MulAdd(a4, x, x), a5 = hn::MulAdd(a5, x, x);
-    a6 = hn::MulAdd(a6, x, x), a7 = hn::MulAdd(a7, x, x), a8 = hn::MulAdd(a8, x, x);
-    a9 = hn::MulAdd(a9, x, x), a10 = hn::MulAdd(a10, x, x), a11 = hn::MulAdd(a11, x, x);
-  }
-  for (auto v : {a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11}) a0 = hn::Add(a0, v);
-  volatile T keep = hn::GetLane(a0);
-  (void)keep;
-  return static_cast<double>(hn::Lanes(d)) * 24;
-}
-
-double flops_f32(int64_t rounds) {
-  return fma_chains<float>(rounds);
-}
-double flops_f64(int64_t rounds) {
-  return fma_chains<double>(rounds);
-}
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace gradus
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace gradus {
 namespace {
-
-HWY_EXPORT(flops_f32);
-HWY_EXPORT(flops_f64);
 
 using Clock = std::chrono::steady_clock;
 
@@ -76,128 +30,270 @@ double seconds(const F& f) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double median(std::vector<double>& x) {
-  std::nth_element(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2), x.end());
-  return x[x.size() / 2];
-}
-
-// GFLOP/s of one thread, over about 0.2 ms.
-template <class T>
-double peak() {
-  constexpr int64_t kRounds = 1 << 16;
-  double flops = 0;
-  const double s = seconds([&] {
-    flops = sizeof(T) == 4 ? HWY_DYNAMIC_DISPATCH(flops_f32)(kRounds)
-                           : HWY_DYNAMIC_DISPATCH(flops_f64)(kRounds);
-  });
-  return flops * static_cast<double>(kRounds) / s * 1e-9;
-}
-
 struct Case {
   int64_t m, k, n;
   bool a_transposed = false, b_transposed = false;
+
+  double flops() const {
+    return 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+  }
+  std::string name() const {
+    return std::to_string(m) + "x" + std::to_string(k) + "x" + std::to_string(n) +
+           (a_transposed ? " At" : "") + (b_transposed ? " Bt" : "");
+  }
 };
 
-#ifdef GRADUS_BENCH_OPENBLAS
-void blas(const Case& s, const float* a, const float* b, float* c) {
-  cblas_sgemm(CblasRowMajor, s.a_transposed ? CblasTrans : CblasNoTrans,
-              s.b_transposed ? CblasTrans : CblasNoTrans, static_cast<int>(s.m),
-              static_cast<int>(s.n), static_cast<int>(s.k), 1, a,
-              static_cast<int>(s.a_transposed ? s.m : s.k), b,
-              static_cast<int>(s.b_transposed ? s.k : s.n), 0, c, static_cast<int>(s.n));
+// The peers' entry points, null where a library is missing.
+struct Peers {
+  template <class T>
+  using Blas = void (*)(int, int, int, int, int, int, T, const T*, int, const T*, int, T, T*, int);
+  int (*dnnl)(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*,
+              int64_t, float, float*, int64_t) = nullptr;
+  Blas<float> blas_f32 = nullptr;
+  Blas<double> blas_f64 = nullptr;
+
+  explicit Peers(int threads) {
+    const auto set_threads = [&](void* from, const char* name) {
+      if (const auto set = reinterpret_cast<void (*)(int)>(dlsym(from, name))) set(threads);
+    };
+    if (void* lib = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL)) {
+      dnnl = reinterpret_cast<decltype(dnnl)>(dlsym(lib, "dnnl_sgemm"));
+      set_threads(lib, "omp_set_num_threads");
+    }
+    if (void* lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL)) {
+      blas_f32 = reinterpret_cast<Blas<float>>(dlsym(lib, "cblas_sgemm"));
+      blas_f64 = reinterpret_cast<Blas<double>>(dlsym(lib, "cblas_dgemm"));
+      set_threads(lib, "openblas_set_num_threads");
+    }
+  }
+
+  bool has_dnnl(float) const { return dnnl; }
+  bool has_dnnl(double) const { return false; }
+  bool has_blas(float) const { return blas_f32; }
+  bool has_blas(double) const { return blas_f64; }
+
+  void run_dnnl(const Case& s, const float* a, const float* b, float* c) const {
+    dnnl(s.a_transposed ? 'T' : 'N', s.b_transposed ? 'T' : 'N', s.m, s.n, s.k, 1, a,
+         s.a_transposed ? s.m : s.k, b, s.b_transposed ? s.k : s.n, 0, c, s.n);
+  }
+  void run_dnnl(const Case&, const double*, const double*, double*) const {}
+
+  template <class T>
+  void run_blas(const Case& s, const T* a, const T* b, T* c) const {
+    constexpr int kRowMajor = 101, kPlain = 111, kTransposed = 112;
+    const int m = static_cast<int>(s.m), n = static_cast<int>(s.n), k = static_cast<int>(s.k);
+    Blas<T> blas = nullptr;
+    if constexpr (sizeof(T) == 4) {
+      blas = blas_f32;
+    } else {
+      blas = blas_f64;
+    }
+    blas(kRowMajor, s.a_transposed ? kTransposed : kPlain, s.b_transposed ? kTransposed : kPlain, m,
+         n, k, 1, a, s.a_transposed ? m : k, b, s.b_transposed ? k : n, 0, c, n);
+  }
+};
+
+// The best of a few tries, a busy neighbour being no part of the machine.
+template <class T>
+double peak_flops() {
+  double best = 0;
+  for (int i = 0; i < 9; ++i) {
+    const Limits limits = measure_flops();
+    best = std::max(best, sizeof(T) == 4 ? limits.flops_f32 : limits.flops_f64);
+  }
+  return best;
 }
-void blas(const Case& s, const double* a, const double* b, double* c) {
-  cblas_dgemm(CblasRowMajor, s.a_transposed ? CblasTrans : CblasNoTrans,
-              s.b_transposed ? CblasTrans : CblasNoTrans, static_cast<int>(s.m),
-              static_cast<int>(s.n), static_cast<int>(s.k), 1, a,
-              static_cast<int>(s.a_transposed ? s.m : s.k), b,
-              static_cast<int>(s.b_transposed ? s.k : s.n), 0, c, static_cast<int>(s.n));
+
+struct Options {
+  int threads = 1, rounds = 9, random = 0;
+  bool json = false;
+  std::vector<std::string> words;
+};
+
+// Seconds of one product, the best of the rounds; 0: not measured.
+struct Times {
+  double ours = 0, dnnl = 0, blas = 0;
+
+  // Times the best peer: above 1 we are faster.
+  double ratio() const {
+    const double best = dnnl > 0 && blas > 0 ? std::min(dnnl, blas) : std::max(dnnl, blas);
+    return best / ours;
+  }
+};
+
+// A library's threads spin for a while after its last product; the next one waits for that.
+void let_threads_sleep(int threads, int ms) {
+  if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 }
-#endif
 
 template <class T>
-void measure(const Case& s, int threads, int rounds) {
+Times measure(const Case& s, const Peers& peers, const Options& options, bool with_blas) {
   std::vector<T> a(static_cast<size_t>(s.m * s.k)), b(static_cast<size_t>(s.k * s.n)),
       c(static_cast<size_t>(s.m * s.n));
   for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(static_cast<int>(i % 17) - 8);
   for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(static_cast<int>(i % 13) - 6);
-  const double flops = 2.0 * static_cast<double>(s.m * s.k * s.n);
   // About 4 ms a round: long against the clock, short against a scheduler slice.
-  const int calls = static_cast<int>(std::max(1.0, 4e-3 * 1e11 / flops));
-  std::vector<double> ours, theirs, limits;
-  for (int r = 0; r < rounds; ++r) {
-    limits.push_back(peak<T>() * threads);
-    ours.push_back(seconds([&] {
-      for (int i = 0; i < calls; ++i) {
-        gemm(s.m, s.n, s.k, a.data(), s.a_transposed ? 1 : s.k, s.a_transposed ? s.m : 1, b.data(),
-             s.b_transposed ? 1 : s.n, s.b_transposed ? s.k : 1, c.data(), s.n);
-      }
-    }));
-#ifdef GRADUS_BENCH_OPENBLAS
-    theirs.push_back(seconds([&] {
-      for (int i = 0; i < calls; ++i) blas(s, a.data(), b.data(), c.data());
-    }));
-#endif
+  const int calls = static_cast<int>(std::max(1.0, 4e-3 * 1e11 / s.flops()));
+  Times best;
+  const auto turn = [&](double& least, const auto& product) {
+    product();
+    const double each = seconds([&] {
+                          for (int i = 0; i < calls; ++i) product();
+                        }) /
+                        calls;
+    if (least == 0 || each < least) least = each;
+  };
+  for (int r = 0; r < options.rounds; ++r) {
+    turn(best.ours, [&] {
+      gemm(s.m, s.n, s.k, a.data(), s.a_transposed ? 1 : s.k, s.a_transposed ? s.m : 1, b.data(),
+           s.b_transposed ? 1 : s.n, s.b_transposed ? s.k : 1, c.data(), s.n);
+    });
+    if (peers.has_dnnl(T())) {
+      turn(best.dnnl, [&] { peers.run_dnnl(s, a.data(), b.data(), c.data()); });
+      let_threads_sleep(options.threads, 10);
+    }
+    if (with_blas && peers.has_blas(T())) {
+      turn(best.blas, [&] { peers.run_blas(s, a.data(), b.data(), c.data()); });
+      let_threads_sleep(options.threads, 40);
+    }
   }
-  const std::string name = std::to_string(s.m) + "x" + std::to_string(s.k) + "x" +
-                           std::to_string(s.n) + (s.a_transposed ? " At" : "") +
-                           (s.b_transposed ? " Bt" : "");
-  const double own = median(ours) / calls, limit = median(limits);
-  std::printf("%s %-18s %11.1f ns %7.1f GF %4.0f %% of %4.0f", sizeof(T) == 4 ? "f32" : "f64",
-              name.c_str(), own * 1e9, flops / own * 1e-9, 100 * flops / own * 1e-9 / limit, limit);
-  if (!theirs.empty()) {
-    const double other = median(theirs) / calls;
-    std::printf("   OpenBLAS %8.1f GF   %.2fx", flops / other * 1e-9, other / own);
-  }
-  std::printf("\n");
+  return best;
 }
 
-int run(int threads, int rounds) {
-  set_thread_count(threads);
-#ifdef GRADUS_BENCH_OPENBLAS
-  openblas_set_num_threads(threads);
-#endif
-  const Case cases[] = {{2, 2, 2},
-                        {32, 2, 16},
-                        {32, 16, 16},
-                        {16, 32, 16, true},
-                        {32, 16, 1},
-                        {16, 32, 1, true},
-                        {32, 16, 16, false, true},
-                        {8, 8, 8},
-                        {16, 16, 16},
-                        {32, 32, 32},
-                        {64, 64, 64},
-                        {128, 128, 128},
-                        {256, 256, 256},
-                        {512, 512, 512},
-                        {1024, 1024, 1024},
-                        {64, 784, 256, false, true},
-                        {128, 784, 256, false, true},
-                        {128, 784, 256},
-                        {784, 128, 256, true},
-                        {1, 784, 256, false, true},
-                        {1, 784, 256},
-                        {784, 256, 1},
-                        {128, 256, 128},
-                        {128, 256, 128, false, true},
-                        {32, 64, 32, false, true},
-                        {32, 64, 32},
-                        {2048, 128, 512, false, true},
-                        {2048, 512, 128, false, true},
-                        {2048, 128, 512},
-                        {32, 128, 512},
-                        {32, 128, 512, false, true},
-                        {128, 32, 128},
-                        {128, 32, 128, false, true},
-                        {128, 128, 10},
-                        {128, 10, 128, false, true},
-                        {128, 128, 10, true}};
-  for (const Case& s : cases) measure<float>(s, threads, rounds);
-  for (int64_t n : {16, 32, 64, 128, 256, 512, 1024}) measure<double>({n, n, n}, threads, rounds);
-  measure<double>({64, 784, 256, false, true}, threads, rounds);
-  measure<double>({784, 128, 256, true}, threads, rounds);
-  measure<double>({1, 784, 256, false, true}, threads, rounds);
+class Table {
+ public:
+  explicit Table(bool json) : json_(json) {
+    if (json_) {
+      std::printf("[");
+    } else {
+      std::printf(
+          "type shape                      us    GFLOP/s  of peak   oneDNN OpenBLAS  ratio\n");
+    }
+  }
+  ~Table() {
+    if (json_) std::printf("\n]\n");
+  }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  void row(const char* type, const Case& s, const Times& t, double peak) {
+    const double flops = s.flops(), rate = flops / t.ours;
+    if (json_) {
+      std::printf(
+          "%s\n  {\"type\": \"%s\", \"shape\": \"%s\", \"us\": %.4f, \"gflops\": %.2f, "
+          "\"of_peak\": %.4f",
+          first_ ? "" : ",", type, s.name().c_str(), t.ours * 1e6, rate * 1e-9, rate / peak);
+      first_ = false;
+      if (t.dnnl > 0) std::printf(", \"onednn_gflops\": %.2f", flops / t.dnnl * 1e-9);
+      if (t.blas > 0) std::printf(", \"openblas_gflops\": %.2f", flops / t.blas * 1e-9);
+      if (t.ratio() > 0) std::printf(", \"ratio\": %.3f", t.ratio());
+      std::printf("}");
+      return;
+    }
+    const auto cell = [](double value, const char* form) {
+      char text[32];
+      std::snprintf(text, sizeof text, form, value);
+      return std::string(value > 0 ? text : "-");
+    };
+    std::printf("%-4s %-18s %11.2f %10.1f %6.0f %% %8s %8s %6s\n", type, s.name().c_str(),
+                t.ours * 1e6, rate * 1e-9, 100 * rate / peak,
+                cell(t.dnnl > 0 ? flops / t.dnnl * 1e-9 : 0, "%.1f").c_str(),
+                cell(t.blas > 0 ? flops / t.blas * 1e-9 : 0, "%.1f").c_str(),
+                cell(t.ratio(), "%.2f").c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  bool json_, first_ = true;
+};
+
+const Case kNetworks[] = {{32, 2, 16},
+                          {32, 16, 16},
+                          {16, 32, 16, true},
+                          {32, 16, 1},
+                          {32, 16, 16, false, true},
+                          {64, 784, 256, false, true},
+                          {128, 784, 256, false, true},
+                          {128, 784, 256},
+                          {784, 128, 256, true},
+                          {128, 256, 128, false, true},
+                          {128, 256, 128},
+                          {32, 64, 32, false, true},
+                          {32, 64, 32},
+                          {2048, 128, 512, false, true},
+                          {2048, 512, 128, false, true},
+                          {2048, 128, 512},
+                          {32, 128, 512, false, true},
+                          {32, 128, 512},
+                          {128, 32, 128, false, true},
+                          {128, 32, 128},
+                          {128, 128, 10},
+                          {128, 10, 128, false, true},
+                          {128, 128, 10, true},
+                          {1, 784, 256, false, true},
+                          {1, 784, 256},
+                          {784, 256, 1},
+                          {784, 256, 1, true}};
+
+template <class T>
+void group(const char* type, const Options& options, const Peers& peers, Table& table) {
+  const double peak = peak_flops<T>();
+  const auto row = [&](const Case& s) {
+    table.row(type, s, measure<T>(s, peers, options, true), peak);
+  };
+  for (int64_t n : {8, 16, 32, 64, 128, 256, 512, 1024}) row({n, n, n});
+  for (const Case& s : kNetworks) row(s);
+}
+
+int random_shapes(const Options& options, const Peers& peers) {
+  std::mt19937 bits(1);
+  const auto below = [&](uint32_t n) { return bits() % n; };
+  struct Result {
+    Case shape;
+    Times times;
+  };
+  std::vector<Result> results;
+  for (int i = 0; i < options.random; ++i) {
+    const int64_t m = 1 + below(2000), k = 1 + below(2000), n = 1 + below(2000);
+    const bool at = below(2) != 0, bt = below(2) != 0;
+    const Case s{m, k, n, at, bt};
+    results.push_back({s, measure<float>(s, peers, options, false)});
+  }
+  std::sort(results.begin(), results.end(),
+            [](const Result& x, const Result& y) { return x.times.ratio() < y.times.ratio(); });
+  const auto slow = std::count_if(results.begin(), results.end(),
+                                  [](const Result& r) { return r.times.ratio() < 0.8; });
+  const double peak = peak_flops<float>();
+  {
+    Table table(options.json);
+    const size_t shown = options.json ? results.size() : std::min<size_t>(5, results.size());
+    for (size_t i = 0; i < shown; ++i) table.row("f32", results[i].shape, results[i].times, peak);
+  }
+  if (!options.json) {
+    std::printf("the worst of %d random shapes; %d below 0.8 times oneDNN, median %.2f\n",
+                options.random, static_cast<int>(slow), results[results.size() / 2].times.ratio());
+  }
+  return 0;
+}
+
+int run(const Options& options) {
+  set_thread_count(options.threads);
+  const Peers peers(options.threads);
+  if (options.random > 0) return random_shapes(options, peers);
+  Table table(options.json);
+  if (options.words.size() >= 3) {
+    Case s{std::atoll(options.words[0].c_str()), std::atoll(options.words[1].c_str()),
+           std::atoll(options.words[2].c_str())};
+    for (const std::string& word : options.words) {
+      s.a_transposed |= word == "At";
+      s.b_transposed |= word == "Bt";
+    }
+    table.row("f32", s, measure<float>(s, peers, options, true), peak_flops<float>());
+    table.row("f64", s, measure<double>(s, peers, options, true), peak_flops<double>());
+    return 0;
+  }
+  group<float>("f32", options, peers, table);
+  group<double>("f64", options, peers, table);
   return 0;
 }
 
@@ -205,6 +301,21 @@ int run(int threads, int rounds) {
 }  // namespace gradus
 
 int main(int count, char** words) {
-  return gradus::run(count > 1 ? std::atoi(words[1]) : 1, count > 2 ? std::atoi(words[2]) : 15);
+  gradus::Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    const auto number = [&] { return i + 1 < count ? std::max(1, std::atoi(words[++i])) : 1; };
+    if (word == "--threads") {
+      options.threads = number();
+    } else if (word == "--rounds") {
+      options.rounds = number();
+    } else if (word == "--random") {
+      options.random = number();
+    } else if (word == "--json") {
+      options.json = true;
+    } else {
+      options.words.push_back(word);
+    }
+  }
+  return gradus::run(options);
 }
-#endif
