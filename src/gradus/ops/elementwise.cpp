@@ -48,7 +48,7 @@ ENTRY(exp2) = define(
     says{"2 to the power x"}, math_is{"exp2(x) = 2^x"},
     value{[](auto x) { return exp2(x); }},
     slope{[](Tensor, Tensor y) { return y * ln_2; }},
-    checks{ulp{1.1}, at{0, 1}, at{3, 8}});
+    checks{ulp{1.2}, at{0, 1}, at{3, 8}});
 
 ENTRY(expm1) = define(
     says{"e^x - 1, exact near 0"}, math_is{"expm1(x) = e^x - 1"},
@@ -243,7 +243,7 @@ ENTRY(gelu) = define(
     slope{[](Tensor x, Tensor) {
       return 0.5 * erfc(-sqrt_half * x) + x * (sqrt_one_over_two_pi * exp(-0.5 * square(x)));
     }},
-    checks{ulp{4}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
+    checks{ulp{4.5}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
 
 ENTRY(gelu_tanh) = define(
     says{"gelu by its tanh approximation"},
@@ -273,7 +273,7 @@ ENTRY(erfc) = define(
     says{"1 - erf(x), exact in the tail"}, math_is{"erfc(x) = 1 - erf(x)"},
     value{[](auto x) { return erfc(x); }},
     slope{[](Tensor x, Tensor) { return -two_over_sqrt_pi * exp(-square(x)); }},
-    checks{ulp{3.5}, at{0, 1}, at{1, 0.157299207050285130659}});
+    checks{ulp{4}, at{0, 1}, at{1, 0.157299207050285130659}});
 
 ENTRY(lgamma) = define(
     says{"log of the gamma function, of |Gamma(x)| below 0: ln (n-1)! at n"},

@@ -40,16 +40,25 @@ struct MathTable<float> {
   static constexpr double log2e_hi = 1.4423828125, log2e_lo = 0.00031222839606925845;
   static constexpr double log10e_hi = 0.4342041015625, log10e_lo = 9.038033749675378e-05;
   static constexpr double log10_2_hi = 0.301025390625, log10_2_lo = 4.605039066518657e-06;
-  // gelu_tanh: sqrt(8/pi) and 0.044715 sqrt(8/pi).
-  static constexpr double gelu1_hi = 1.5957690477371216, gelu1_lo = 7.38686125600907e-08;
-  static constexpr double gelu3_hi = 0.07135481387376785, gelu3_lo = 2.3988324659995897e-09;
-  // pi/2 in parts of 11 bits, so that k < 2^13 times a part is exact.
+  // gelu_tanh: sqrt(8/pi) log2(e), its upper part of 12 bits, and 0.044715 times it.
+  static constexpr double gelu1_hi = 2.3017578125, gelu1_lo = 0.0004503856471274048;
+  static constexpr double gelu3_hi = 0.10294324159622192, gelu3_lo = -2.016198541454628e-09;
+  // Beyond this gelu_tanh(-x) is 0.
+  static constexpr double gelu_tanh_limit = 10.9;
+  // pi/2 as its nearest number and parts of 11 bits; without FMA parts of 11 bits alone: k < 2^13
+  // times such a part is exact.
+  static constexpr double half_pi_fma[] = {1.5707963705062866, -4.371395334601402e-08,
+                                           2.5632829192545614e-12, 6.123234262925839e-17};
   static constexpr double half_pi[] = {1.5703125, 0.0004837512969970703, 7.549533620476723e-08,
                                        2.5632829192545614e-12, 6.123234262925839e-17};
   static constexpr double trig_limit = 12000;
   // exp(r) = 1 + r + r^2 q(r), |r| <= ln(2)/2.
   static constexpr float exp_q[] = {0.5f, 0.16666541993618011f, 0.04166628047823906f,
                                     0.008366642519831657f, 0.001394660328514874f};
+  // 2^r = 1 + r e(r), |r| <= 1/2.
+  static constexpr float exp2_e[] = {0.6931471824645996f,    0.24022650718688965f,
+                                     0.05550326406955719f,   0.009618001990020275f,
+                                     0.0013400805182754993f, 0.0001547691208543256f};
   // log(1 + f) = f + f^2 r(f), sqrt(1/2) <= 1 + f <= sqrt(2).
   static constexpr float log_r[] = {-0.5f,
                                     0.3333333134651184f,
@@ -69,14 +78,22 @@ struct MathTable<float> {
   static constexpr float erf_p[] = {
       0.12837916709551256f,  -0.3761262595653534f,    0.11283575743436813f,  -0.026853354647755623f,
       0.005187366157770157f, -0.0008000940433703363f, 7.820693281246349e-05f};
-  // exp(a^2) erfc(a) (1 + 2 a) = w(t), t = (a - c)/(a + c); in f64 it is w0 + t w(t).
-  static constexpr double erfc_c = 2;
+  // erf(x) = 1 - 2^p(x), 1 <= x <= 4, and 2^r = 1 + r e(r), |r| <= 1/2, as far as erf needs it.
+  static constexpr float erf_far_p[] = {-0.0005103320581838489f, -1.6259750127792358f,
+                                        -0.920765221118927f,     -0.14865131676197052f,
+                                        0.03145832568407059f,    -0.004240930080413818f,
+                                        0.00026772377896122634f};
+  static constexpr float erf_exp2_e[] = {0.6931472420692444f, 0.24022234976291656f,
+                                         0.055503085255622864f, 0.009671875275671482f,
+                                         0.0013407259248197079f};
+  // exp(a^2) erfc(a) (a + c) = w(t), t = (a - c)/(a + c); in f64 (w0 + t w(t)) (a + c)/(1 + 2 a).
+  static constexpr double erfc_c = 2.953125;
   static constexpr double erfc_limit = 10.5, gelu_limit = 14.8;
-  static constexpr float erfc_w[] = {
-      1.2769783735275269f,     -0.09276381880044937f,  -0.16603052616119385f,
-      0.16405098140239716f,    -0.0542178638279438f,   -0.008030334487557411f,
-      0.008709677495062351f,   0.0012512069661170244f, -0.0014231285313144326f,
-      -0.0003999027539975941f, 0.0001721902226563543f, 8.060820255195722e-05f};
+  static constexpr float erfc_w[] = {1.072487711906433f,       -0.8772181868553162f,
+                                     0.5789464712142944f,      -0.2978759706020355f,
+                                     0.11000946164131165f,     -0.022033166140317917f,
+                                     -0.002544752322137356f,   0.0029429674614220858f,
+                                     -0.00025704619474709034f, -0.00029878108762204647f};
 };
 
 template <>
@@ -90,9 +107,12 @@ struct MathTable<double> {
   static constexpr double log2e_hi = 1.4426950216293335, log2e_lo = 1.9259629911266175e-08;
   static constexpr double log10e_hi = 0.4342944771051407, log10e_lo = 4.798111141615973e-09;
   static constexpr double log10_2_hi = 0.30102999566361177, log10_2_lo = 3.694239077158931e-13;
-  static constexpr double gelu1_hi = 1.5957691216057306, gelu1_lo = 1.223515168339221e-16;
-  static constexpr double gelu3_hi = 0.07135481627260024, gelu3_lo = 1.3260272815998925e-17;
+  static constexpr double gelu1_hi = 2.302208185195923, gelu1_lo = 1.2948402037571394e-08;
+  static constexpr double gelu3_hi = 0.1029432395800235, gelu3_lo = -5.978177400718744e-18;
+  static constexpr double gelu_tanh_limit = 21.65;
   // Parts of 33 bits: k < 2^20.
+  static constexpr double half_pi_fma[] = {1.5707963267948966, 6.12323399538461e-17,
+                                           3.5215598654585e-27, -2.7529965190440717e-37};
   static constexpr double half_pi[] = {1.5707963267341256, 6.077100506303966e-11,
                                        2.0222662487111665e-21, 8.4784276603689e-32};
   static constexpr double trig_limit = 1.6e6;
@@ -107,6 +127,11 @@ struct MathTable<double> {
                                      2.7557242304568766e-07,
                                      2.5109147305019897e-08,
                                      2.0924576206206044e-09};
+  static constexpr double exp2_e[] = {
+      0.6931471805599453,     0.24022650695910136,    0.05550410866482175,
+      0.009618129107592192,   0.0013333558146377564,  0.00015403530459648932,
+      1.5252733868957075e-05, 1.3215433979510852e-06, 1.0178045875123552e-07,
+      7.074012291739338e-09,  4.4574747781694937e-10};
   // log(1 + f) = 2 s + s z r(z), s = f/(2 + f), z = s^2.
   static constexpr double log_r[] = {0.666666666666674,   0.3999999999937794,  0.28571428751309486,
                                      0.22222197586824094, 0.18183619010447774, 0.15312569390551703,
@@ -167,6 +192,22 @@ struct LaneMath {
     return y;
   }
 
+  // The polynomial with coefficients a where `first`, else b.
+  template <size_t n>
+  static HWY_INLINE L poly_either(LaneMask<D> first, L x, const T (&a)[n], const T (&b)[n]) {
+    return horner_either(first, x, a, b, std::make_index_sequence<n - 1>());
+  }
+  template <size_t n, size_t... i>
+  static HWY_INLINE L horner_either(LaneMask<D> first, L x, const T (&a)[n], const T (&b)[n],
+                                    std::index_sequence<i...>) {
+    const auto c = [&](size_t j) HWY_ATTR {
+      return if_then_else(first, L(static_cast<double>(a[j])), L(static_cast<double>(b[j])));
+    };
+    L y = c(n - 1);
+    ((y = fma(y, x, c(n - 2 - i))), ...);
+    return y;
+  }
+
   // hi + lo: a number of twice the precision.
   struct Pair {
     L hi, lo;
@@ -190,6 +231,16 @@ struct LaneMath {
     return {p, ((ah * bh - p) + ah * bl + al * bh) + al * bl};
 #endif
   }
+  // a * b + c in two numbers; c has so few bits that c minus a rounded result is exact.
+  static HWY_INLINE Pair fma_pair(L a, L b, L c) {
+    const L s = fma(a, b, c);
+#if HWY_NATIVE_FMA
+    return {s, fma(a, b, c - s)};
+#else
+    const Pair p = product(a, b);
+    return {s, (p.hi + (c - s)) + p.lo};
+#endif
+  }
   static HWY_INLINE L high_half(L x) {
     return from_bits(hn::And(to_bits(x), hn::Set(DU(), Table::high_half)));
   }
@@ -198,6 +249,9 @@ struct LaneMath {
   // m 2^k, rounded once; AVX-512 has an instruction for it.
   static HWY_INLINE L scale(L m, L k) {
     return scale_by(m.v, k.v);
+  }
+  static HWY_INLINE L scale_down(L m, L k) {
+    return scale(m, k);
   }
   static HWY_INLINE L power_of_two(L k) {
     return scale(1.0, k);
@@ -236,6 +290,10 @@ struct LaneMath {
     const L p = from_bits(hn::ShiftLeft<bits>(to_bits(k + c)));
     return (m * p) * if_then_else(grows, 2.0, back);
   }
+  // The same for k <= 0 and an m that may be as large as it likes where k = 0.
+  static HWY_INLINE L scale_down(L m, L k) {
+    return if_then_else(k < 0.0, scale(m, k), m);
+  }
 #endif
 
   // x = k ln(2) + r + rest, |r| <= ln(2)/2, for a moderate x.
@@ -270,13 +328,12 @@ struct LaneMath {
     return scale(e.p + 1.0, e.k);
   }
 
-  // Max error 1.1 ulp, all x.
+  // Max error 1.2 ulp, all x.
   static HWY_INLINE L exp2(L x) {
     constexpr double low = single ? -160 : -1100, high = single ? 129 : 1025;
     x = cap(floor_at(x, low), high);
-    const L k = (x + magic) - magic;
-    const L r = (x - k) * ln2;
-    return scale(fma(r * r, poly(r, Table::exp_q), r) + 1.0, k);
+    const L k = (x + magic) - magic, r = x - k;
+    return scale(fma(r, poly(r, Table::exp2_e), 1.0), k);
   }
 
   // 2^k ((1 - 2^-k) + r + r^2 q(r)), the middle sum kept in two numbers. Max error 1.3 ulp, all x.
@@ -389,17 +446,17 @@ struct LaneMath {
     return copysign(fma(-s, e.p, 1.0 - s) / fma(s, e.p, 1.0 + s), x);
   }
 
-  // 1 + exp(y) for y <= 0, rounded once.
-  static HWY_INLINE L one_plus(Exponential e) {
-    const L s = power_of_two(e.k);
-    return fma(s, e.p, 1.0 + s);
+  // n / (1 + exp(y)), y between exp_low and -exp_low. What is small is scaled last: no digit of a
+  // tail is lost before it is rounded.
+  static HWY_INLINE L over_one_plus(L n, Exponential e) {
+    const L down = -abs(e.k), s = power_of_two(down);
+    const auto tail = e.k > 0.0;
+    const L d = fma(if_then_else(tail, 1.0, s), e.p, 1.0 + s);
+    return scale_down(n / d, if_then_else(tail, down, 0.0));
   }
   // 1 / (1 + exp(-x)). Max error 2.5 ulp for f32, 2.2 for f64, all x.
   static HWY_INLINE L sigmoid(L x) {
-    const Exponential e = exp_quotient(floor_at(-abs(x), Table::exp_low));
-    const auto negative = x < 0.0;
-    const L y = if_then_else(negative, e.p + 1.0, 1.0) / one_plus(e);
-    return scale(y, if_then_else(negative, e.k, 0.0));
+    return over_one_plus(1.0, exp_quotient(cap(floor_at(-x, Table::exp_low), -Table::exp_low)));
   }
   // log(1 + exp(x)). Max error 2 ulp, all x.
   static HWY_INLINE L softplus(L x) {
@@ -411,29 +468,21 @@ struct LaneMath {
     return -softplus(-x);
   }
 
-  // x / (1 + exp(-y)), where y = sign(x) (size.hi + size.lo). The tail is scaled last.
-  static HWY_INLINE L gate(L x, Pair size) {
-    const Exponential e = exp_parts(floor_at(-size.hi, Table::exp_low), -size.lo);
-    const auto negative = x < 0.0;
-    const L bounded = floor_at(x, Table::exp_low);
-    const L y = if_then_else(negative, fma(bounded, e.p, bounded), x) / one_plus(e);
-    return if_then_else(negative, scale(y, e.k), y);
-  }
   // x sigmoid(x). Max error 2.75 ulp, all x; silu(-inf) is the limit, -0.
   static HWY_INLINE L silu(L x) {
-    return gate(x, {abs(x), 0.0});
+    const L n = floor_at(x, Table::exp_low);
+    return over_one_plus(n, exp_parts(-cap(n, -Table::exp_low), 0.0));
   }
   // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Max error 3 ulp, all x; at -inf the limit, -0.
   static HWY_INLINE L gelu_tanh(L x) {
-    // 0.5 (1 + tanh(u)) = 1 / (1 + exp(-2 u)); 2 u = |x| (g1 + g3 x^2) in two numbers.
-    const L a = cap(abs(x), 25.0);
+    // 0.5 (1 + tanh(u)) = 1 / (1 + exp(-2 u)) = 1 / (1 + 2^y), y = -x (g1 + g3 x^2) in two numbers.
+    const L n = floor_at(x, -Table::gelu_tanh_limit), a = cap(n, Table::gelu_tanh_limit);
     const Pair z = product(a, a);
-    const Pair cubic = product(z.hi, Table::gelu3_hi);
-    const Pair g = sum(Table::gelu1_hi, cubic.hi);
-    const L g_low =
-        g.lo + (cubic.lo + (fma(z.hi, Table::gelu3_lo, z.lo * Table::gelu3_hi) + Table::gelu1_lo));
-    const Pair y = product(a, g.hi);
-    return gate(x, {y.hi, fma(a, g_low, y.lo)});
+    const Pair g = fma_pair(z.hi, Table::gelu3_hi, Table::gelu1_hi);
+    const L low = g.lo + fma(z.lo, Table::gelu3_hi, fma(z.hi, Table::gelu3_lo, Table::gelu1_lo));
+    const Pair slope = sum_ordered(g.hi, low), y = product(-a, slope.hi);
+    const L k = (y.hi + magic) - magic, r = (y.hi - k) + fma(-a, slope.lo, y.lo);
+    return over_one_plus(n, {r * poly(r, Table::exp2_e), k});
   }
 
   // erfc(a) = m 2^k for 0 <= a <= erfc_limit; square = a^2 in two numbers.
@@ -442,12 +491,13 @@ struct LaneMath {
   };
   static HWY_INLINE Scaled erfc_scaled(L a, Pair square) {
     const Exponential e = exp_parts(-square.hi, -square.lo);
-    const L t = (a - Table::erfc_c) / (a + Table::erfc_c);
-    const L w = poly(t, Table::erfc_w);
     if constexpr (single) {
-      const L q = w / fma(a, 2.0, 1.0);
+      const L u = 1.0 / (a + Table::erfc_c);
+      const L q = poly((a - Table::erfc_c) * u, Table::erfc_w) * u;
       return {fma(q, e.p, q), e.k};
     } else {
+      const L t = (a - Table::erfc_c) / (a + Table::erfc_c);
+      const L w = poly(t, Table::erfc_w);
       // f64 carries the errors of sum and quotient along.
       const Pair v = sum_ordered(Table::erfc_w0, t * w), d = sum(1.0, 2.0 * a);
       const L inverse = 1.0 / d.hi, q = v.hi * inverse;
@@ -458,31 +508,42 @@ struct LaneMath {
   }
   // Max error 1.5 ulp, all x.
   static HWY_INLINE L erf(L x) {
-    const L a = cap(abs(x), 8.0);
-    const Scaled c = erfc_scaled(a, product(a, a));
-    const L near = fma(x, poly(a * a, Table::erf_p), x);
-    return if_then_else(a < 1.0, near, copysign(1.0 - scale(c.m, c.k), x));
+    if constexpr (single) {
+      const L a = cap(abs(x), 4.0);
+      const auto near = a < 1.0;
+      const L p = poly_either(near, if_then_else(near, a * a, a), Table::erf_p, Table::erf_far_p);
+      const L k = (p + magic) - magic, r = p - k;
+      const L far = 1.0 - scale(fma(r, poly(r, Table::erf_exp2_e), 1.0), k);
+      return copysign(if_then_else(near, fma(a, p, a), far), x);
+    } else {
+      const L a = cap(abs(x), 8.0);
+      const Scaled c = erfc_scaled(a, product(a, a));
+      const L near = fma(x, poly(a * a, Table::erf_p), x);
+      return if_then_else(a < 1.0, near, copysign(1.0 - scale(c.m, c.k), x));
+    }
   }
-  // Max error 3.5 ulp for f32, 2.1 for f64, all x.
+  // Max error 4 ulp for f32, 2.1 for f64, all x.
   static HWY_INLINE L erfc(L x) {
     const L a = cap(abs(x), Table::erfc_limit);
     const Scaled c = erfc_scaled(a, product(a, a));
     const L y = scale(c.m, c.k);
     const L near = 1.0 - fma(x, poly(a * a, Table::erf_p), x);
-    return if_then_else(a < 0.5, near, if_then_else(x < 0.0, 2.0 - y, y));
+    return if_then_else(a < 0.7, near, if_then_else(x < 0.0, 2.0 - y, y));
   }
   // x Phi(x), Phi(x) = erfc(-x / sqrt(2)) / 2; the tail is scaled last.
-  // Max error 4 ulp for f32, 3 for f64, all x; gelu(-inf) is the limit, -0.
+  // Max error 4.5 ulp for f32, 3 for f64, all x; gelu(-inf) is the limit, -0.
   static HWY_INLINE L gelu(L x) {
     const L a = cap(abs(x), Table::gelu_limit);
     const Pair z = product(a, a);
     const L s = a * half_root;
     const Scaled c = erfc_scaled(s, {0.5 * z.hi, 0.5 * z.lo});
     const L half = 0.5 * c.m;
+    const auto negative = x < 0.0;
     const L h = 0.5 * half_root * x;
     const L near = x * (0.5 + fma(h, poly(0.5 * z.hi, Table::erf_p), h));
-    const L far = if_then_else(x < 0.0, scale(-a * half, c.k), x * (1.0 - scale(half, c.k)));
-    return if_then_else(a < 0.6, near, far);
+    const L y =
+        floor_at(x, -Table::gelu_limit) * if_then_else(negative, half, 1.0 - scale(half, c.k));
+    return if_then_else(a < 1.0, near, if_then_else(negative, scale(y, c.k), y));
   }
 
   // x = k pi/2 + hi + lo, |hi| <= pi/4; quadrant holds k in its lowest bits.
@@ -491,9 +552,17 @@ struct LaneMath {
     VU quadrant;
   };
   static HWY_INLINE Angle reduce(L x) {
-    constexpr size_t parts = sizeof(Table::half_pi) / sizeof(double);
     const L turn = fma(x, 0.6366197723675814, magic);
     const L k = turn - magic;
+#if HWY_NATIVE_FMA
+    // The first difference is exact, and what the second one rounds away is too.
+    const L first = fma(k, -Table::half_pi_fma[0], x);
+    const L r = fma(k, -Table::half_pi_fma[1], first);
+    L low = fma(k, -Table::half_pi_fma[1], first - r);
+    low = fma(k, -Table::half_pi_fma[2], low);
+    low = fma(k, -Table::half_pi_fma[3], low);
+#else
+    constexpr size_t parts = sizeof(Table::half_pi) / sizeof(double);
     L r = fma(k, -Table::half_pi[0], x);
     L low = 0.0;
     for (size_t i = 1; i + 1 < parts; ++i) {
@@ -502,6 +571,7 @@ struct LaneMath {
       low = low + s.lo;
     }
     low = fma(k, -Table::half_pi[parts - 1], low);
+#endif
     const L hi = r + low;
     return {hi, low - (hi - r), to_bits(turn)};
   }
