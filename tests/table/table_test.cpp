@@ -3,6 +3,7 @@
 #include <gradus/base/pool.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/table.h>
 
 #include <filesystem>
@@ -224,6 +225,32 @@ Samples matrices(F f, const char* name, int order, bool square = true) {
                    op + ": f64[3] is not a matrix. It needs at least two axes. Use reshape to make "
                         "a row or a column."}};
   }
+  return s;
+}
+
+// A draw in its usual type; with seed 42 its first three numbers are `three`.
+template <class Random>
+Samples draws(Random f, const char* name, const char* three) {
+  Samples s;
+  const std::string op = name;
+  s.samples = {{{key_tensor(Key{7})},
+                [=](Args x) {
+                  return f(x[0], {3, 5});
+                }},
+               {{key_tensor(Key{8})}, [=](Args x) { return f(x[0], {50000}); }},
+               {{stack({key_tensor(Key{9}), key_tensor(Key{10})})},
+                [=](Args x) { return f(x[0], {20000}); }}};
+  s.answers = {{[=] { return f(key_tensor(Key{42}), {3}); }, three},
+               {[=] {
+                  return f(key_tensor(Key{42}), {0, 2});
+                },
+                show(zeros({0, 2}, f(key_tensor(Key{42}), {}).dtype()))}};
+  s.refusals = {{[=] { f(ones({2}), {3}); },
+                 op + ": f64[2] is not a key. A key is i64[2]. Make one with key_tensor."},
+                {[=] {
+                   f(key_tensor(Key{}), {3, -1});
+                 },
+                 op + ": shape [3,-1] has a size below 0. A shape counts elements."}};
   return s;
 }
 
@@ -647,6 +674,50 @@ std::map<std::string, std::function<Samples()>> samples() {
                       {[] { return iota(3, DType::f32); }, "f32[3] [0. 1. 2.]"},
                       {[] { return iota(0); }, "i64[0] [] i64[0]"}};
          s.refusals = {{[] { iota(-1); }, "iota: -1 numbers. The count must not be negative."}};
+         return s;
+       }},
+      {"split",
+       [] {
+         Samples s;
+         const Tensor keys = stack({key_tensor(Key{5}), key_tensor(Key{6})});
+         s.samples = {{{keys, iota(2)}, [](Args x) { return split(x[0], x[1]); }},
+                      {{keys, cast(iota(3), DType::i32)},
+                       [](Args x) { return split(expand_dims(x[0], 1), x[1]); }}};
+         s.answers = {
+             {[] { return split(key_tensor(Key{0}), 0); }, "i64[2] [1713891541 3781805453]"},
+             {[] { return split(key_tensor(Key{0}), iota(0)); }, "i64[0,2] [] i64[0,2]"}};
+         s.refusals = {
+             {[] { split(iota(3), 0); },
+              "split: i64[3] is not a key. A key is i64[2]. Make one with key_tensor."},
+             {[] { split(iota(2), ones({2})); },
+              "split: f64[2] does not number a child. It takes i32 or i64. Cast it first."},
+             {[] {
+                split(zeros({3, 2}, DType::i64), iota(4));
+              },
+              "split: i64[3] and i64[4]: cannot broadcast, because axes line up from the right and "
+              "3 is not 4."}};
+         return s;
+       }},
+      {"random_uniform",
+       [] {
+         return draws(
+             [](const Tensor& key, const Shape& shape) { return random_uniform(key, shape); },
+             "random_uniform", "f64[3] [0.59387017 0.78507007 0.35381222]");
+       }},
+      {"random_normal",
+       [] {
+         return draws(
+             [](const Tensor& key, const Shape& shape) { return random_normal(key, shape); },
+             "random_normal", "f64[3] [1.63909707 0.8142389  0.55051804]");
+       }},
+      {"random_integers",
+       [] {
+         Samples s = draws([](const Tensor& key,
+                              const Shape& shape) { return random_integers(key, 1000, shape); },
+                           "random_integers", "i64[3] [505 140 417]");
+         s.refusals.push_back({[] { random_integers(key_tensor(Key{}), 0, {2}); },
+                               "random_integers: bound 0 leaves no integer. They run from 0 to "
+                               "bound - 1."});
          return s;
        }},
       {"stop_gradient",

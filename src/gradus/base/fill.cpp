@@ -51,7 +51,7 @@ struct Words {
 // of operations that each wait for the last.
 class Blocks {
  public:
-  Blocks(uint64_t key, Draw draw) : draw_(static_cast<uint32_t>(draw)) {
+  Blocks(uint64_t key, Stream stream) : stream_(static_cast<uint32_t>(stream)) {
     auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
     for (auto& k : keys_) {
       k = {bits(k0), bits(k1)};
@@ -77,7 +77,7 @@ class Blocks {
  private:
   HWY_INLINE Words start(uint64_t block) const {
     const B low = hn::Iota(Bits(), block);
-    return {low, hn::ShiftRight<32>(low), bits(0), bits(draw_)};
+    return {low, hn::ShiftRight<32>(low), bits(0), bits(stream_)};
   }
   static HWY_INLINE Words round(const Words& c, const std::array<B, 2>& key) {
     const B a = product(bits(0xD2511F53), c.w0), b = product(bits(0xCD9E8D57), c.w2);
@@ -85,7 +85,7 @@ class Blocks {
             hn::Xor3(hn::ShiftRight<32>(a), c.w3, key[1]), a};
   }
 
-  uint32_t draw_;
+  uint32_t stream_;
   std::array<std::array<B, 2>, 10> keys_;
 };
 
@@ -205,7 +205,7 @@ using HalvesOfTwo = std::array<Halves, 2>;
 
 struct UniformF32 {
   using T = float;
-  static constexpr auto draw = Draw::uniform;
+  static constexpr auto stream = Stream::uniform;
   static HWY_INLINE B units(B words) {
 #if HWY_TARGET == HWY_SCALAR
     const auto unit = [](uint64_t word) {
@@ -230,7 +230,7 @@ struct UniformF32 {
 
 struct UniformF64 {
   using T = double;
-  static constexpr auto draw = Draw::uniform;
+  static constexpr auto stream = Stream::uniform;
   static HWY_INLINE B unit(B word) {
     return hn::BitCast(Bits(), hn::Mul(real_of(hn::ShiftRight<11>(word)), real(0x1p-53)));
   }
@@ -242,7 +242,7 @@ struct UniformF64 {
 
 struct NormalF32 {
   using T = float;
-  static constexpr auto draw = Draw::normal;
+  static constexpr auto stream = Stream::normal;
   static HWY_INLINE B singles(R x, R y) {
     const auto single = [](R z) {
       return hn::PromoteTo(Bits(), hn::BitCast(hn::Rebind<uint32_t, Bits>(),
@@ -262,7 +262,7 @@ struct NormalF32 {
 
 struct NormalF64 {
   using T = double;
-  static constexpr auto draw = Draw::normal;
+  static constexpr auto stream = Stream::normal;
   static HWY_INLINE HalvesOfTwo of(const Words& v, const Words& w) {
     const auto word = [](B low, B high) { return hn::ShiftRight<11>(join(low, high)); };
     const auto from_1 = [&](B low, B high) { return real_of(hn::Add(word(low, high), bits(1))); };
@@ -281,7 +281,7 @@ void fill(uint64_t key, uint64_t first, typename Kind::T* out, size_t n) {
   using T = typename Kind::T;
   constexpr size_t each = 16 / sizeof(T);  // numbers of one block
   const size_t lanes = hn::Lanes(Bits()), group = 4 * lanes * each;
-  const Blocks blocks(key, Kind::draw);
+  const Blocks blocks(key, Kind::stream);
   HWY_ALIGN uint64_t few[8 * hn::MaxLanes(Bits())];
   for (size_t done = 0; done < n;) {
     const uint64_t index = first + done;

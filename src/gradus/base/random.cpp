@@ -11,10 +11,10 @@
 namespace gradus {
 namespace {
 
-PhiloxCounter block_of(Key key, std::uint64_t block, Draw draw, std::uint32_t attempt = 0) {
+PhiloxCounter block_of(Key key, std::uint64_t block, Stream stream, std::uint32_t attempt = 0) {
   return philox(
       {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), attempt,
-       static_cast<std::uint32_t>(draw)},
+       static_cast<std::uint32_t>(stream)},
       {static_cast<std::uint32_t>(key.value), static_cast<std::uint32_t>(key.value >> 32)});
 }
 
@@ -26,7 +26,7 @@ std::uint64_t word64(const PhiloxCounter& words, std::size_t lane) {
 std::int64_t integer_below(std::uint64_t bound, Key key, std::uint64_t index) {
   const std::uint64_t refused = (0 - bound) % bound;
   for (std::uint32_t attempt = 0;; ++attempt) {
-    const std::uint64_t word = word64(block_of(key, index / 2, Draw::integer, attempt),
+    const std::uint64_t word = word64(block_of(key, index / 2, Stream::integer, attempt),
                                       static_cast<std::size_t>(index % 2));
     if (word >= refused) return static_cast<std::int64_t>(word % bound);
   }

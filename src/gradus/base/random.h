@@ -52,7 +52,7 @@ constexpr Key split(Key key, std::uint64_t index) {
 }
 
 // The last counter word: one key gives unrelated numbers to each kind of draw. 0 is split's.
-enum class Draw : std::uint32_t { uniform = 1, normal = 2, integer = 3 };
+enum class Stream : std::uint32_t { uniform = 1, normal = 2, integer = 3 };
 
 // Each fill writes elements first, first + 1, ... of the key's endless draw of that kind.
 

@@ -1,5 +1,6 @@
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/ops/table.h>
@@ -21,6 +22,7 @@ std::span<const Op* const> all_ops() {
       OP(sum) OP(prod) OP(max) OP(min) OP(argmax) OP(argmin) OP(logsumexp) OP(norm) OP(any) OP(all)
       OP(cumsum) OP(scan) OP(argsort)
       OP(matmul)
+      OP(split) OP(random_uniform) OP(random_normal) OP(random_integers)
       OP(input) OP(constant) OP(alias)
       // clang-format on
   };
