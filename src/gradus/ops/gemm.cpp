@@ -1,6 +1,7 @@
 // The product as register tiles of a few rows by a few vectors, each running over a block of k.
 // Vectors lie along the columns of b; where b is transposed, either its panels are transposed while
-// packed, or the flipped product b^T a^T is made and written back transposed, whichever moves less.
+// packed, or the flipped product b^T a^T is made and written back transposed, whichever costs less.
+// A chunk packs what it reads itself, a panel of b at a time: nothing is shared, so nothing waits.
 #include <gradus/base/pool.h>
 #include <gradus/ops/gemm.h>
 
@@ -43,7 +44,7 @@ class Room {
   size_t size_ = 0;
 };
 
-// Packed a and unflipped c belong to whoever computes a chunk, packed b to the caller.
+// What a thread packs, and its part of c before it is flipped back.
 struct Rooms {
   Room a, b, c;
 };
@@ -79,14 +80,6 @@ struct Product {
       after->run(after->self, i, rows, j, cols);
     }
   }
-};
-
-// b as panels of `width` columns, (k, width) each; the last is padded to whole vectors.
-template <class T>
-struct Panels {
-  const T* at = nullptr;    // none: b is read in place
-  const T* tail = nullptr;  // then, without masked loads: its last columns, (k, lanes)
-  int64_t first = 0;        // column where the panels begin
 };
 
 }  // namespace
@@ -127,11 +120,11 @@ constexpr int64_t kPanel = 2 * kLanes<T>;
 
 // A panel's block of b and a tile's block of a stay in a 48 kB L1: 32 + 12 kB on AVX-512.
 constexpr int64_t kDepth = 256;
-constexpr int64_t kInPlaceB = 1 << 13;             // elements of b that stay near without packing
-constexpr int64_t kPackChunk = 1 << 17;            // elements of b that one chunk packs
-constexpr int64_t kFarC = 1 << 16;                 // elements of c that lie outside L1 and near L2
-constexpr int64_t kPackedB = int64_t{1} << 22;     // elements packed at once
-constexpr int64_t kSerialWork = int64_t{1} << 20;  // multiply-adds below which threads do not pay
+constexpr int64_t kInPlaceB = 1 << 13;     // elements of b that stay near without packing
+constexpr int64_t kFarB = 1 << 16;         // elements of b that lie outside L2
+constexpr int64_t kFarC = 1 << 16;         // elements of c that lie outside L1 and near L2
+constexpr int64_t kHigh = 20 * kTileRows;  // rows whose block of a stays in L2
+constexpr int64_t kSerialWork = 1 << 18;   // multiply-adds below which threads do not pay
 
 // Elements of a 128-bit block: transposes work inside blocks.
 #if HWY_TARGET == HWY_SCALAR
@@ -167,10 +160,12 @@ HWY_INLINE void store_first(hn::Vec<D> v, D d, [[maybe_unused]] M mask, T* p,
   }
 }
 
-// kRows rows of a times kVecs vectors of b. kUnit: the rows of a are adjacent elements.
+// kRows rows of a times kVecs vectors of b, which are also left as rows of a panel where one is
+// given. kUnit: the rows of a are adjacent elements.
 template <int kRows, int kVecs, bool kUnit, class T>
 void tile(int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col, const T* HWY_RESTRICT b,
-          int64_t b_row, int64_t last, T* HWY_RESTRICT c, int64_t c_row, bool resume) {
+          int64_t b_row, int64_t last, T* HWY_RESTRICT panel, T* HWY_RESTRICT c, int64_t c_row,
+          bool resume) {
   const Full<T> d;
   constexpr int64_t L = kLanes<T>;
   constexpr int kLast = kVecs - 1;
@@ -205,6 +200,11 @@ void tile(int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col, cons
     } else {
       bv[kLast] = hn::LoadU(d, b + kLast * L);
     }
+    if (panel) {
+      HWY_UNROLL(16)
+      for (int v = 0; v < kVecs; ++v) hn::StoreU(bv[v], d, panel + v * L);
+      panel += kVecs * L;
+    }
     HWY_UNROLL(16)
     for (int i = 0; i < kRows; ++i) {
       const auto av = hn::Set(d, kUnit ? a[i] : group[i / 3][(i % 3) * a_row]);
@@ -230,8 +230,8 @@ void tile(int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col, cons
 }
 
 template <class T>
-using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, T*, int64_t,
-                      bool);
+using Tile = void (*)(int64_t, const T*, int64_t, int64_t, const T*, int64_t, int64_t, T*, T*,
+                      int64_t, bool);
 
 template <class T, bool kUnit, int kVecs, int... kRows>
 Tile<T> pick_rows(int64_t rows, std::integer_sequence<int, kRows...>) {
@@ -345,37 +345,15 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
   }
 }
 
-// Columns of b as panels, one after the other, each (k, width).
-template <class T>
-void pack_panels(const Matrix<T>& b, int64_t k, int64_t cols, T* to) {
-  constexpr int64_t P = kPanel<T>, L = kLanes<T>;
-  const Full<T> d;
-  int64_t j = 0;
-  // Four panels a pass: a row of b is read 512 bytes at a time, which far rows need.
-  while (b.col == 1 && j + P <= cols) {
-    const int64_t count = std::min<int64_t>(4, (cols - j) / P);
-    for (int64_t p = 0; p < k; ++p) {
-      const T* from = b.at + p * b.row + j;
-      for (int64_t q = 0; q < count; ++q) {
-        T* panel = to + (j + q * P) * k + p * P;
-        hn::StoreU(hn::LoadU(d, from + q * P), d, panel);
-        hn::StoreU(hn::LoadU(d, from + q * P + L), d, panel + L);
-      }
-    }
-    j += count * P;
-  }
-  for (; j < cols; j += P) {
-    const int64_t rest = std::min(P, cols - j), width = rest <= L ? L : P;
-    if (rest < width) std::fill(to + j * k, to + (j + width) * k, T(0));
-    pack(Matrix<T>{b.at + j * b.col, b.row, b.col}, k, rest, to + j * k, width);
-  }
-}
+// How a product is cut: `down` by `across` chunks of about equal size.
+struct Cut {
+  int64_t down, across;
+};
 
 // Rows [i0, i1) and columns [j0, j1) of c, all of k.
 template <class T>
-void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i1, int64_t j0,
-             int64_t j1, bool pack_a) {
-  constexpr int64_t L = kLanes<T>;
+void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+  constexpr int64_t L = kLanes<T>, P = kPanel<T>;
   const int64_t rows = i1 - i0, cols = j1 - j0;
   T* c = x.c + i0 * x.c_row + j0;
   int64_t c_row = x.c_row;
@@ -384,12 +362,17 @@ void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i
     c = rooms().c.at_least<T>(rows * cols);
   }
   const int64_t tiles = ceil_div(rows, kTileRows);
-  const int64_t tile_rows = tiles == 1 ? rows : rows / tiles;
+  const int64_t tile_rows = rows / tiles;
   const int64_t taller = rows - tile_rows * tiles;  // so many of the first tiles have one row more
-  const int most = panels.at ? 2 : most_vectors(tile_rows + (taller > 0));
   const int64_t depth = x.k <= kDepth ? x.k : ceil_div(x.k, ceil_div(x.k, kDepth));
-  const bool far = rows * c_row >= kFarC;
+  // A panel read by few tiles is not worth copying.
+  const bool transposed = x.b.col != 1;
+  const bool copy = transposed || (tiles > 3 && cols * x.k > kInPlaceB);
+  const bool pack_a = rows >= kTileRows && cols >= 8 * P;
+  const int most = copy ? 2 : most_vectors(tile_rows + (taller > 0));
+  const bool far_c = rows * c_row >= kFarC, far_b = copy && !transposed && x.k * x.b.row >= kFarB;
   T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
+  T* panel = copy || (!kMasks && cols % L != 0) ? rooms().b.at_least<T>(P * depth) : nullptr;
 
   for (int64_t p = 0; p < x.k; p += depth) {
     const int64_t k = std::min(depth, x.k - p);
@@ -406,32 +389,43 @@ void compute(const Product<T>& x, const Panels<T>& panels, int64_t i0, int64_t i
       int64_t width = j1 - j;
       int vecs = most;
       while (vecs > 2 && width < vecs * L) vecs /= 2;
-      if (width <= L || (panels.tail && width < vecs * L)) vecs = 1;
+      if (width <= L) vecs = 1;
+      if (!kMasks && width < vecs * L && width > L) vecs = static_cast<int>(width / L);
       width = std::min(width, vecs * L);
-      const T* b;
-      int64_t b_row;
-      if (panels.at) {
-        b_row = vecs * L;
-        b = panels.at + (j - panels.first) * x.k + p * b_row;
-      } else if (panels.tail && width < L) {
-        b_row = L;
-        b = panels.tail + p * L;
-      } else {
-        b_row = x.b.row;
-        b = x.b.at + p * b_row + j;
-      }
       const int64_t last = width - (vecs - 1) * L;
+      const T* b = x.b.at + p * x.b.row + j * x.b.col;
+      int64_t b_row = x.b.row;
+      T* fill = nullptr;  // by the first tile
+      if (transposed || (!kMasks && last < L)) {
+        if (width < vecs * L) std::fill(panel, panel + k * vecs * L, T(0));
+        pack(Matrix<T>{b, x.b.row, x.b.col}, k, width, panel, vecs * L);
+        b = panel;
+        b_row = vecs * L;
+      } else if (copy) {
+        fill = panel;
+      }
       for (int64_t t = 0, i = 0; t < tiles; ++t) {
         const int64_t height = tile_rows + (t < taller);
-        if (far && t + 1 < tiles) {
+        if (far_c && t + 1 < tiles) {
           for (int64_t r = i + height; r < i + height + tile_rows; ++r) {
             const T* next = c + r * c_row + (j - j0);
             for (int64_t line = 0; line <= vecs; ++line) __builtin_prefetch(next + line * L, 1);
           }
         }
+        if (far_b && t > 0 && j + width < j1) {
+          for (int64_t r = k * (t - 1) / (tiles - 1); r < k * t / (tiles - 1); ++r) {
+            const T* next = x.b.at + (p + r) * x.b.row + j + width;
+            for (int64_t line = 0; line < 2; ++line) __builtin_prefetch(next + line * L);
+          }
+        }
         const auto run = unit ? pick<T, true>(height, vecs) : pick<T, false>(height, vecs);
         run(k, pack_a ? packed_a + i * k : a.at + i * a.row, a.row, pack_a ? height : a.col, b,
-            b_row, last, c + i * c_row + (j - j0), c_row, p > 0);
+            b_row, last, fill, c + i * c_row + (j - j0), c_row, p > 0);
+        if (fill) {
+          b = panel;
+          b_row = vecs * L;
+          fill = nullptr;
+        }
         i += height;
       }
       j += width;
@@ -520,50 +514,47 @@ void row_product(const Product<T>& x) {
   });
 }
 
+// The cut with the least estimated time on this many threads: vectors computed, and what each
+// chunk packs for itself.
+template <class T>
+Cut best_cut(const Product<T>& x, int64_t threads) {
+  constexpr int64_t L = kLanes<T>;
+  const int64_t vectors = ceil_div(x.n, L);
+  const int64_t least = ceil_div(x.m, kHigh);
+  const int64_t most =
+      std::clamp(x.m * x.n * x.k / kSerialWork, least, std::max(least, 8 * threads));
+  Cut best{least, 1};
+  int64_t time = INT64_MAX;
+  for (int64_t down = least; down <= most && down <= x.m; down *= 2) {
+    for (int64_t across = 1; down * across <= most && across <= vectors; across *= 2) {
+      const int64_t rows = ceil_div(x.m, down), wide = ceil_div(vectors, across);
+      int64_t chunk = 16 * rows * wide;
+      if (x.b.col != 1) chunk += 5 * wide * L;
+      if (rows >= kTileRows && wide >= 16) chunk += 6 * rows;
+      const int64_t all = ceil_div(down * across, threads) * (chunk * x.k + 8000);
+      if (all <= time) {
+        time = all;
+        best = {down, across};
+      }
+    }
+  }
+  return best;
+}
+
 template <class T>
 void multiply(const Product<T>& x) {
-  constexpr int64_t P = kPanel<T>, L = kLanes<T>;
-  // A panel read by few tiles is not worth packing.
-  const bool pack_b = x.b.col != 1 || (x.m > 3 * kTileRows && x.n * x.k > kInPlaceB);
-  const bool serial = x.m * x.n * x.k <= kSerialWork;
-  if (serial && !pack_b && (kMasks || x.n % L == 0)) {
-    return compute(x, Panels<T>(), 0, x.m, 0, x.n, false);
-  }
-  const int64_t stripe = pack_b ? std::max(P, kPackedB / x.k / P * P) : x.n;
-  if (stripe < x.n && x.whole_rows()) return finish_later(x, multiply<T>);
-  for (int64_t j0 = 0; j0 < x.n; j0 += stripe) {
-    const int64_t j1 = std::min(j0 + stripe, x.n), cols = j1 - j0;
-    Panels<T> panels;
-    panels.first = j0;
-    if (pack_b) {
-      T* to = rooms().b.at_least<T>(ceil_div(cols, L) * L * x.k);
-      const int64_t count = ceil_div(cols, P);
-      const int64_t each = serial ? count : std::max<int64_t>(1, kPackChunk / (P * x.k));
-      parallel_for(ceil_div(count, each), [&](int64_t i) {
-        const int64_t j = i * each * P;
-        const Matrix<T> b{x.b.at + (j0 + j) * x.b.col, x.b.row, x.b.col};
-        pack_panels(b, x.k, std::min(each * P, cols - j), to + j * x.k);
-      });
-      panels.at = to;
-    } else if (!kMasks && cols % L != 0) {
-      T* to = rooms().b.at_least<T>(L * x.k);
-      const int64_t full = cols - cols % L;
-      pack_panels(Matrix<T>{x.b.at + (j0 + full), x.b.row, 1}, x.k, cols - full, to);
-      panels.tail = to;
-    }
-    const bool all_rows = serial || x.whole_columns(), all_cols = serial || x.whole_rows();
-    int64_t high = all_rows ? x.m : 16 * kTileRows, wide = all_cols ? cols : 16 * P;
-    const auto chunks = [&] { return ceil_div(x.m, high) * ceil_div(cols, wide); };
-    while (!all_rows && chunks() < 8 && high > 8 * kTileRows) high /= 2;
-    while (!all_cols && chunks() < 8 && wide > 2 * P) wide /= 2;
-    while (!all_rows && chunks() < 8 && high > 2 * kTileRows) high /= 2;
-    const int64_t across = ceil_div(cols, wide);
-    const bool pack_a = x.m >= kTileRows && std::min(cols, wide) >= 8 * P;
-    parallel_for(ceil_div(x.m, high) * across, [&](int64_t i) {
-      const int64_t row = i / across * high, col = j0 + i % across * wide;
-      compute(x, panels, row, std::min(row + high, x.m), col, std::min(col + wide, j1), pack_a);
-    });
-  }
+  constexpr int64_t L = kLanes<T>;
+  if (x.m * x.n * x.k <= kSerialWork) return compute(x, 0, x.m, 0, x.n);
+  Cut cut = best_cut(x, thread_count());
+  if (x.whole_rows()) cut.across = 1;
+  if (x.whole_columns()) cut.down = 1;
+  const int64_t vectors = ceil_div(x.n, L);
+  parallel_for(cut.down * cut.across, [&](int64_t i) {
+    const int64_t down = i / cut.across, across = i % cut.across;
+    compute(x, x.m * down / cut.down, x.m * (down + 1) / cut.down,
+            vectors * across / cut.across * L,
+            std::min(x.n, vectors * (across + 1) / cut.across * L));
+  });
 }
 
 template <class T>
