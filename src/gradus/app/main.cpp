@@ -25,5 +25,6 @@ int main(int argc, char** argv) {
                       {"float", "how a number is stored, bit by bit", add_float},
                       {"rng", "random numbers from explicit keys", add_rng},
                       {"ops", "what the library can compute", add_ops},
+                      {"plan", "what a computation becomes before it runs", add_plan},
                       {"bench", "how fast this machine and this build are", add_bench}});
 }

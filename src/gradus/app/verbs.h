@@ -27,6 +27,7 @@ void add_learn(Command& command, const Settings& settings);
 void add_exercise(Command& command, const Settings& settings);
 void add_quiz(Command& command, const Settings& settings);
 void add_eval(Command& command, const Settings& settings);
+void add_plan(Command& command, const Settings& settings);
 void add_bench(Command& command, const Settings& settings);
 
 // The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.

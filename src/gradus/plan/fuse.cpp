@@ -273,9 +273,7 @@ class Fuser {
       return;
     }
     for (size_t i : steps)
-      units.push_back({.steps = {i},
-                       .elements = demand_of(survey_, g_.step(i)).elements,
-                       .why = steps.size() > 1 ? "all of it fits one tile" : ""});
+      units.push_back({.steps = {i}});
   }
 
   const Survey& survey_;

@@ -211,11 +211,14 @@ class PlanWriter {
         if (std::ranges::find(made, root) == made.end() &&
             std::ranges::find(read, root) == read.end()) {
           read.push_back(root);
-          n.bytes += std::min(byte_count(g_.value(id).type), byte_count(g_.value(root).type));
-          types += (types.empty() ? "" : ", ") + to_string(g_.value(id).type);
+          const Type &seen = g_.value(id).type, &held = g_.value(root).type;
+          const Type& less = byte_count(seen) < byte_count(held) ? seen : held;
+          n.bytes += byte_count(less);
+          types += (types.empty() ? "" : ", ") + to_string(less);
         }
       }
       const Type& out = g_.value(s.first_out).type;
+      n.doubles |= out.dtype == DType::f64;
       n.flops += s.op->work        ? s.op->work(in, g_.attrs(s), out)
                  : s.op->pointwise ? static_cast<double>(element_count(out.shape))
                                    : 0;

@@ -25,12 +25,16 @@ struct Carry {
 struct Limits;
 
 struct InstructionNote {
-  std::string ops;      // "matmul add relu"
-  std::string where;    // the types it reads and writes
-  std::string why;      // it is fused as it is
-  double flops = 0;     // operations of a run
-  int64_t bytes = 0;    // read and written, scratch not counted
-  int64_t offset = -1;  // of its last result in the arena
+  std::string ops;       // "matmul add relu"
+  std::string where;     // the types it reads and writes
+  std::string why;       // it is fused as it is
+  double flops = 0;      // operations of a run
+  int64_t bytes = 0;     // read and written, scratch not counted
+  int64_t offset = -1;   // of its last result in the arena
+  bool doubles = false;  // it computes in f64
+  // What it takes at best: the slower of its operations at peak and its bytes at the speed of the
+  // memory that holds them.
+  double seconds_at(const Limits& limits) const;
 };
 
 class Plan {
