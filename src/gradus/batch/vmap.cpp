@@ -105,6 +105,7 @@ class Replay {
     int64_t reads = 0;
   };
   Made* maker_of(const Tensor& x) {
+    if (x.tape_value() == nullptr) return nullptr;  // a rule may answer with plain zeros
     const ValueId id = x.tape_value()->id;
     const auto after = std::ranges::upper_bound(made_, id, {}, &Made::begin);
     if (after == made_.begin()) return nullptr;

@@ -132,15 +132,16 @@ ValueId Tape::place_constant(const Tensor& x) {
 }
 
 ValueId Tape::constant(const Tensor& x) {
-  // Equal constants share a step: scalars by their bits, larger ones by the memory they look at.
+  // Equal constants share a step: one number, or one repeated, by its bits; others by the memory
+  // they look at.
   Attrs key;
   key.dtype = x.dtype();
   const Buffer& b = buffer_of(x);
-  if (x.rank() == 0) {
+  key.a = x.shape();
+  key.b = b.strides;
+  if (x.size() > 0 && std::ranges::all_of(b.strides, [](int64_t step) { return step == 0; })) {
     std::memcpy(&key.number, view_of(x).data, static_cast<size_t>(size_of(x.dtype())));
   } else {
-    key.a = x.shape();
-    key.b = b.strides;
     // Its address, not its number: another thread's blocks have the same numbers.
     key.c = {b.offset, reinterpret_cast<intptr_t>(b.block->data)};
   }
