@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/pool.h>
 #include <gradus/base/text.h>
 #include <gradus/core/view.h>
 #include <gradus/linalg/dense.h>
@@ -20,7 +21,7 @@ namespace {
 using dense::Scratch;
 using dense::Window;
 
-// Kernels: one matrix of the batch after the other.
+// Kernels. What may raise comes first: threads share the rest.
 
 int64_t rows_of(const View& v) {
   return v.shape[v.shape.size() - 2];
@@ -50,6 +51,27 @@ Window<T> matrix_of(const View& v, int64_t batch) {
   const int r = v.shape.size();
   return {v.as<T>() + offset_of(v, batch, 2), v.strides[r - 2], v.strides[r - 1]};
 }
+template <class T>
+Window<const T> constant_of(const View& v, int64_t batch) {
+  const Window<T> a = matrix_of<T>(v, batch);
+  return {a.data, a.row, a.col};
+}
+
+// Calls f(i) for each of `count` matrices, on all threads where one is too small to be shared.
+template <class F>
+void each_matrix(int64_t count, const View& v, const F& f) {
+  constexpr int64_t large = 1 << 16, chunk = 1 << 12;  // elements
+  const int64_t size = rows_of(v) * columns_of(v);
+  const int64_t together =
+      count < 4 || size > large ? count : std::max<int64_t>(1, chunk / (size + 1));
+  if (together >= count) {
+    for (int64_t i = 0; i < count; ++i) f(i);
+    return;
+  }
+  parallel_for((count + together - 1) / together, [&](int64_t c) {
+    for (int64_t i = c * together; i < std::min(count, (c + 1) * together); ++i) f(i);
+  });
+}
 
 // "matrix 3 of 8", or the type of a single one.
 std::string subject(const View& v, int64_t batch) {
@@ -60,21 +82,23 @@ std::string subject(const View& v, int64_t batch) {
 template <class T>
 void require_finite(const char* op, const View& v, int64_t batch) {
   const int64_t m = rows_of(v), n = columns_of(v);
-  const Window<T> a = matrix_of<T>(v, batch);
+  const Window<const T> a = constant_of<T>(v, batch);
+  if (dense::finite(m, n, a)) return;
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j)
       if (!std::isfinite(a(i, j)))
         refuse_element(op, place_text((batch * m + i) * n + j, v.shape),
                        static_cast<double>(a(i, j)));
 }
+template <class T>
+void require_finite(const char* op, const View& v) {
+  for (int64_t b = 0; b < batch_of(v); ++b) require_finite<T>(op, v, b);
+}
 
 // Row-major copy.
 template <class T>
 void load(const View& v, int64_t batch, T* to) {
-  const int64_t m = rows_of(v), n = columns_of(v);
-  const Window<T> a = matrix_of<T>(v, batch);
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) to[i * n + j] = a(i, j);
+  dense::copy(rows_of(v), columns_of(v), constant_of<T>(v, batch), to);
 }
 
 [[noreturn]] void refuse_pivot(const char* op, const View& v, int64_t batch, int64_t pivot,
@@ -97,45 +121,54 @@ template <class T>
 void run_lu(const Call& c) {
   const View& a = c.in[0];
   const int64_t n = columns_of(a);
-  for (int64_t b = 0; b < batch_of(a); ++b) {
-    if (c.attrs->a.size() > 0) require_finite<T>("lu", a, b);
+  if (c.attrs->a.size() > 0) require_finite<T>("lu", a);
+  each_matrix(batch_of(a), a, [&](int64_t b) {
     T* factors = c.out[0].as<T>() + b * n * n;
     load(a, b, factors);
     dense::lu(n, factors, c.out[1].as<int64_t>() + b * n);
-  }
+  });
+}
+
+template <class T>
+void require_symmetric(const View& v, int64_t b) {
+  const int64_t n = columns_of(v);
+  const Window<const T> a = constant_of<T>(v, b);
+  // Halves computed in another order differ by rounding: by less than the root of eps.
+  const T tolerance = std::sqrt(std::numeric_limits<T>::epsilon()) * dense::largest(n, n, a);
+  const int64_t place = dense::first_asymmetry(n, a, tolerance), i = place / n, j = place % n;
+  if (place < n * n)
+    raise(ErrorKind::domain,
+          "cholesky: " + subject(v, b) + " is not symmetric: element " +
+              place_text((b * n + i) * n + j, v.shape) + " is " +
+              text::significant(static_cast<double>(a(i, j)), 9) + ", but element " +
+              place_text((b * n + j) * n + i, v.shape) + " is " +
+              text::significant(static_cast<double>(a(j, i)), 9) +
+              ". Both halves must be equal. Take (a + transpose(a)) / 2 if they should be.");
 }
 
 template <class T>
 void run_cholesky(const Call& c) {
   const View& v = c.in[0];
-  const int64_t n = columns_of(v);
-  for (int64_t b = 0; b < batch_of(v); ++b) {
+  const int64_t n = columns_of(v), count = batch_of(v);
+  if (n == 0) return;
+  for (int64_t b = 0; b < count; ++b) {
     require_finite<T>("cholesky", v, b);
-    const Window<T> a = matrix_of<T>(v, b);
-    T largest = 0;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < n; ++j) largest = std::max(largest, std::fabs(a(i, j)));
-    // Halves computed in another order differ by rounding: by less than the root of eps.
-    const T tolerance = std::sqrt(std::numeric_limits<T>::epsilon()) * largest;
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < i; ++j)
-        if (!(std::fabs(a(i, j) - a(j, i)) <= tolerance))
-          raise(ErrorKind::domain,
-                "cholesky: " + subject(v, b) + " is not symmetric: element " +
-                    place_text((b * n + i) * n + j, v.shape) + " is " +
-                    text::significant(static_cast<double>(a(i, j)), 9) + ", but element " +
-                    place_text((b * n + j) * n + i, v.shape) + " is " +
-                    text::significant(static_cast<double>(a(j, i)), 9) +
-                    ". Both halves must be equal. Take (a + transpose(a)) / 2 if they should be.");
+    require_symmetric<T>(v, b);
+  }
+  Scratch<int64_t> pivots(count);
+  each_matrix(count, v, [&](int64_t b) {
     T* l = c.out[0].as<T>() + b * n * n;
     load(v, b, l);
-    const int64_t pivot = dense::cholesky(n, l);
-    if (pivot < n)
-      raise(ErrorKind::numeric,
-            "cholesky: " + subject(v, b) + " is not positive definite: pivot " +
-                std::to_string(pivot) + " is " +
-                text::significant(static_cast<double>(l[pivot * n + pivot]), 3) +
-                ". Add a small diagonal, such as 1e-6 * eye(" + std::to_string(n) + ").");
+    pivots.data()[b] = dense::cholesky(n, l);
+  });
+  for (int64_t b = 0; b < count; ++b) {
+    const int64_t pivot = pivots.data()[b];
+    if (pivot == n) continue;
+    const T is = c.out[0].as<T>()[(b * n + pivot) * n + pivot];
+    raise(ErrorKind::numeric,
+          "cholesky: " + subject(v, b) + " is not positive definite: pivot " +
+              std::to_string(pivot) + " is " + text::significant(static_cast<double>(is), 3) +
+              ". Add a small diagonal, such as 1e-6 * eye(" + std::to_string(n) + ").");
   }
 }
 
@@ -143,12 +176,12 @@ template <class T>
 void run_qr(const Call& c) {
   const View& a = c.in[0];
   const int64_t m = rows_of(a), n = columns_of(a);
-  for (int64_t b = 0; b < batch_of(a); ++b) {
-    require_finite<T>("qr", a, b);
+  require_finite<T>("qr", a);
+  each_matrix(batch_of(a), a, [&](int64_t b) {
     T* q = c.out[0].as<T>() + b * m * n;
     load(a, b, q);
     dense::qr(m, n, q, c.out[1].as<T>() + b * n * n);
-  }
+  });
 }
 
 template <class T>
@@ -159,13 +192,14 @@ void run_triangular_solve(const Call& c) {
   for (int64_t i = 0; i < batch_of(a); ++i) {
     require_finite<T>("triangular_solve", a, i);
     require_finite<T>("triangular_solve", b, i);
-    const Window<T> w = matrix_of<T>(a, i);
-    const Window<const T> t{w.data, w.row, w.col};
-    if (!unit) require_pivots("triangular_solve", a, i, t, "diagonal element");
+    if (!unit) require_pivots("triangular_solve", a, i, constant_of<T>(a, i), "diagonal element");
+  }
+  each_matrix(batch_of(a), a, [&](int64_t i) {
+    const Window<const T> t = constant_of<T>(a, i);
     T* x = c.out[0].as<T>() + i * n * k;
     load(b, i, x);
     dense::solve_triangle(lower != transposed, unit, n, k, transposed ? t.transposed() : t, x, k);
-  }
+  });
 }
 
 // The factors of matrix `batch` from the inputs of solve and inv: a, factors, rows.
@@ -175,16 +209,18 @@ struct Factored {
   const int64_t* row;
   int64_t stride;
 
-  Factored(const char* op, std::span<const View> in, int64_t batch) {
-    require_finite<T>(op, in[0], batch);
-    const Window<T> w = matrix_of<T>(in[1], batch);
-    lu = {w.data, w.row, w.col};
-    row = in[2].as<int64_t>() + offset_of(in[2], batch, 1);
-    stride = in[2].strides[in[2].shape.size() - 1];
-    require_pivots(op, in[0], batch, lu, "pivot");
-  }
+  Factored(std::span<const View> in, int64_t batch)
+      : lu(constant_of<T>(in[1], batch)),
+        row(in[2].as<int64_t>() + offset_of(in[2], batch, 1)),
+        stride(in[2].strides[in[2].shape.size() - 1]) {}
   int64_t row_of(int64_t i) const { return row[i * stride]; }
 };
+
+template <class T>
+void require_regular(const char* op, std::span<const View> in, int64_t batch) {
+  require_finite<T>(op, in[0], batch);
+  require_pivots(op, in[0], batch, constant_of<T>(in[1], batch), "pivot");
+}
 
 // A x = b is L U x = P b; A^T x = b is U^T L^T (P x) = b.
 template <class T>
@@ -193,16 +229,19 @@ void run_solve(const Call& c) {
   const View& b = c.in[3];
   const int64_t n = rows_of(b), k = columns_of(b);
   for (int64_t i = 0; i < batch_of(b); ++i) {
-    const Factored<T> f("solve", c.in, i);
+    require_regular<T>("solve", c.in, i);
     require_finite<T>("solve", b, i);
-    const Window<T> from = matrix_of<T>(b, i);
+  }
+  each_matrix(batch_of(b), c.in[0], [&](int64_t i) {
+    const Factored<T> f(c.in, i);
+    const Window<const T> from = constant_of<T>(b, i);
     T* x = c.out[0].as<T>() + i * n * k;
     if (!transposed) {
       for (int64_t r = 0; r < n; ++r)
         for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(f.row_of(r), j);
       dense::solve_triangle(true, true, n, k, f.lu, x, k);
       dense::solve_triangle(false, false, n, k, f.lu, x, k);
-      continue;
+      return;
     }
     Scratch<T> scratch(n * k);
     T* y = scratch.data();
@@ -210,34 +249,34 @@ void run_solve(const Call& c) {
     dense::solve_triangle(true, false, n, k, f.lu.transposed(), y, k);
     dense::solve_triangle(false, true, n, k, f.lu.transposed(), y, k);
     for (int64_t r = 0; r < n; ++r) std::copy(y + r * k, y + (r + 1) * k, x + f.row_of(r) * k);
-  }
+  });
 }
 
 template <class T>
 void run_inv(const Call& c) {
-  const int64_t n = columns_of(c.in[0]);
-  for (int64_t i = 0; i < batch_of(c.in[0]); ++i) {
-    const Factored<T> f("inv", c.in, i);
-    T* x = c.out[0].as<T>() + i * n * n;
-    for (int64_t r = 0; r < n; ++r)
-      for (int64_t j = 0; j < n; ++j) x[r * n + j] = T(j == f.row_of(r));
-    dense::solve_triangle(true, true, n, n, f.lu, x, n);
-    dense::solve_triangle(false, false, n, n, f.lu, x, n);
-  }
+  const View& a = c.in[0];
+  const int64_t n = columns_of(a);
+  for (int64_t i = 0; i < batch_of(a); ++i) require_regular<T>("inv", c.in, i);
+  each_matrix(batch_of(a), a, [&](int64_t i) {
+    const Factored<T> f(c.in, i);
+    Scratch<int64_t> rows(n);
+    for (int64_t r = 0; r < n; ++r) rows.data()[r] = f.row_of(r);
+    dense::invert(n, f.lu, rows.data(), c.out[0].as<T>() + i * n * n);
+  });
 }
 
 // Calls f(factors, rows, sign, batch) for every matrix.
 template <class T, class F>
 void each_factored(const char* op, const View& a, F f) {
   const int64_t n = columns_of(a);
-  Scratch<T> factors(n * n);
-  Scratch<int64_t> rows(n);
-  for (int64_t b = 0; b < batch_of(a); ++b) {
-    require_finite<T>(op, a, b);
+  require_finite<T>(op, a);
+  each_matrix(batch_of(a), a, [&](int64_t b) {
+    Scratch<T> factors(n * n);
+    Scratch<int64_t> rows(n);
     load(a, b, factors.data());
     const int sign = dense::lu(n, factors.data(), rows.data());
     f(factors.data(), rows.data(), sign, b);
-  }
+  });
 }
 
 template <class T>
@@ -272,10 +311,8 @@ void run_det(const Call& c) {
   const int64_t n = columns_of(a);
   T* out = c.out[0].as<T>();
   if (n <= 3) {
-    for (int64_t b = 0; b < batch_of(a); ++b) {
-      require_finite<T>("det", a, b);
-      out[b] = small_det(n, matrix_of<T>(a, b));
-    }
+    require_finite<T>("det", a);
+    for (int64_t b = 0; b < batch_of(a); ++b) out[b] = small_det(n, matrix_of<T>(a, b));
     return;
   }
   each_factored<T>("det", a, [&](const T* factors, const int64_t*, int sign, int64_t b) {

@@ -1,0 +1,267 @@
+// Factorisations and what stands on them, f64: our public functions, result allocated, beside
+// LAPACK of OpenBLAS and Eigen, which work in memory of their own that is made once. In turn,
+// medians. An Eigen that is not found when this is built, or a library that is not there when it
+// runs, is not measured.
+#include <gradus/base/pool.h>
+#include <gradus/base/random.h>
+#include <gradus/core/buffer.h>
+#include <gradus/linalg/solve.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/limits.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/shaping.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <dlfcn.h>
+#include <unistd.h>
+#ifdef GRADUS_BENCH_EIGEN
+#include <Eigen/Dense>
+#endif
+
+#include "rows.h"
+
+namespace gradus {
+namespace {
+
+using Work = std::function<void()>;
+using Clock = std::chrono::steady_clock;
+
+double seconds(const Work& f, int64_t calls) {
+  const auto start = Clock::now();
+  for (int64_t i = 0; i < calls; ++i) f();
+  return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(calls);
+}
+
+double median(std::vector<double>& x) {
+  if (x.empty()) return not_there;
+  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+  std::nth_element(x.begin(), middle, x.end());
+  return *middle;
+}
+
+struct Lapack {
+  using Square = void (*)(const int*, const int*, double*, const int*, int*, int*);
+  void (*threads)(int) = nullptr;
+  void (*potrf)(const char*, const int*, double*, const int*, int*) = nullptr;
+  Square getrf = nullptr;
+  void (*getrs)(const char*, const int*, const int*, const double*, const int*, const int*, double*,
+                const int*, int*) = nullptr;
+  void (*getri)(const int*, double*, const int*, const int*, double*, const int*, int*) = nullptr;
+  void (*geqrf)(const int*, const int*, double*, const int*, double*, double*, const int*,
+                int*) = nullptr;
+  void (*orgqr)(const int*, const int*, const int*, double*, const int*, const double*, double*,
+                const int*, int*) = nullptr;
+
+  Lapack() {
+    void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL);
+    void* rest = dlopen("liblapack.so.3", RTLD_NOW);
+    const auto find = [&](auto& f, const char* name) {
+      void* at = blas ? dlsym(blas, name) : nullptr;
+      if (!at && rest) at = dlsym(rest, name);
+      std::memcpy(&f, &at, sizeof at);
+    };
+    find(threads, "openblas_set_num_threads");
+    find(potrf, "dpotrf_");
+    find(getrf, "dgetrf_");
+    find(getrs, "dgetrs_");
+    find(getri, "dgetri_");
+    find(geqrf, "dgeqrf_");
+    find(orgqr, "dorgqr_");
+  }
+  bool is_there() const { return threads && potrf && getrf && getrs && getri && geqrf && orgqr; }
+};
+
+// One decomposition of one size, by each of us.
+struct Case {
+  std::string name;
+  double flops;
+  Work ours, lapack, eigen;
+};
+
+// Numbers that both sides read, and the memory of LAPACK.
+struct Data {
+  int64_t n;
+  int order;
+  Tensor a, spd, b;
+  std::vector<double> in, in_spd, right, out, work, tau;
+  std::vector<int> pivots;
+  int room, info = 0;
+
+  explicit Data(int64_t size) : n(size), order(static_cast<int>(size)), room(order * 64) {
+    const auto count = static_cast<size_t>(n * n);
+    in.resize(count);
+    fill_normal(key_from_seed(1), 0, std::span<double>(in));
+    right.assign(static_cast<size_t>(n), 1);
+    out.resize(count);
+    a = from_vector(in, {n, n});
+    b = from_vector(right, {n});
+    spd = matmul(a, transpose(a)) + static_cast<double>(n) * eye(n);
+    in_spd.resize(count);
+    std::memcpy(in_spd.data(), bytes_of(spd).data(), count * sizeof(double));
+    work.resize(static_cast<size_t>(room));
+    tau.resize(static_cast<size_t>(n));
+    pivots.resize(static_cast<size_t>(n));
+  }
+};
+
+#ifdef GRADUS_BENCH_EIGEN
+volatile double sink;
+#endif
+
+std::vector<Case> cases_of(Data& d, const Lapack& l) {
+  const auto cube = static_cast<double>(d.n * d.n * d.n);
+  const auto start = [&d](const std::vector<double>& from) {
+    std::copy(from.begin(), from.end(), d.out.begin());
+  };
+  const auto factor = [&d, &l, start] {
+    start(d.in);
+    l.getrf(&d.order, &d.order, d.out.data(), &d.order, d.pivots.data(), &d.info);
+  };
+  std::vector<Case> cases{{"cholesky", cube / 3, [&d] { cholesky(d.spd); },
+                           [&d, &l, start] {
+                             start(d.in_spd);
+                             l.potrf("L", &d.order, d.out.data(), &d.order, &d.info);
+                           },
+                           nullptr},
+                          {"solve", 2 * cube / 3, [&d] { solve(d.a, d.b); },
+                           [&d, &l, factor] {
+                             factor();
+                             const int one = 1;
+                             std::vector<double>& x = d.tau;
+                             std::copy(d.right.begin(), d.right.end(), x.begin());
+                             l.getrs("N", &d.order, &one, d.out.data(), &d.order, d.pivots.data(),
+                                     x.data(), &d.order, &d.info);
+                           },
+                           nullptr},
+                          {"inv", 2 * cube, [&d] { inv(d.a); },
+                           [&d, &l, factor] {
+                             factor();
+                             l.getri(&d.order, d.out.data(), &d.order, d.pivots.data(),
+                                     d.work.data(), &d.room, &d.info);
+                           },
+                           nullptr},
+                          {"det", 2 * cube / 3, [&d] { det(d.a); }, factor, nullptr},
+                          {"qr", 8 * cube / 3, [&d] { qr(d.a); },
+                           [&d, &l, start] {
+                             start(d.in);
+                             l.geqrf(&d.order, &d.order, d.out.data(), &d.order, d.tau.data(),
+                                     d.work.data(), &d.room, &d.info);
+                             l.orgqr(&d.order, &d.order, &d.order, d.out.data(), &d.order,
+                                     d.tau.data(), d.work.data(), &d.room, &d.info);
+                           },
+                           nullptr}};
+#ifdef GRADUS_BENCH_EIGEN
+  using Eigen::MatrixXd;
+  using Eigen::VectorXd;
+  struct Theirs {
+    MatrixXd a, spd, out;
+    VectorXd b, x;
+    Eigen::LLT<MatrixXd> llt;
+    Eigen::PartialPivLU<MatrixXd> lu;
+    Eigen::HouseholderQR<MatrixXd> qr;
+  };
+  const auto t = std::make_shared<Theirs>();
+  t->a = Eigen::Map<const MatrixXd>(d.in.data(), d.n, d.n);
+  t->spd = Eigen::Map<const MatrixXd>(d.in_spd.data(), d.n, d.n);
+  t->b = VectorXd::Ones(d.n);
+  cases[0].eigen = [t] { sink = t->llt.compute(t->spd).matrixLLT()(0, 0); };
+  cases[1].eigen = [t] {
+    t->x = t->lu.compute(t->a).solve(t->b);
+    sink = t->x(0);
+  };
+  cases[2].eigen = [t] {
+    t->out = t->lu.compute(t->a).inverse();
+    sink = t->out(0, 0);
+  };
+  cases[3].eigen = [t] { sink = t->lu.compute(t->a).determinant(); };
+  cases[4].eigen = [t] {
+    t->out = t->qr.compute(t->a).householderQ();
+    sink = t->out(0, 0);
+  };
+#endif
+  return cases;
+}
+
+void measure(const Case& c, int64_t n, const Lapack& lapack, const BenchOptions& options,
+             const double (&peak)[2]) {
+  const int rounds = options.quick ? 3 : 11;
+  std::vector<double> ours[2], theirs[2], eigen;
+  // About 3 ms a measurement.
+  const double guess = seconds(c.ours, 1);
+  const auto calls = static_cast<int64_t>(std::max(1.0, 3e-3 / std::max(guess, 1e-7)));
+  for (int round = 0; round < rounds; ++round) {
+    for (const int threads : {1, 2}) {
+      if (options.threads > 0 && options.threads != threads) continue;
+      set_thread_count(threads);
+      c.ours();
+      ours[threads - 1].push_back(seconds(c.ours, calls));
+      if (!lapack.is_there()) continue;
+      lapack.threads(threads);
+      c.lapack();
+      theirs[threads - 1].push_back(seconds(c.lapack, calls));
+      lapack.threads(1);
+      // Its threads spin for a while before they sleep.
+      if (threads > 1) usleep(20000);
+    }
+    if (c.eigen) {
+      c.eigen();
+      eigen.push_back(seconds(c.eigen, calls));
+    }
+  }
+  for (const int threads : {1, 2}) {
+    const auto t = static_cast<size_t>(threads - 1);
+    if (ours[t].empty()) continue;
+    const double own = median(ours[t]), blas = median(theirs[t]), other = median(eigen);
+    const bool eigen_wins = other < blas || !std::isfinite(blas);
+    const auto row = [&](const char* name, double peer, bool best) {
+      print({.group = "decompositions",
+             .name = c.name + " " + std::to_string(n),
+             .threads = threads,
+             .ours = own * 1e6,
+             .peer_name = name,
+             .peer = peer * 1e6,
+             .limit_share = c.flops / own / peak[t],
+             .floor = best ? 1.0 : not_there,
+             .aim = !best       ? not_there
+                    : n >= 1024 ? 1.3
+                                : 1.0},
+            options);
+    };
+    row("LAPACK of OpenBLAS", blas, !eigen_wins);
+    row("Eigen", other, eigen_wins);
+  }
+}
+
+}  // namespace
+}  // namespace gradus
+
+int main(int argc, char** argv) {
+  using namespace gradus;
+  const BenchOptions options = bench_options(argc, argv);
+  const Lapack lapack;
+  double peak[2];
+  for (const int threads : {1, 2}) {
+    set_thread_count(threads);
+    peak[threads - 1] = measure_flops().flops_f64;
+  }
+  std::vector<int64_t> sizes{4, 16, 64, 256, 512, 1024};
+  std::string only;
+  for (const std::string& word : options.words)
+    if (const int n = std::atoi(word.c_str()); n > 0)
+      sizes = {n};
+    else
+      only = word;
+  for (const int64_t n : sizes) {
+    Data data(n);
+    for (const Case& c : cases_of(data, lapack))
+      if (only.empty() || only == c.name) measure(c, n, lapack, options, peak);
+  }
+}
