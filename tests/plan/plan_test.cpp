@@ -347,5 +347,30 @@ TEST(Plan, refuses_places_that_do_not_exist) {
   EXPECT_THROW(compile(f, {Tensor{1, 2}}).set(1, Tensor{1, 2}), PlanError);
 }
 
+TEST(Plans, make_one_plan_for_each_shape_and_carry_state_between_them) {
+  // A running sum of row sums, whatever the number of rows.
+  Plans total([](std::span<const Tensor> a) { return std::vector<Tensor>{a[0] + sum(a[1])}; },
+              {{0, 0}});
+  const auto step = [&](int64_t rows) {
+    const Argument arguments[] = {{"total", {DType::f32, {}}}, {"x", {DType::f32, {rows, 2}}}};
+    Plan& plan = total.of(arguments);
+    plan.set(1, ones({rows, 2}, DType::f32));
+    plan.run();
+    return plan.output<float>(0)[0];
+  };
+  EXPECT_EQ(step(3), 6);
+  EXPECT_EQ(step(3), 12);
+  EXPECT_EQ(step(1), 14);
+  EXPECT_EQ(step(3), 20);
+  EXPECT_EQ(total.size(), 2u);
+}
+
+TEST(Plans, of_a_function_take_any_shape) {
+  Plans f = compile([](std::span<const Tensor> a) { return std::vector<Tensor>{2.0 * a[0]}; });
+  EXPECT_TRUE(same_bits(f({Tensor{1, 2}})[0], Tensor{2, 4}));
+  EXPECT_TRUE(same_bits(f({Tensor{{3}}})[0], Tensor{{6}}));
+  EXPECT_EQ(f.size(), 2u);
+}
+
 }  // namespace
 }  // namespace gradus

@@ -6,7 +6,9 @@
 
 #include <gradus/core/tape.h>
 #include <gradus/diff/diff.h>
+#include <gradus/plan/plan.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -76,6 +78,32 @@ ValueAndGrads gradients(const Module& module, const Loss& loss) {
     return loss(with_parameters(module, tensors));
   };
   return value_and_grads(of_parameters, parameters(module), all);
+}
+
+// The plan of f(module, args). Its first arguments are the module's parameters, by their names and
+// with their numbers, then args.
+template <class Module>
+Plan compile(const Module& module,
+             const std::function<std::vector<Tensor>(const Module&, std::span<const Tensor>)>& f,
+             std::initializer_list<Tensor> args, std::span<const Carry> carries = {}) {
+  std::vector<Argument> arguments;
+  std::vector<Tensor> values;
+  for (const auto& [name, x] : state_dict(module)) {
+    arguments.push_back({name, x.type()});
+    values.push_back(x);
+  }
+  const size_t own = values.size();
+  for (const Tensor& x : args) {
+    arguments.push_back({"", x.type()});
+    values.push_back(x);
+  }
+  Plan plan = compile(
+      [&](std::span<const Tensor> a) {
+        return f(with_parameters(module, a.first(own)), a.subspan(own));
+      },
+      arguments, carries);
+  for (size_t i = 0; i < values.size(); ++i) plan.set(static_cast<int>(i), values[i]);
+  return plan;
 }
 
 struct LoadOptions {

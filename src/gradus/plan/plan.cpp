@@ -596,9 +596,7 @@ std::vector<Tensor> Plan::operator()(std::span<const Tensor> args) {
   return results;
 }
 
-Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
-             std::span<const Carry> carries) {
-  std::vector<std::string> names;
+Graph record(const PlanFunction& f, std::span<const Argument> arguments) {
   Graph graph;
   {
     Tape tape("compile", true);
@@ -607,13 +605,19 @@ Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
     for (const Argument& a : arguments) {
       ids.push_back(tape.input(a.type, a.name));
       handles.push_back(tape.tensor(ids.back()));
-      names.push_back(a.name);
     }
     std::vector<ValueId> outputs;
     for (const Tensor& y : f(handles)) outputs.push_back(tape.place_constant(y));
     graph = tape.freeze(ids, outputs);
   }
-  return Plan(simplify(graph), std::move(names), carries);
+  return simplify(graph);
+}
+
+Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
+             std::span<const Carry> carries) {
+  std::vector<std::string> names;
+  for (const Argument& a : arguments) names.push_back(a.name);
+  return Plan(record(f, arguments), std::move(names), carries);
 }
 
 Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args,
@@ -624,6 +628,27 @@ Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args,
   int i = 0;
   for (const Tensor& x : args) plan.set(i++, x);
   return plan;
+}
+
+Plan& Plans::of(std::span<const Argument> arguments) {
+  std::vector<Type> types;
+  for (const Argument& a : arguments) types.push_back(a.type);
+  const auto known = std::ranges::find(plans_, types, &std::pair<std::vector<Type>, Plan>::first);
+  const auto place = static_cast<size_t>(known - plans_.begin());
+  if (known == plans_.end())
+    plans_.emplace_back(std::move(types), compile(f_, arguments, carries_));
+  if (place != last_) {
+    const Plan& before = plans_[last_].second;
+    for (const Carry& c : carries_) plans_[place].second.set(c.to, before.input_tensor(c.to));
+    last_ = place;
+  }
+  return plans_[place].second;
+}
+
+std::vector<Tensor> Plans::operator()(std::span<const Tensor> args) {
+  std::vector<Argument> arguments;
+  for (const Tensor& x : args) arguments.push_back({"", x.type()});
+  return of(arguments)(args);
 }
 
 }  // namespace gradus

@@ -110,13 +110,44 @@ class Plan {
   std::vector<Release> releases_;
 };
 
-// Records f on shapes alone and plans it. Inside, every op is recorded: a tensor that existed
+// The graph of f on shapes alone, simplified. Inside, every op is recorded: a tensor that existed
 // before is an error unless wrapped in constant(...).
+Graph record(const PlanFunction& f, std::span<const Argument> arguments);
+
+// The plan of f for arguments of these types.
 Plan compile(const PlanFunction& f, std::span<const Argument> arguments,
              std::span<const Carry> carries = {});
 // Arguments named and typed like these tensors, with their numbers set.
 Plan compile(const PlanFunction& f, std::initializer_list<Tensor> args,
              std::initializer_list<Carry> carries = {});
+
+// One function with a plan for each list of argument types it has met. Carried arguments go from
+// the plan that was used last to the next.
+class Plans {
+ public:
+  explicit Plans(PlanFunction f, std::vector<Carry> carries = {})
+      : f_(std::move(f)), carries_(std::move(carries)) {}
+
+  // The plan for arguments of these types; made when they are new.
+  Plan& of(std::span<const Argument> arguments);
+  // Sets all arguments, runs, and copies the results.
+  std::vector<Tensor> operator()(std::span<const Tensor> args);
+  std::vector<Tensor> operator()(std::initializer_list<Tensor> args) {
+    return (*this)(std::span<const Tensor>(args.begin(), args.size()));
+  }
+  size_t size() const { return plans_.size(); }
+
+ private:
+  PlanFunction f_;
+  std::vector<Carry> carries_;
+  std::vector<std::pair<std::vector<Type>, Plan>> plans_;
+  size_t last_ = 0;
+};
+
+// f for any shapes: planned when it meets them.
+inline Plans compile(PlanFunction f) {
+  return Plans(std::move(f));
+}
 
 // Exact rewrites: operations with a neutral number disappear.
 Graph simplify(const Graph& graph);
