@@ -319,8 +319,11 @@ struct Kind {
   const char* name;
   int (*run)(const BenchWords&, const Settings&);
 };
-constexpr Kind kinds[] = {
-    {"step", step}, {"gemm", gemm_kind}, {"batch", batch}, {"limits", limits}};
+constexpr Kind kinds[] = {{"step", step},
+                          {"gemm", gemm_kind},
+                          {"batch", batch},
+                          {"limits", limits},
+                          {"digits", bench_digits}};
 
 }  // namespace
 
@@ -338,7 +341,8 @@ std::string bytes_text(double bytes) {
 
 void add_bench(Command& command, const Settings& settings) {
   const auto w = std::make_shared<BenchWords>();
-  command.word("KIND", w->kind, "step NAME, gemm M K N, batch [ROWS FEATURES OUTPUTS], limits");
+  command.word("KIND", w->kind,
+               "step NAME, gemm M K N, batch [ROWS FEATURES OUTPUTS], limits, digits FILE");
   command.words("WORDS", w->rest, "what the kind asks for", false);
   command.choice("--transpose", w->transpose, "gemm: the operand that is stored transposed",
                  {"none", "a", "b"});
@@ -346,6 +350,7 @@ void add_bench(Command& command, const Settings& settings) {
   command.example("gradus bench step b --threads 1");
   command.example("gradus bench gemm 128 784 256 --transpose b");
   command.example("gradus bench limits");
+  command.example("gradus bench digits digits.csv");
   command.runs([w, &settings] {
     std::vector<std::string_view> names;
     for (const Kind& k : kinds) {

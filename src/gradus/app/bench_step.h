@@ -27,9 +27,9 @@ using StepLoss = std::function<Tensor(const Module&, const Tensor&, const Tensor
 
 template <class Module>
 TrainingStep training_step(const Module& model, const StepLoss<Module>& loss, const Tensor& x,
-                           const Tensor& target, double flops) {
+                           const Tensor& target, double flops,
+                           const OptimiserConfig& adam = defaults_for("adam")) {
   const std::vector<Tensor> like = parameters(model);
-  const OptimiserConfig adam = defaults_for("adam");
   const Tensor flat = flatten(like);
   std::vector<Tensor> arguments{flat};
   for (const Tensor& s : initial_state(adam, flat)) arguments.push_back(s);

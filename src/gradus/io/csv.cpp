@@ -57,6 +57,16 @@ std::optional<double> number_in(std::string_view cell) {
   const bool may_be = (first >= '0' && first <= '9') || first == '-' || first == '+' ||
                       first == '.' || (first | 0x20) == 'i';
   if (!may_be) return std::nullopt;
+  // Most cells of most files are whole numbers; up to 15 digits are exact.
+  if (cell.size() <= 15) {
+    std::int64_t whole = 0;
+    bool digits = true;
+    for (const char c : cell) {
+      digits &= c >= '0' && c <= '9';
+      whole = 10 * whole + (c - '0');
+    }
+    if (digits) return static_cast<double>(whole);
+  }
   double x = 0;
   const char* end = cell.data() + cell.size();
   const auto [stop, error] = std::from_chars(cell.data(), end, x);
