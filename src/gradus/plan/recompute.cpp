@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
+#include <utility>
 
 namespace gradus {
 namespace {
@@ -37,6 +39,8 @@ struct Liveness {
 
   bool is_memory(ValueId id) const { return survey.homes[id].root == id && survey.has_storage(id); }
   int64_t peak() const { return live[turn]; }
+  // The peak and how often it is reached: a round may lower one of several equal peaks.
+  std::pair<int64_t, int64_t> height() const { return {peak(), std::ranges::count(live, peak())}; }
 
   Survey survey;
   std::vector<size_t> first, last;  // by root
@@ -70,13 +74,16 @@ class Forward {
       const auto& readers = l.survey.readers[id];
       for (size_t reader : readers)
         if (reader <= l.turn) early_[id] = reader;
-      if (l.first[id] < l.turn && l.last[id] > l.turn && l.last[id] < g_.step_count() &&
-          !std::ranges::binary_search(readers, l.turn) && is_recomputable(g_.step_of(id))) {
-        waiting_[id] = true;
-        order_.push_back(id);
-        bytes_ += bytes_of(id);
-        most_ = std::max(most_, bytes_of(id));
-      }
+      waiting_[id] = l.first[id] < l.turn && l.last[id] > l.turn && l.last[id] < g_.step_count() &&
+                     !std::ranges::binary_search(readers, l.turn) &&
+                     is_recomputable(g_.step_of(id));
+    }
+    for (ValueId id = 0; id < g_.value_count(); ++id) {
+      if (!waiting_[id]) continue;
+      if (!(waiting_[id] = is_near(id))) continue;
+      order_.push_back(id);
+      bytes_ += bytes_of(id);
+      most_ = std::max(most_, bytes_of(id));
     }
   }
 
@@ -129,8 +136,26 @@ class Forward {
 
  private:
   static constexpr size_t none = ~size_t{0};
+  static constexpr size_t most_steps = 64;
 
   int64_t bytes_of(ValueId id) const { return byte_count(g_.value(id).type); }
+  // Whether few steps lead to the value from others that are there at the turn. A gradient that
+  // waits for its update is far: it would take the whole sweep again.
+  bool is_near(ValueId wanted) const {
+    std::set<ValueId> open{wanted}, seen;
+    while (!open.empty()) {
+      const ValueId id = *open.begin();
+      open.erase(open.begin());
+      if (!seen.insert(id).second) continue;
+      if (seen.size() > most_steps) return false;
+      for (ValueId in : g_.inputs(g_.step_of(id))) {
+        const ValueId root = l_.survey.homes[in].root;
+        if (l_.is_memory(root) && l_.last[root] < l_.turn && is_recomputable(g_.step_of(root)))
+          open.insert(in);
+      }
+    }
+    return true;
+  }
   bool given_up(ValueId id, const Cutting& c) const {
     return l_.first[id] < c.until && (!c.pointwise_only || g_.step_of(id).op->pointwise);
   }
@@ -142,6 +167,9 @@ class Forward {
   std::vector<size_t> early_;  // by root: the last reader up to the turn; 0: none
   int64_t bytes_ = 0, most_ = 0;
 };
+
+// Rounds of recomputing what was computed again: each costs more work for less memory.
+constexpr int most_rounds = 32;
 
 struct Rewritten {
   Graph graph;
@@ -175,8 +203,7 @@ class Rewriter {
         continue;
       }
       std::vector<ValueId> in;
-      for (ValueId id : g_.inputs(s))
-        in.push_back(i > l_.turn && is_gone(id) ? again(id) : place_[id]);
+      for (ValueId id : g_.inputs(s)) in.push_back(i > l_.turn ? late(id) : place_[id]);
       const ValueId first = tape_.record(*s.op, in, g_.attrs(s));
       for (uint16_t o = 0; o < s.outputs; ++o) {
         place_[s.first_out + o] = first + o;
@@ -191,6 +218,20 @@ class Rewriter {
  private:
   bool is_gone(ValueId id) const {
     return g_.value(id).step <= l_.turn && !kept_[l_.survey.homes[id].root];
+  }
+
+  // What a reader after the turn sees. A value that was kept is seen through an alias, so that
+  // fusing does not draw the reader to where the value is made.
+  ValueId late(ValueId id) {
+    const bool early = g_.value(id).step <= l_.turn && g_.step_of(id).op->kind != Kind::source;
+    if (!early || g_.value(id).has_numbers()) return place_[id];
+    if (!is_gone(id)) return alias_of(id);
+    return again(id);
+  }
+
+  ValueId alias_of(ValueId id) {
+    if (again_[id] == no_value) again_[id] = tape_.alias(place_[id]);
+    return again_[id];
   }
 
   // The value computed again, with all that it needs and that is gone too.
@@ -210,8 +251,7 @@ class Rewriter {
       std::vector<ValueId> in;
       std::vector<Type> types;
       for (ValueId id : g_.inputs(s)) {
-        if (again_[id] == no_value) again_[id] = tape_.alias(place_[id]);
-        in.push_back(again_[id]);
+        in.push_back(alias_of(id));
         types.push_back(g_.value(id).type);
       }
       again_[missing[k]] = tape_.record(*s.op, in, g_.attrs(s));
@@ -236,13 +276,13 @@ Rewritten rewritten(const Liveness& l, const Forward& forward, const Cutting& c)
 }
 
 // One round: the least recomputation that gets under the budget; where nothing does, what gets
-// lowest.
+// lowest; the graph itself where nothing is lower.
 Graph closer(const Graph& graph, int64_t budget) {
   const Liveness l(graph);
   const Forward forward(l);
   const std::vector<ValueId>& waiting = forward.waiting();
-  Graph lowest, cheapest;
-  int64_t least = l.peak();
+  Graph cheapest, lowest = graph;
+  std::pair<int64_t, int64_t> least = l.height();
   double work = INFINITY;
   for (bool pointwise_only : {true, false})
     for (int64_t segment = forward.bytes(); segment >= std::max(forward.most(), int64_t{1});
@@ -251,16 +291,17 @@ Graph closer(const Graph& graph, int64_t budget) {
       const auto enough = [&](size_t n) {
         const size_t until = n < waiting.size() ? l.first[waiting[n]] : l.turn;
         Rewritten r = rewritten(l, forward, {segment, until, pointwise_only});
-        const int64_t peak = Liveness(r.graph).peak();
-        if (peak <= budget && r.work < work) {
+        const std::pair<int64_t, int64_t> height = Liveness(r.graph).height();
+        const bool fits = height.first <= budget;
+        if (fits && r.work < work) {
           work = r.work;
           cheapest = r.graph;
         }
-        if (peak < least) {
-          least = peak;
+        if (height < least) {
+          least = height;
           lowest = std::move(r.graph);
         }
-        return peak <= budget;
+        return fits;
       };
       if (!enough(waiting.size())) continue;
       size_t low = 0, high = waiting.size();
@@ -272,7 +313,7 @@ Graph closer(const Graph& graph, int64_t budget) {
           low = middle + 1;
       }
     }
-  return work < INFINITY ? cheapest : least < l.peak() ? lowest : graph;
+  return work < INFINITY ? cheapest : lowest;
 }
 
 Graph square_root(const Graph& graph) {
@@ -293,23 +334,22 @@ size_t peak_bytes(const Graph& graph) {
 
 Graph recompute(const Graph& graph, const RecomputePolicy& policy) {
   if (!policy.budget) return square_root(graph);
+  const auto budget = static_cast<int64_t>(
+      std::min(*policy.budget, static_cast<size_t>(std::numeric_limits<int64_t>::max())));
   Graph now = graph;
-  int64_t peak = Liveness(now).peak();
-  while (static_cast<size_t>(peak) > *policy.budget) {
-    now = closer(now, static_cast<int64_t>(*policy.budget));
-    const Liveness after(now);
-    if (after.peak() == peak) {
+  for (int round = 0;; ++round) {
+    const Liveness before(now);
+    if (before.peak() <= budget) return now;
+    Graph next = closer(now, budget);
+    if (round == most_rounds || Liveness(next).height() == before.height())
       raise(ErrorKind::plan,
-            "recompute: the budget is " + std::to_string(*policy.budget) +
-                " bytes, but computing values again reaches " + std::to_string(peak) +
-                ", of which arguments and results are " + std::to_string(after.lasting) +
-                ". They stay for the whole run, and an operation needs what it reads and writes. "
-                "Give " +
-                std::to_string(peak) + " bytes, or take a smaller batch.");
-    }
-    peak = after.peak();
+            "recompute: the budget is " + std::to_string(budget) +
+                " bytes, but computing values again reaches " + std::to_string(before.peak()) +
+                ", of which arguments and results are " + std::to_string(before.lasting) +
+                ". They stay, and an operation needs what it reads and writes. Give " +
+                std::to_string(before.peak()) + " bytes, or take a smaller batch.");
+    now = std::move(next);
   }
-  return now;
 }
 
 }  // namespace gradus

@@ -9,24 +9,24 @@
 
 namespace gradus {
 
-// The most bytes that are live at once when the steps run in recorded order: arguments and results
-// for the whole run, everything else from the step that computes it to its last reader. Views share
-// the memory they look at; constants are not counted. A plan needs less where it works in place,
-// fuses or finds a better order, and more where gaps are left.
+// The most bytes that are live at once when the steps run in recorded order: arguments for the
+// whole run, a value from the step that computes it to its last reader, a result to the end. Views
+// share the memory they look at; constants are not counted. A plan needs less where it works in
+// place, fuses or finds a better order, and more where gaps are left.
 size_t peak_bytes(const Graph& graph);
 
 struct RecomputePolicy {
   // Bytes that may be live at once, as peak_bytes counts; the least recomputation that was found
-  // to get there. Left out: the square-root policy, which cuts the values that wait at the peak
-  // into segments of about the square root of their number, keeps what crosses a cut and computes
-  // the others again, each once at most; so it adds at most one forward pass.
+  // to get there. Left out: the square-root policy. It cuts what waits at the peak into segments of
+  // about the square root of the whole, keeps what crosses a cut and computes the rest again, each
+  // value once at most; so it adds at most one forward pass.
   std::optional<size_t> budget = {};
 };
 
-// The same results, bit for bit, of a recorded step, forward and backward in one graph. Arguments,
-// constants, results of several steps' own making (decompositions, functions of the user) and
-// draws are never computed again. What is computed again reads fresh aliases, so that sharing does
-// not undo it. Raises a PlanError where no recomputation gets under the budget.
+// A graph with the results of this one, bit for bit: a recorded step, forward and backward. Never
+// computed again are arguments, constants, draws, and what custom kernels make (decompositions,
+// sorts, functions of the user). What is computed again reads fresh aliases, so that sharing does
+// not undo it. Raises a PlanError where no recomputation that was found gets under the budget.
 Graph recompute(const Graph& graph, const RecomputePolicy& policy = {});
 
 }  // namespace gradus
