@@ -266,6 +266,7 @@ struct Seen {
   double min = infinity, max = -infinity, sum = 0;
   std::size_t long_bytes = 0;  // of cells too long for the inside of a std::string
   std::vector<std::string> levels;
+  std::vector<double> numbers;  // of a small file, which then needs no second pass for this column
 };
 
 // The first pass.
@@ -276,6 +277,7 @@ class Survey {
   std::int64_t rows = 0;
   char delimiter = ',';
   bool has_header = false;
+  bool keeps_numbers = false;
 
   Survey(std::string_view text, std::string_view name, const CsvOptions& options, bool mapped,
          bool with_levels) {
@@ -292,6 +294,8 @@ class Survey {
     first_row(scanner);
     columns.resize(names.size());
     for (Seen& column : columns) column.has_levels = with_levels;
+    constexpr std::size_t small_file = std::size_t{4} << 20;
+    keeps_numbers = !with_levels && text.size() <= small_file;
     has_header = is_header(options.header);
     if (!has_header) {
       ++rows;
@@ -365,14 +369,17 @@ class Survey {
   void see(Seen& column, std::string_view cell, const Scanner& scanner) {
     if (is_missing(cell)) {
       if (column.missing++ == 0) column.first_missing_line = scanner.row_line();
+      if (keeps_numbers && !column.is_text) column.numbers.push_back(nan);
       return;
     }
     if (cell.size() >= sizeof(std::string) / 2) column.long_bytes += cell.size() + 1;
     if (!column.is_text) {
       if (const auto x = number_in(cell)) {
         number(column, *x);
+        if (keeps_numbers) column.numbers.push_back(*x);
       } else {
         column.is_text = true;
+        column.numbers = {};
         column.first_text_line = scanner.row_line();
       }
     }
@@ -441,21 +448,26 @@ CsvTable read(Bytes bytes, std::string_view name, const CsvOptions& options, boo
   Survey survey(text, name, options, mapped, false);
   refuse_if_too_large(survey, bytes.size(), name);
   CsvTable table;
+  bool complete = survey.keeps_numbers;
   table.rows = survey.rows;
   table.delimiter = survey.delimiter;
   table.has_header = survey.has_header;
   for (std::size_t i = 0; i < survey.columns.size(); ++i) {
-    const Seen& seen = survey.columns[i];
+    Seen& seen = survey.columns[i];
     CsvColumn column{std::move(survey.names[i]), seen.is_text,        {}, {}, seen.missing,
                      seen.first_missing_line,    seen.first_text_line};
     const auto rows = static_cast<std::size_t>(survey.rows);
     if (column.is_text) {
       column.texts.reserve(rows);
+      complete = false;
+    } else if (survey.keeps_numbers) {
+      column.numbers = std::move(seen.numbers);
     } else {
       column.numbers.reserve(rows);
     }
     table.columns.push_back(std::move(column));
   }
+  if (complete) return table;
   Scanner scanner(text, survey.delimiter, name, mapped);
   std::string_view cell;
   bool is_header = survey.has_header;
@@ -465,7 +477,7 @@ CsvTable read(Bytes bytes, std::string_view name, const CsvOptions& options, boo
       CsvColumn& column = table.columns[i];
       if (column.is_text) {
         column.texts.emplace_back(is_missing(cell) ? std::string_view() : cell);
-      } else {
+      } else if (!survey.keeps_numbers) {
         column.numbers.push_back(is_missing(cell) ? nan : number_in(cell).value_or(nan));
       }
     }

@@ -1,5 +1,6 @@
 // CSV (RFC 4180, and what spreadsheets make of it): a first pass checks every row and learns what
-// the columns hold, a second one fills memory of exactly that size. UTF-8 only.
+// the columns hold, a second one fills memory of exactly that size; small files of numbers need
+// no second. UTF-8 only.
 #pragma once
 
 #include <gradus/io/bytes.h>
