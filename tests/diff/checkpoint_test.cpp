@@ -131,6 +131,19 @@ TEST(Checkpoint, adds_cotangents_in_the_order_of_the_plain_sweep) {
   EXPECT_TRUE(same_bits(plain[1], ours[1]));
 }
 
+TEST(Checkpoint, may_be_called_again_and_may_repeat_what_is_outside) {
+  const auto f = [](const Tensor& x, const Tensor& w) { return tanh(exp(w) * x) * exp(w); };
+  const auto loss = [](auto g) {
+    return [g](const Tensor& x, const Tensor& w) {
+      return sum(g(x, w) + g(g(x, w), w) * exp(w) + tanh(exp(w) * x));
+    };
+  };
+  const Tensor x = drawn(18, {4}), w = drawn(19, {4});
+  const auto plain = grad<0, 1>(loss(f))(x, w), ours = grad<0, 1>(loss(checkpoint(f)))(x, w);
+  for (size_t i = 0; i < 2; ++i)
+    EXPECT_LT(number(max(abs(plain[i] - ours[i]))), 1e-14 * number(max(abs(plain[i]))));
+}
+
 TEST(Checkpoint, differentiates_by_captured_values_too) {
   const Tensor x = drawn(3, {4, 3});
   const auto loss = [&](const auto& around) {

@@ -159,6 +159,82 @@ TEST(Recompute, gives_the_same_bits_on_random_perceptrons) {
     }
 }
 
+// One random step on values of shape (r, c); gives that shape back.
+Tensor random_step(RandomState& random, const std::vector<Tensor>& pool) {
+  const auto any = [&]() -> const Tensor& {
+    return pool[static_cast<size_t>(random.randint(0, std::ssize(pool)))];
+  };
+  const Tensor &x = any(), &y = any();
+  switch (random.randint(0, 12)) {
+    case 0:
+      return x + y;
+    case 1:
+      return tanh(x) * y;
+    case 2:
+      return where(x > y, sin(x), y);
+    case 3:
+      return flip(x, {0}) - mean(x, {.axis = 0, .keepdims = true});
+    case 4:
+      return matmul(x, matmul(transpose(y), x)) * 0.1;
+    case 5:
+      return softmax(x, -1) + sort(y, 0);
+    case 6:
+      return cumsum(x, 1) * 0.3;
+    case 7:
+      return transpose(reshape(transpose(x), {x.shape()[1], x.shape()[0]}));
+    case 8:
+      return concatenate({slice_axis(y, 0, {0, 1}), slice_axis(x, 0, {1, slice_end})});
+    case 9:
+      return x / (1.0 + max(abs(x)));
+    case 10:
+      return checkpoint([](const Tensor& a, const Tensor& b) { return tanh(a * sigmoid(b)); })(x,
+                                                                                               y);
+    default:
+      return logsumexp(x) * exp(-square(y));
+  }
+}
+
+TEST(Recompute, gives_the_same_bits_on_random_graphs) {
+  size_t refused = 0, lowered = 0;
+  for (uint32_t seed = 0; seed < 150; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomState shapes(seed);
+    const Shape shape{shapes.randint(1, 12), shapes.randint(1, 9)};
+    const std::vector<Tensor> args = {drawn(seed, shape), drawn(seed + 500, shape)};
+    const int wrt[] = {0, 1};
+    const PlanFunction f = [&](std::span<const Tensor> a) {
+      ValueAndGrads r = value_and_grads(
+          [&](std::span<const Tensor> b) {
+            RandomState random(seed);
+            std::vector<Tensor> pool(b.begin(), b.end());
+            for (int i = 0; i < 25; ++i) pool.push_back(random_step(random, pool));
+            return sum(pool.back() * pool[pool.size() - 4]);
+          },
+          a, wrt);
+      return std::vector<Tensor>{r.value, r.grads[0], r.grads[1]};
+    };
+    const Graph g = simplify(recorded(f, args));
+    const std::vector<Tensor> expected = interpret(g, args);
+    const size_t before = peak_bytes(g);
+    std::vector<RecomputePolicy> policies{{}};
+    for (size_t percent : {95, 80, 60}) policies.push_back({before * percent / 100});
+    for (const RecomputePolicy& policy : policies) {
+      try {
+        const Graph r = recompute(g, policy);
+        EXPECT_LE(peak_bytes(r), policy.budget.value_or(before));
+        lowered += peak_bytes(r) < before;
+        expect_same(interpret(r, args), expected);
+        Plan plan(r);
+        expect_same(plan(args), expected);
+      } catch (const PlanError&) {
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(lowered, 150);
+  EXPECT_LT(refused, 300);
+}
+
 TEST(Recompute, halves_the_memory_of_a_deep_perceptron) {
   for (const auto& [name, f] : activations) {
     SCOPED_TRACE(name);
@@ -236,6 +312,57 @@ TEST(Recompute, never_repeats_decompositions_sorts_and_the_like) {
   };
   EXPECT_EQ(count(r, Kind::custom), count(g, Kind::custom));
   expect_same(interpret(r, args), interpret(g, args));
+}
+
+TEST(Checkpoint, saves_the_memory_of_what_is_inside_in_a_plan) {
+  const size_t layers = 48;
+  const Tensor w = drawn(1, {16, 16}) * 0.3, x = drawn(2, {256, 16});
+  const auto run = [](size_t n) {
+    return [n](const Tensor& h, const Tensor& v) {
+      Tensor y = h;
+      for (size_t i = 0; i < n; ++i) y = sin(matmul(y, v)) + y;
+      return y;
+    };
+  };
+  const auto repeated = [](auto f, size_t times) {
+    return [=](const Tensor& h, const Tensor& v) {
+      Tensor y = h;
+      for (size_t i = 0; i < times; ++i) y = f(y, v);
+      return y;
+    };
+  };
+  const auto compiled = [&](auto f) {
+    return compile(
+        [=](std::span<const Tensor> a) {
+          return std::vector{grad([&](const Tensor& v) { return sum(f(a[0], v)); })(a[1])};
+        },
+        {x, w});
+  };
+  Plan plain = compiled(run(layers)), blocks = compiled(repeated(checkpoint(run(8)), layers / 8)),
+       nested = compiled(repeated(checkpoint(repeated(checkpoint(run(4)), 4)), layers / 16));
+  plain.run();
+  blocks.run();
+  nested.run();
+  EXPECT_TRUE(same_bits(plain.output_tensor(0), blocks.output_tensor(0)));
+  EXPECT_TRUE(same_bits(plain.output_tensor(0), nested.output_tensor(0)));
+  EXPECT_LT(3 * blocks.arena_bytes(), plain.arena_bytes());
+  EXPECT_LT(nested.arena_bytes(), blocks.arena_bytes());
+}
+
+TEST(Checkpoint, has_the_second_derivatives_of_its_function_in_a_plan) {
+  const Tensor x = drawn(3, {8, 8}), v = drawn(4, {8, 8});
+  const auto f = [](const Tensor& a) { return tanh(matmul(a, sin(a))); };
+  const auto compiled = [&](auto g) {
+    return compile(
+        [=](std::span<const Tensor> a) {
+          return std::vector{hvp([&](const Tensor& b) { return sum(g(g(b))); })(a[0], a[1])};
+        },
+        {x, v});
+  };
+  Plan plain = compiled(f), ours = compiled(checkpoint(f));
+  plain.run();
+  ours.run();
+  EXPECT_TRUE(same_bits(plain.output_tensor(0), ours.output_tensor(0)));
 }
 
 TEST(Recompute, takes_graphs_with_checkpoints_and_its_own_results) {

@@ -7,10 +7,13 @@
 
 namespace gradus {
 
-// f(args), one tensor, with the derivatives of f, bit for bit. Reverse mode replays the steps of f
-// behind fresh aliases of what they read from outside, arguments and captured values alike; so f
-// costs twice, and from the first pass only those and f(args) are kept. Forward mode replays
-// nothing. Memory is saved in plans: a recording with numbers keeps them all until it closes.
+// f(args), one tensor, with the derivatives of f. Reverse mode replays the steps of f behind fresh
+// aliases of what they read from outside, arguments and captured values alike; so f costs twice,
+// and of the first pass only those and f(args) are kept. Forward mode replays nothing. Memory is
+// saved in plans: a recording with numbers keeps them all until it closes.
+//
+// First derivatives have the bits of the plain sweep, in which cotangents are added one by one in
+// the same order; only where a step outside f repeats one inside is the order another.
 //
 // n layers in blocks of sqrt(n), each a checkpoint, need memory for about 2 sqrt(n) layers.
 Tensor checkpoint(const Function& f, std::span<const Tensor> args);

@@ -284,7 +284,10 @@ Graph closer(const Graph& graph, int64_t budget) {
   Graph cheapest, lowest = graph;
   std::pair<int64_t, int64_t> least = l.height();
   double work = INFINITY;
-  for (bool pointwise_only : {true, false})
+  const auto pointwise = static_cast<size_t>(
+      std::ranges::count_if(waiting, [&](ValueId id) { return graph.step_of(id).op->pointwise; }));
+  for (bool pointwise_only : {true, false}) {
+    if (pointwise_only && (pointwise == 0 || pointwise == waiting.size())) continue;
     for (int64_t segment = forward.bytes(); segment >= std::max(forward.most(), int64_t{1});
          segment /= 2) {
       // Whether giving up the first n of those that wait is enough.
@@ -313,6 +316,7 @@ Graph closer(const Graph& graph, int64_t budget) {
           low = middle + 1;
       }
     }
+  }
   return work < INFINITY ? cheapest : lowest;
 }
 
