@@ -7,78 +7,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
-#include <cstdlib>
 #include <cstring>
 
 namespace gradus {
 namespace {
 
-// Small blocks are kept for reuse by this thread: a step on numbers costs no system call.
-struct SmallBlocks {
-  static constexpr size_t size = 256, most = 64;
-  std::byte* kept[most];
-  size_t count = 0;
-  ~SmallBlocks() {
-    while (count > 0) std::free(kept[--count]);
-  }
-};
-thread_local SmallBlocks small_blocks;
-
-// So are some large ones: fresh pages cost more than most kernels that would fill them. Sizes come
-// in eighths of a power of two, so that a block fits the next result of about its size.
-struct LargeBlocks {
-  static constexpr size_t least = size_t{1} << 16, total = size_t{1} << 26, most = 32;
-  struct Kept {
-    std::byte* data;
-    size_t bytes;
-  };
-  Kept kept[most];
-  size_t count = 0, bytes = 0;
-  ~LargeBlocks() {
-    while (count > 0) std::free(kept[--count].data);
-  }
-  static size_t rounded(size_t n) {
-    const size_t step = std::bit_floor(n) / 8;
-    return (n + step - 1) / step * step;
-  }
-  std::byte* take(size_t n) {
-    for (size_t i = count; i-- > 0;)
-      if (kept[i].bytes == n) {
-        std::byte* data = kept[i].data;
-        kept[i] = kept[--count];
-        bytes -= n;
-        return data;
-      }
-    return nullptr;
-  }
-  bool keep(std::byte* data, size_t n) {
-    if (count == most || bytes + n > total) return false;
-    kept[count++] = {data, n};
-    bytes += n;
-    return true;
-  }
-};
-thread_local LargeBlocks large_blocks;
-
 // Of the whole process, so that no two threads give their tapes one number.
 std::atomic<uint64_t> tapes = 0;
-
-std::byte* take(size_t bytes) {
-  if (bytes <= SmallBlocks::size) {
-    if (small_blocks.count > 0) return small_blocks.kept[--small_blocks.count];
-    bytes = SmallBlocks::size;
-  } else if (bytes >= LargeBlocks::least && bytes <= LargeBlocks::total) {
-    bytes = LargeBlocks::rounded(bytes);
-    if (std::byte* kept = large_blocks.take(bytes)) return kept;
-  }
-  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  void* p = rounded < bytes ? nullptr : std::aligned_alloc(alignment, rounded);
-  if (p == nullptr)
-    raise(ErrorKind::domain, "allocate: " + std::to_string(bytes) +
-                                 " bytes are not to be had. Use fewer or smaller tensors.");
-  return static_cast<std::byte*>(p);
-}
 
 template <class T>
 double read(const std::byte* p) {
@@ -141,22 +76,15 @@ const Buffer& buffer_of(const Tensor& x) {
   return v.buffer;
 }
 
-Block::Block(size_t n) : data(take(n)), bytes(n), born(tapes.load(std::memory_order_relaxed)) {}
-
-Block::~Block() {
-  if (bytes <= SmallBlocks::size && small_blocks.count < SmallBlocks::most)
-    small_blocks.kept[small_blocks.count++] = data;
-  else if (bytes < LargeBlocks::least || bytes > LargeBlocks::total ||
-           !large_blocks.keep(data, LargeBlocks::rounded(bytes)))
-    std::free(data);
-}
+Block::Block(size_t n)
+    : data(take_memory(n)), bytes(n), born(tapes.load(std::memory_order_relaxed)) {}
 
 uint64_t count_tape() {
   return tapes.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 int64_t byte_count(const Type& type) {
-  int64_t bytes;
+  ptrdiff_t bytes;
   if (__builtin_mul_overflow(element_count(type.shape), size_of(type.dtype), &bytes))
     raise(ErrorKind::shape,
           "allocate: " + to_string(type) + " does not fit the address space. Use a smaller shape.");

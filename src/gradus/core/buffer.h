@@ -2,15 +2,14 @@
 // drop below the tensor level.
 #pragma once
 
+#include <gradus/core/memory.h>
 #include <gradus/core/op.h>
 
 namespace gradus {
 
-inline constexpr size_t alignment = 64;  // one AVX-512 vector, one cache line
-
 struct Block {
   explicit Block(size_t bytes);
-  ~Block();
+  ~Block() { give_memory_back(data, bytes); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   std::byte* data;
@@ -20,7 +19,7 @@ struct Block {
 // Counts one more tape of the process and returns its number, from 1.
 uint64_t count_tape();
 
-// What numbers of this type occupy. Raises a ShapeError when it does not fit 63 bits.
+// What numbers of this type occupy. Raises a ShapeError when no address space holds it.
 int64_t byte_count(const Type& type);
 // A fresh row-major buffer. Contents are not set.
 Buffer allocate(const Type& type);
