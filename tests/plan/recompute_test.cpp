@@ -132,6 +132,22 @@ TEST(PeakBytes, counts_arguments_results_and_what_waits) {
             }),
             1200);
   EXPECT_EQ(of([](std::span<const Tensor>) { return std::vector<Tensor>{}; }), 400);
+  // A carried result takes the place of its argument, unless that is read later.
+  const Carry carries[] = {{0, 0}};
+  const auto carried = [&](const PlanFunction& f) {
+    return peak_bytes(recorded(f, args), carries);
+  };
+  EXPECT_EQ(carried([](std::span<const Tensor> a) { return std::vector{a[0] + 1.0}; }), 400);
+  EXPECT_EQ(carried([](std::span<const Tensor> a) {
+              const Tensor next = exp(a[0]);
+              return std::vector{next, sin(next) * a[0]};
+            }),
+            1600);
+  const Carry none[] = {{1, 0}, {0, 1}, {-1, 0}};
+  EXPECT_EQ(
+      peak_bytes(recorded([](std::span<const Tensor> a) { return std::vector{exp(a[0])}; }, args),
+                 none),
+      800);
 }
 
 TEST(Recompute, gives_the_same_bits_on_random_perceptrons) {
@@ -242,7 +258,8 @@ TEST(Recompute, halves_the_memory_of_a_deep_perceptron) {
     const std::vector<Tensor> args = arguments_of(1, layers, 64, 256);
     const std::vector<Carry> carries = carries_of(layers);
     const Graph plain = simplify(recorded(step_of(layers, f), args));
-    const Graph ours = recompute(plain), blocks = simplify(recorded(step_of(layers, f, 8), args));
+    const Graph ours = recompute(plain, {}, carries),
+                blocks = simplify(recorded(step_of(layers, f, 8), args));
     const size_t before = Plan(plain, {}, carries).arena_bytes();
     EXPECT_LE(2 * Plan(ours, {}, carries).arena_bytes(), before);
     EXPECT_LE(2 * Plan(blocks, {}, carries).arena_bytes(), before);

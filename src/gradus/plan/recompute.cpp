@@ -16,10 +16,21 @@ namespace {
 
 // When the memory of each value is in use, in steps of the recorded order.
 struct Liveness {
-  explicit Liveness(const Graph& g)
+  Liveness(const Graph& g, std::span<const Carry> carries)
       : survey(g), first(g.value_count()), last(g.value_count()), live(g.step_count() + 1) {
     std::vector<bool> argument(g.value_count());
     for (ValueId id : g.input_ids()) argument[id] = true;
+    std::vector<bool> in_place(g.value_count());
+    for (const Carry& c : carries) {
+      if (!std::in_range<size_t>(c.from) || static_cast<size_t>(c.from) >= g.output_ids().size() ||
+          !std::in_range<size_t>(c.to) || static_cast<size_t>(c.to) >= g.input_ids().size())
+        continue;  // the plan refuses it
+      const ValueId from = g.output_ids()[static_cast<size_t>(c.from)],
+                    to = g.input_ids()[static_cast<size_t>(c.to)];
+      const auto& readers = survey.readers[to];
+      in_place[from] = !argument[from] && g.value(from).type == g.value(to).type &&
+                       (readers.empty() || readers.back() <= g.value(from).step);
+    }
     const size_t end = g.step_count();
     std::vector<int64_t> change(end + 2);
     for (ValueId id = 0; id < g.value_count(); ++id) {
@@ -28,6 +39,7 @@ struct Liveness {
       last[id] = argument[id] || survey.is_result[id] ? end
                  : survey.readers[id].empty()         ? first[id]
                                                       : survey.readers[id].back();
+      if (in_place[id]) continue;
       change[first[id]] += byte_count(g.value(id).type);
       change[last[id] + 1] -= byte_count(g.value(id).type);
       if (last[id] == end) lasting += byte_count(g.value(id).type);
@@ -277,8 +289,8 @@ Rewritten rewritten(const Liveness& l, const Forward& forward, const Cutting& c)
 
 // One round: the least recomputation that gets under the budget; where nothing does, what gets
 // lowest; the graph itself where nothing is lower.
-Graph closer(const Graph& graph, int64_t budget) {
-  const Liveness l(graph);
+Graph closer(const Graph& graph, int64_t budget, std::span<const Carry> carries) {
+  const Liveness l(graph, carries);
   const Forward forward(l);
   const std::vector<ValueId>& waiting = forward.waiting();
   Graph cheapest, lowest = graph;
@@ -294,7 +306,7 @@ Graph closer(const Graph& graph, int64_t budget) {
       const auto enough = [&](size_t n) {
         const size_t until = n < waiting.size() ? l.first[waiting[n]] : l.turn;
         Rewritten r = rewritten(l, forward, {segment, until, pointwise_only});
-        const std::pair<int64_t, int64_t> height = Liveness(r.graph).height();
+        const std::pair<int64_t, int64_t> height = Liveness(r.graph, carries).height();
         const bool fits = height.first <= budget;
         if (fits && r.work < work) {
           work = r.work;
@@ -320,32 +332,32 @@ Graph closer(const Graph& graph, int64_t budget) {
   return work < INFINITY ? cheapest : lowest;
 }
 
-Graph square_root(const Graph& graph) {
-  const Liveness l(graph);
+Graph square_root(const Graph& graph, std::span<const Carry> carries) {
+  const Liveness l(graph, carries);
   const Forward forward(l);
   const auto segment = static_cast<int64_t>(
       std::sqrt(static_cast<double>(forward.bytes()) * static_cast<double>(forward.most())));
   if (segment == 0) return graph;
   Graph result = rewritten(l, forward, {segment, l.turn, false}).graph;
-  return Liveness(result).peak() < l.peak() ? result : graph;
+  return Liveness(result, carries).peak() < l.peak() ? result : graph;
 }
 
 }  // namespace
 
-size_t peak_bytes(const Graph& graph) {
-  return static_cast<size_t>(Liveness(graph).peak());
+size_t peak_bytes(const Graph& graph, std::span<const Carry> carries) {
+  return static_cast<size_t>(Liveness(graph, carries).peak());
 }
 
-Graph recompute(const Graph& graph, const RecomputePolicy& policy) {
-  if (!policy.budget) return square_root(graph);
+Graph recompute(const Graph& graph, const RecomputePolicy& policy, std::span<const Carry> carries) {
+  if (!policy.budget) return square_root(graph, carries);
   const auto budget = static_cast<int64_t>(
       std::min(*policy.budget, static_cast<size_t>(std::numeric_limits<int64_t>::max())));
   Graph now = graph;
   for (int round = 0;; ++round) {
-    const Liveness before(now);
+    const Liveness before(now, carries);
     if (before.peak() <= budget) return now;
-    Graph next = closer(now, budget);
-    if (round == most_rounds || Liveness(next).height() == before.height())
+    Graph next = closer(now, budget, carries);
+    if (round == most_rounds || Liveness(next, carries).height() == before.height())
       raise(ErrorKind::plan,
             "recompute: the budget is " + std::to_string(budget) +
                 " bytes, but computing values again reaches " + std::to_string(before.peak()) +

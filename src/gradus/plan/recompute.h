@@ -3,7 +3,7 @@
 // nothing of networks: who reads what, and when, is all it looks at.
 #pragma once
 
-#include <gradus/core/tape.h>
+#include <gradus/plan/plan.h>
 
 #include <optional>
 
@@ -11,9 +11,10 @@ namespace gradus {
 
 // The most bytes that are live at once when the steps run in recorded order: arguments for the
 // whole run, a value from the step that computes it to its last reader, a result to the end. Views
-// share the memory they look at; constants are not counted. A plan needs less where it works in
-// place, fuses or finds a better order, and more where gaps are left.
-size_t peak_bytes(const Graph& graph);
+// share the memory they look at, a carried result that of its argument when nobody reads that
+// later; constants are not counted. A plan needs less where it works in place, fuses or finds a
+// better order, and more where gaps are left.
+size_t peak_bytes(const Graph& graph, std::span<const Carry> carries = {});
 
 struct RecomputePolicy {
   // Bytes that may be live at once, as peak_bytes counts; the least recomputation that was found
@@ -27,6 +28,7 @@ struct RecomputePolicy {
 // computed again are arguments, constants, draws, and what custom kernels make (decompositions,
 // sorts, functions of the user). What is computed again reads fresh aliases, so that sharing does
 // not undo it. Raises a PlanError where no recomputation that was found gets under the budget.
-Graph recompute(const Graph& graph, const RecomputePolicy& policy = {});
+Graph recompute(const Graph& graph, const RecomputePolicy& policy = {},
+                std::span<const Carry> carries = {});
 
 }  // namespace gradus
