@@ -85,7 +85,7 @@ int64_t size_of(const std::string& verb, const char* what, const std::string& wo
 
 void no_more(const BenchWords& w, size_t most) {
   if (w.rest.size() > most)
-    raise(ErrorKind::usage, "bench " + w.kind + ": '" + w.rest[most] + "' is one word too many");
+    raise(ErrorKind::usage, w.kind + ": '" + w.rest[most] + "' is one word too many");
 }
 
 // ---- step ----
@@ -198,12 +198,11 @@ int product(const BenchWords& w, const Settings& settings, int64_t m, int64_t k,
 
 int gemm_kind(const BenchWords& w, const Settings& settings) {
   if (w.rest.size() < 3)
-    raise(ErrorKind::usage, "bench gemm: " + std::to_string(w.rest.size()) +
+    raise(ErrorKind::usage, "gemm: " + std::to_string(w.rest.size()) +
                                 " sizes given, 3 wanted. M K N multiply M x K by K x N.");
   no_more(w, 3);
-  const int64_t m = size_of("bench gemm", "M", w.rest[0]),
-                k = size_of("bench gemm", "K", w.rest[1]),
-                n = size_of("bench gemm", "N", w.rest[2]);
+  const int64_t m = size_of("gemm", "M", w.rest[0]), k = size_of("gemm", "K", w.rest[1]),
+                n = size_of("gemm", "N", w.rest[2]);
   return w.type == "f64" ? product<double>(w, settings, m, k, n)
                          : product<float>(w, settings, m, k, n);
 }
@@ -213,12 +212,13 @@ int gemm_kind(const BenchWords& w, const Settings& settings) {
 // A linear layer on a batch against a loop over its rows, both through the public functions.
 int batch(const BenchWords& w, const Settings& settings) {
   if (!w.rest.empty() && w.rest.size() < 3)
-    raise(ErrorKind::usage, "bench batch: " + std::to_string(w.rest.size()) +
-                                " sizes given, 3 or none wanted. ROWS FEATURES OUTPUTS; without "
-                                "them 128 784 256.");
+    raise(ErrorKind::usage, "batch: " + std::to_string(w.rest.size()) +
+                                (w.rest.size() == 1 ? " size" : " sizes") +
+                                " given, 3 or none wanted. ROWS FEATURES OUTPUTS; without them "
+                                "128 784 256.");
   no_more(w, 3);
   const auto size = [&](size_t i, const char* what, int64_t usual) {
-    return w.rest.empty() ? usual : size_of("bench batch", what, w.rest[i]);
+    return w.rest.empty() ? usual : size_of("batch", what, w.rest[i]);
   };
   const int64_t rows = size(0, "ROWS", 128), features = size(1, "FEATURES", 784),
                 outputs = size(2, "OUTPUTS", 256);
@@ -319,11 +319,8 @@ struct Kind {
   const char* name;
   int (*run)(const BenchWords&, const Settings&);
 };
-constexpr Kind kinds[] = {{"step", step},
-                          {"gemm", gemm_kind},
-                          {"batch", batch},
-                          {"limits", limits},
-                          {"digits", bench_digits}};
+constexpr Kind kinds[] = {{"step", step},     {"gemm", gemm_kind},      {"batch", batch},
+                          {"limits", limits}, {"digits", bench_digits}, {"growth", bench_growth}};
 
 }  // namespace
 
@@ -342,15 +339,17 @@ std::string bytes_text(double bytes) {
 void add_bench(Command& command, const Settings& settings) {
   const auto w = std::make_shared<BenchWords>();
   command.word("KIND", w->kind,
-               "step NAME, gemm M K N, batch [ROWS FEATURES OUTPUTS], limits, digits FILE");
+               "step NAME, gemm M K N, batch [ROWS FEATURES OUTPUTS], limits, digits FILE, growth");
   command.words("WORDS", w->rest, "what the kind asks for", false);
   command.choice("--transpose", w->transpose, "gemm: the operand that is stored transposed",
                  {"none", "a", "b"});
   command.choice("--type", w->type, "gemm: the type of the numbers", {"f32", "f64"});
+  command.flag("--quick", w->quick, "growth: a few small points");
   command.example("gradus bench step b --threads 1");
   command.example("gradus bench gemm 128 784 256 --transpose b");
   command.example("gradus bench limits");
   command.example("gradus bench digits digits.csv");
+  command.example("gradus bench growth --out growth.html");
   command.runs([w, &settings] {
     std::vector<std::string_view> names;
     for (const Kind& k : kinds) {

@@ -4,14 +4,13 @@
 
 #include <gradus/app/command.h>
 
-#include <map>
-
 namespace gradus::app {
 
 struct BenchWords {
   std::string kind;
   std::vector<std::string> rest;
   std::string transpose = "none", type = "f32";
+  bool quick = false;
 };
 
 int bench_digits(const BenchWords& words, const Settings& settings);

@@ -114,10 +114,9 @@ int bench_digits(const BenchWords& w, const Settings& settings) {
   const double before = processor_seconds();
   const auto start = Clock::now();
   if (w.rest.empty())
-    raise(ErrorKind::usage,
-          "bench digits: no file. Name a CSV file with 64 pixels and a label a row.");
+    raise(ErrorKind::usage, "digits: no file. Name a CSV file with 64 pixels and a label a row.");
   if (w.rest.size() > 1)
-    raise(ErrorKind::usage, "bench digits: '" + w.rest[1] + "' is one word too many");
+    raise(ErrorKind::usage, "digits: '" + w.rest[1] + "' is one word too many");
   const Digits d = read_digits(w.rest[0]);
   const int64_t training = d.rows * 8 / 10, held = d.rows - training;
   if (training < batch)

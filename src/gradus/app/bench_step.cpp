@@ -67,8 +67,10 @@ const StepModel& step_model(std::string_view name) {
     if (m.name == name) return m;
     names += (names.empty() ? "" : ", ") + std::string(m.name) + " (" + std::string(m.says) + ")";
   }
-  raise(ErrorKind::usage,
-        "bench step: there is no step '" + std::string(name) + "'. There are " + names + ".");
+  raise(ErrorKind::usage, "step: " +
+                              (name.empty() ? std::string("no step is named")
+                                            : "there is no step '" + std::string(name) + "'") +
+                              ". There are " + names + ".");
 }
 
 StepTimes time_steps(Plan& plan, double seconds) {
