@@ -7,7 +7,9 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
+#include <plan/allocations.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -85,6 +87,26 @@ TEST(Random, words_of_a_key_count_their_low_32_bits) {
   const Tensor odd = from_vector<int64_t>(
       {int64_t{0x76543210} | int64_t{1} << 40, int64_t{0xFEDCBA98} - (int64_t{1} << 32)});
   EXPECT_TRUE(same_bits(random_uniform(odd, {9}), random_uniform(key_tensor(seed), {9})));
+}
+
+TEST(Random, drawing_allocates_nothing) {
+  const int64_t n = 100000;
+  Tensor key = key_tensor(seed), out = random_normal(key, {n});
+  Attrs attrs;
+  attrs.a = {n};
+  const std::array types{key.type()};
+  const std::array in{view_of(key)}, to{view_of(out)};
+  const Kernel kernel = op::random_normal.kernel(op::random_normal, types, out.type());
+  const Call call{kernel.run, kernel.row, in, to, &attrs};
+  const int before = thread_count();
+  for (int threads : {1, 2}) {
+    set_thread_count(threads);
+    call.run(call);  // starts the workers
+    const long allocations = all_allocations;
+    call.run(call);
+    EXPECT_EQ(all_allocations, allocations);
+  }
+  set_thread_count(before);
 }
 
 // Mean and variance of n numbers against their standard errors times 5.
