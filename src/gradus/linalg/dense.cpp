@@ -14,7 +14,7 @@ namespace gradus::dense {
 namespace {
 
 constexpr int64_t leaf = 64;        // of triangles: one fills L1
-constexpr int64_t narrow = 16;      // columns of L that are found one by one
+constexpr int64_t narrow = 8;       // columns of L that are found one by one
 constexpr int64_t few = 8;          // reflections found one by one
 constexpr int64_t panel = 64;       // reflections applied at once
 constexpr int64_t small = 1 << 15;  // elements below which threads do not pay
@@ -99,13 +99,8 @@ void each_run(int64_t m, int64_t n, Window<const T> a, const F& f) {
 // to (n,m) = the transpose of from (m,n).
 template <class T>
 void transpose(int64_t m, int64_t n, const T* from, int64_t from_row, T* to, int64_t to_row) {
-  constexpr int64_t tile = 8;
-  each_band(n, 64, m * n, [&](int64_t first, int64_t count) {
-    for (int64_t i0 = 0; i0 < m; i0 += tile) {
-      const int64_t i1 = std::min(i0 + tile, m);
-      for (int64_t j = first; j < first + count; ++j)
-        for (int64_t i = i0; i < i1; ++i) to[j * to_row + i] = from[i * from_row + j];
-    }
+  each_band(n, leaf, m * n, [&](int64_t first, int64_t count) {
+    kernels<T>().transpose(m, count, from + first, from_row, to + first * to_row, to_row);
   });
 }
 
@@ -143,14 +138,10 @@ void subtract_row(int64_t n, T f, const T* x, T* y) {
   for (int64_t j = 0; j < n; ++j) y[j] -= f * x[j];
 }
 
-// Exchanges row i of a (any rows, n) with row pivots[i], one after the other.
 template <class T>
 void exchange(int64_t count, const int64_t* pivots, int64_t n, T* a, int64_t a_row) {
   each_band(n, 64, count * n, [&](int64_t first, int64_t columns) {
-    for (int64_t i = 0; i < count; ++i) {
-      T* row = a + i * a_row + first;
-      if (pivots[i] != i) std::swap_ranges(row, row + columns, a + pivots[i] * a_row + first);
-    }
+    kernels<T>().exchange(count, pivots, columns, a + first, a_row);
   });
 }
 
@@ -228,16 +219,23 @@ int64_t factor_square(int64_t n, T* a, int64_t a_row) {
   return h + factor_square(n - h, rest, a_row);
 }
 
-// to(j, i) = from(i, j) across the diagonal of a (n,n); `up` writes the upper half.
+// Copies the lower half of a (n,n) over the upper one, or, with `down`, the upper over the lower.
 template <class T>
-void mirror(bool up, int64_t n, T* a) {
-  constexpr int64_t tile = 16;
+void mirror(bool down, int64_t n, T* a) {
+  constexpr int64_t tile = 32;
   each_band((n + tile - 1) / tile, 1, n * n, [&](int64_t first, int64_t count) {
-    for (int64_t i0 = first * tile; i0 < std::min(n, (first + count) * tile); i0 += tile)
-      for (int64_t j0 = 0; j0 <= i0; j0 += tile)
-        for (int64_t i = i0; i < std::min(i0 + tile, n); ++i)
-          for (int64_t j = j0; j < std::min(j0 + tile, i); ++j)
-            up ? a[j * n + i] = a[i * n + j] : a[i * n + j] = a[j * n + i];
+    for (int64_t i0 = first * tile; i0 < std::min(n, (first + count) * tile); i0 += tile) {
+      const int64_t height = std::min(tile, n - i0);
+      for (int64_t j0 = 0; j0 < i0; j0 += tile) {
+        T *lower = a + i0 * n + j0, *upper = a + j0 * n + i0;
+        down ? kernels<T>().transpose(tile, height, upper, n, lower, n)
+             : kernels<T>().transpose(height, tile, lower, n, upper, n);
+      }
+      T* corner = a + i0 * n + i0;
+      for (int64_t i = 0; i < height; ++i)
+        for (int64_t j = 0; j < i; ++j)
+          down ? corner[i * n + j] = corner[j * n + i] : corner[j * n + i] = corner[i * n + j];
+    }
   });
 }
 
@@ -378,10 +376,10 @@ int lu(int64_t n, T* a, int64_t* rows) {
 
 template <class T>
 int64_t cholesky(int64_t n, T* a) {
-  mirror(true, n, a);
+  mirror(false, n, a);
   const int64_t pivot = factor_square(n, a, n);
   if (pivot < n) return pivot;
-  mirror(false, n, a);
+  mirror(true, n, a);
   for (int64_t i = 0; i < n; ++i) std::fill(a + i * n + i + 1, a + (i + 1) * n, T(0));
   return n;
 }

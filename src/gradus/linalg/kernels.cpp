@@ -322,6 +322,19 @@ void subtract(int64_t rows, int64_t columns, const T* from, int64_t from_row, T*
     });
 }
 
+template <class T>
+void exchange(int64_t count, const int64_t* pivots, int64_t n, T* a, int64_t a_row) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (pivots[i] == i) continue;
+    T *x = a + i * a_row, *y = a + pivots[i] * a_row;
+    each_vector(Full<T>(), 0, n, [&](auto d, int64_t j) HWY_ATTR {
+      const auto held = hn::LoadU(d, x + j);
+      hn::StoreU(hn::LoadU(d, y + j), d, x + j);
+      hn::StoreU(held, d, y + j);
+    });
+  }
+}
+
 // x * 0 is NaN exactly where x is not finite.
 template <class T>
 bool finite(int64_t n, const T* x) {
@@ -336,6 +349,64 @@ bool finite(int64_t n, const T* x) {
   T sum = hn::GetLane(hn::SumOfLanes(full, hn::Add(sum0, sum1)));
   for (; i < n; ++i) sum += x[i] * 0;
   return sum == 0;
+}
+
+#if HWY_TARGET != HWY_SCALAR
+// Lanes of the 128-bit block q from p + q * step.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const T* p, int64_t step) {
+  constexpr int64_t B = 16 / static_cast<int64_t>(sizeof(T));
+  constexpr int64_t L = static_cast<int64_t>(hn::MaxLanes(D()));
+  if constexpr (L > B) {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_blocks(half, p + L / B / 2 * step, step),
+                       load_blocks(half, p, step));
+  } else {
+    return hn::LoadU(d, p);
+  }
+}
+#endif
+
+// As many rows as lanes, as many columns as a 128-bit block has.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void transpose_tile(D d, const T* from, [[maybe_unused]] int64_t from_row, T* to,
+                               [[maybe_unused]] int64_t to_row) {
+#if HWY_TARGET == HWY_SCALAR
+  hn::StoreU(hn::LoadU(d, from), d, to);
+#else
+  constexpr int B = 16 / static_cast<int>(sizeof(T));
+  hn::Vec<D> v[B];
+  HWY_UNROLL(4)
+  for (int r = 0; r < B; ++r) v[r] = load_blocks(d, from + r * from_row, B * from_row);
+  if constexpr (B == 2) {
+    hn::StoreU(hn::InterleaveLower(d, v[0], v[1]), d, to);
+    hn::StoreU(hn::InterleaveUpper(d, v[0], v[1]), d, to + to_row);
+  } else {
+    const hn::RepartitionToWide<D> pairs;
+    const auto low_01 = hn::BitCast(pairs, hn::InterleaveLower(d, v[0], v[1]));
+    const auto low_23 = hn::BitCast(pairs, hn::InterleaveLower(d, v[2], v[3]));
+    const auto high_01 = hn::BitCast(pairs, hn::InterleaveUpper(d, v[0], v[1]));
+    const auto high_23 = hn::BitCast(pairs, hn::InterleaveUpper(d, v[2], v[3]));
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, low_01, low_23)), d, to);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, low_01, low_23)), d, to + to_row);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, high_01, high_23)), d, to + 2 * to_row);
+    hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, high_01, high_23)), d, to + 3 * to_row);
+  }
+#endif
+}
+
+template <class T>
+void transpose(int64_t m, int64_t n, const T* from, int64_t from_row, T* to, int64_t to_row) {
+  const Full<T> full;
+  constexpr int64_t L = static_cast<int64_t>(hn::MaxLanes(full));
+  constexpr int64_t B = HWY_TARGET == HWY_SCALAR ? 1 : 16 / static_cast<int64_t>(sizeof(T));
+  const int64_t rows = m - m % L, columns = n - n % B;
+  for (int64_t i = 0; i < rows; i += L)
+    for (int64_t j = 0; j < columns; j += B)
+      transpose_tile(full, from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = i < rows ? columns : 0; j < n; ++j)
+      to[j * to_row + i] = from[i * from_row + j];
 }
 
 template <class T>
@@ -357,8 +428,8 @@ T largest(int64_t n, const T* x) {
 
 template <class T>
 const Kernels<T>* table() {
-  static constexpr Kernels<T> k{finite<T>,      largest<T>,  subtract<T>, update<T>,
-                                solve_lower<T>, cholesky<T>, lu<T>,       qr<T>};
+  static constexpr Kernels<T> k{finite<T>, largest<T>,     transpose<T>, subtract<T>, exchange<T>,
+                                update<T>, solve_lower<T>, cholesky<T>,  lu<T>,       qr<T>};
   return &k;
 }
 const Kernels<float>* table_f32() {

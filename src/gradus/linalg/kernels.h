@@ -12,9 +12,13 @@ template <class T>
 struct Kernels {
   bool (*finite)(int64_t n, const T* x);
   T (*largest)(int64_t n, const T* x);  // absolute value
+  // to (n,m) = the transpose of from (m,n).
+  void (*transpose)(int64_t m, int64_t n, const T* from, int64_t from_row, T* to, int64_t to_row);
   // to -= from, (rows, columns).
   void (*subtract)(int64_t rows, int64_t columns, const T* from, int64_t from_row, T* to,
                    int64_t to_row);
+  // Exchanges row i of a (any rows, n) with row pivots[i], one after the other.
+  void (*exchange)(int64_t count, const int64_t* pivots, int64_t n, T* a, int64_t a_row);
   // c (m,n) -= a (m,k) b (k,n) without packing: for what fits in L1.
   void (*update)(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_col,
                  const T* b, int64_t b_row, T* c, int64_t c_row);

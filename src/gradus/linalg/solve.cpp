@@ -1,6 +1,8 @@
 #include <gradus/base/error.h>
 #include <gradus/base/pool.h>
 #include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
 #include <gradus/core/view.h>
 #include <gradus/linalg/dense.h>
 #include <gradus/linalg/refuse.h>
@@ -12,8 +14,10 @@
 #include <gradus/ops/shaping.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace gradus {
 namespace {
@@ -265,6 +269,44 @@ void run_inv(const Call& c) {
   });
 }
 
+// Calls f(factors, rows) for a single regular matrix.
+template <class T, class F>
+void with_factors(const char* op, const View& a, const F& f) {
+  const int64_t n = columns_of(a);
+  require_finite<T>(op, a, 0);
+  Scratch<T> factors(n * n);
+  Scratch<int64_t> rows(n);
+  load(a, 0, factors.data());
+  dense::lu(n, factors.data(), rows.data());
+  const Window<const T> lu{factors.data(), n, 1};
+  require_pivots(op, a, 0, lu, "pivot");
+  f(lu, rows.data());
+}
+
+// One call for what lu and solve do, when nothing records them; the right side may be a vector.
+template <class T>
+void run_solve_at_once(const Call& c) {
+  with_factors<T>("solve", c.in[0], [&](Window<const T> lu, const int64_t* rows) {
+    View b = c.in[1];
+    if (b.shape.size() == 1) b.shape.push_back(1), b.strides.push_back(1);
+    require_finite<T>("solve", b, 0);
+    const Window<T> from = matrix_of<T>(b, 0);
+    const int64_t n = rows_of(b), k = columns_of(b);
+    T* x = c.out[0].as<T>();
+    for (int64_t r = 0; r < n; ++r)
+      for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(rows[r], j);
+    dense::solve_triangle(true, true, n, k, lu, x, k);
+    dense::solve_triangle(false, false, n, k, lu, x, k);
+  });
+}
+
+template <class T>
+void run_inv_at_once(const Call& c) {
+  with_factors<T>("inv", c.in[0], [&](Window<const T> lu, const int64_t* rows) {
+    dense::invert(columns_of(c.in[0]), lu, rows, c.out[0].as<T>());
+  });
+}
+
 // Calls f(factors, rows, sign, batch) for every matrix.
 template <class T, class F>
 void each_factored(const char* op, const View& a, F f) {
@@ -387,6 +429,11 @@ template <int thirds>
 double by_column(std::span<const Type> in, const Attrs&, const Type& out) {
   return thirds / 3.0 * static_cast<double>(element_count(out.shape)) *
          static_cast<double>(in[0].shape.back());
+}
+
+// Factors, then two triangles.
+double by_solution(std::span<const Type> in, const Attrs& attrs, const Type& out) {
+  return by_matrix<2>(in, attrs, out) + by_column<6>(in, attrs, out);
 }
 
 // Parts of matrices.
@@ -688,6 +735,25 @@ struct System {
   }
 };
 
+// One matrix, and no recording that would want its factors.
+bool at_once(const Tensor& a) {
+  return Tape::open() == nullptr && a.rank() == 2;
+}
+
+// apply() on numbers outside a recording, without its lists on the heap: a small matrix takes less
+// time than they do.
+template <class... Inputs>
+Tensor compute(const Op& op, const Inputs&... in) {
+  if (Tape::open() != nullptr) return apply(op, {in...});
+  const std::array types{in.type()...};
+  const std::array buffers{buffer_of(in)...};
+  const Attrs attrs;
+  const Type type = op.type(op, types, attrs, 0);
+  Buffer out;
+  run_op(op, types, buffers, attrs, {&type, 1}, {&out, 1});
+  return {type, std::move(out)};
+}
+
 // The factors of a, for ops that differentiate by a itself.
 std::vector<Tensor> fixed_factors(const Tensor& a) {
   std::vector<Tensor> f = apply_many(op::lu, std::span(&a, 1));
@@ -789,6 +855,23 @@ constinit const Op slogdet{.name = "slogdet",
                            .work = by_matrix<2>};
 }  // namespace op
 
+namespace {
+// Never recorded, so they are in no list and have no derivative.
+constinit const Op solve_at_once{.name = "solve",
+                                 .says = "solves a system of linear equations",
+                                 .math = "A x = b",
+                                 .inputs = 2,
+                                 .type = type_of_last,
+                                 .kernel = KERNEL(run_solve_at_once),
+                                 .work = by_solution};
+constinit const Op inv_at_once{.name = "inv",
+                               .says = "the inverse matrix",
+                               .math = "A A^-1 = I",
+                               .type = same_type,
+                               .kernel = KERNEL(run_inv_at_once),
+                               .work = by_matrix<8>};
+}  // namespace
+
 std::span<const Op* const> linalg_ops() {
   static constexpr const Op* ops[] = {&op::lu,     &op::cholesky, &op::qr,  &op::triangular_solve,
                                       &op::solve,  &op::inv,      &op::det, &op::cofactors,
@@ -807,7 +890,7 @@ LU lu(const Tensor& a) {
 
 Tensor cholesky(const Tensor& a) {
   require_matrix(op::cholesky, a);
-  return apply(op::cholesky, {a});
+  return compute(op::cholesky, a);
 }
 
 QR qr(const Tensor& a) {
@@ -828,6 +911,10 @@ Tensor triangular_solve(const Tensor& a, const Tensor& b, const Triangle& how) {
 }
 
 Tensor solve(const Tensor& a, const Tensor& b) {
+  const auto n = [&] { return a.shape().back(); };
+  if (at_once(a) && is_float(a.dtype()) && b.dtype() == a.dtype() && a.shape()[0] == n() &&
+      (b.rank() == 1 || b.rank() == 2) && b.shape()[0] == n())
+    return compute(solve_at_once, a, b);
   const System s(op::solve, a, b);
   const std::vector<Tensor> f = fixed_factors(s.a);
   Attrs attrs;
@@ -838,13 +925,14 @@ Tensor solve(const Tensor& a, const Tensor& b) {
 
 Tensor inv(const Tensor& a) {
   require_matrix(op::inv, a);
+  if (at_once(a)) return compute(inv_at_once, a);
   const std::vector<Tensor> f = fixed_factors(a);
   return apply(op::inv, {a, f[0], f[1]});
 }
 
 Tensor det(const Tensor& a) {
   require_matrix(op::det, a);
-  return apply(op::det, {a});
+  return compute(op::det, a);
 }
 
 Tensor cofactors(const Tensor& a) {
