@@ -1,4 +1,5 @@
 #include <gradus/core/buffer.h>
+#include <gradus/plan/fused.h>
 #include <gradus/plan/passes.h>
 
 #include <algorithm>
@@ -221,6 +222,7 @@ class Fuser {
     std::vector<size_t> steps;
     std::ranges::merge(members_[static_cast<size_t>(from)], members_[static_cast<size_t>(to)],
                        std::back_inserter(steps));
+    if (most_scratch(steps, both) > Fused::scratch_bytes) return;
     for (size_t i : steps) {
       const Step& s = g_.step(i);
       for (ValueId id : g_.inputs(s)) {
@@ -242,6 +244,20 @@ class Fuser {
     members_[static_cast<size_t>(from)].clear();
     members_[static_cast<size_t>(to)] = std::move(steps);
     demands_[static_cast<size_t>(to)] = both;
+  }
+
+  // Scratch of the smallest tile if every value of these steps had a place of its own.
+  int64_t most_scratch(const std::vector<size_t>& steps, const Demand& d) const {
+    constexpr int64_t gap = 64 + spread_slack;
+    const int64_t elements = d.by_rows ? std::max(d.columns, Fused::least_tile) : Fused::least_tile;
+    int64_t bytes = 0;
+    for (size_t i : steps) {
+      const Step& s = g_.step(i);
+      bytes += elements * size_of(g_.value(s.first_out).type.dtype) + gap;
+      if (d.columns < short_row)
+        for (ValueId id : g_.inputs(s)) bytes += elements * size_of(g_.value(id).type.dtype) + gap;
+    }
+    return bytes;
   }
 
   // One element a row, neighbours in memory.
@@ -272,8 +288,7 @@ class Fuser {
       units.push_back(std::move(unit));
       return;
     }
-    for (size_t i : steps)
-      units.push_back({.steps = {i}});
+    for (size_t i : steps) units.push_back({.steps = {i}});
   }
 
   const Survey& survey_;

@@ -16,8 +16,7 @@ struct Tile {
 };
 
 std::byte* at(const Operand& o, const Tile& t, int64_t row, std::byte* scratch) {
-  if (o.data != nullptr && !(o.repeated && t.whole))
-    return o.data + row * o.row_bytes + t.column * o.column_bytes;
+  if (o.data != nullptr) return o.data + row * o.row_bytes + t.column * o.column_bytes;
   // Scratch holds the tile alone; a row there is as wide as the tile.
   const int64_t width = o.column_bytes == 0 ? o.row_bytes : t.width * o.column_bytes;
   return scratch + o.scratch + (row - t.row) * width;
@@ -36,16 +35,57 @@ void run_rows_of(const TileStep& s, const Tile& t, std::byte* scratch) {
 void run_step(const TileStep& s, const Tile& t, std::byte* scratch) {
   if (s.run != nullptr) return run_rows_of(s, t, scratch);
   const void* in[8];
-  const auto call = [&](int64_t row, int64_t n) {
-    for (size_t i = 0; i < s.in.size(); ++i) in[i] = at(s.in[i], t, row, scratch);
-    s.row(in, s.single, at(s.out, t, row, scratch), static_cast<size_t>(n));
+  const auto call = [&](const bool* single, int64_t row, int64_t n) {
+    s.row(in, single, at(s.out, t, row, scratch), static_cast<size_t>(n));
   };
-  if (s.tall) return call(t.row, t.height);
-  if (s.even && t.whole) return call(t.row, t.height * t.width);
-  for (int64_t r = t.row; r < t.row + t.height; ++r) call(r, t.width);
+  const bool once = s.tall || (s.even && t.whole);
+  if (!once) {
+    for (int64_t r = t.row; r < t.row + t.height; ++r) {
+      for (size_t i = 0; i < s.in.size(); ++i) in[i] = at(s.in[i], t, r, scratch);
+      call(s.single, r, t.width);
+    }
+    return;
+  }
+  bool single[8];
+  for (size_t i = 0; i < s.in.size(); ++i) {
+    const Operand& o = s.in[i];
+    std::byte* const from = at(o, t, t.row, scratch);
+    const bool laid_out = o.repeated || o.spread;
+    in[i] = laid_out ? scratch + o.laid_out : from;
+    single[i] = s.single[i] && !laid_out;
+    if (o.spread)
+      spread(from, o.row_bytes, size_of(s.in_types[i]), t.height, t.width, scratch + o.laid_out);
+  }
+  call(single, t.row, s.tall ? t.height : t.height * t.width);
+}
+
+template <class T>
+void spread_words(const std::byte* from, int64_t step_bytes, int64_t rows, int64_t n,
+                  std::byte* to) {
+  constexpr int64_t at_once = spread_slack / static_cast<int64_t>(sizeof(T));
+  for (int64_t r = 0; r < rows; ++r, from += step_bytes) {
+    T words[at_once];
+    for (T& w : words) std::memcpy(&w, from, sizeof(T));
+    for (int64_t k = 0; k < n; k += at_once)
+      std::memcpy(to + (r * n + k) * static_cast<int64_t>(sizeof(T)), words, sizeof words);
+  }
 }
 
 }  // namespace
+
+void spread(const std::byte* from, int64_t step_bytes, int64_t size, int64_t rows, int64_t n,
+            std::byte* to) {
+  switch (size) {
+    case 1:
+      return spread_words<uint8_t>(from, step_bytes, rows, n, to);
+    case 2:
+      return spread_words<uint16_t>(from, step_bytes, rows, n, to);
+    case 4:
+      return spread_words<uint32_t>(from, step_bytes, rows, n, to);
+    default:
+      return spread_words<uint64_t>(from, step_bytes, rows, n, to);
+  }
+}
 
 void Fused::run_block(int64_t row, int64_t height, int64_t column, int64_t width) const {
   alignas(64) std::byte scratch[scratch_bytes];
@@ -58,7 +98,7 @@ void Fused::run_block(int64_t row, int64_t height, int64_t column, int64_t width
   for (const TileStep& s : steps)
     for (const Operand& o : s.in)
       if (o.repeated && whole) {
-        std::byte* to = scratch + o.scratch;
+        std::byte* to = scratch + o.laid_out;
         const auto bytes = static_cast<size_t>(columns * o.column_bytes);
         for (int64_t r = 0; r < std::min(high, height); ++r, to += bytes)
           std::memcpy(to, o.data, bytes);

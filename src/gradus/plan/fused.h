@@ -11,9 +11,21 @@ namespace gradus {
 struct Operand {
   std::byte* data = nullptr;  // null: in the scratch
   int64_t row_bytes = 0, column_bytes = 0;
-  int64_t scratch = 0;    // bytes from its start
-  bool repeated = false;  // a short row, laid out in the scratch once for every row of a tile
+  int64_t scratch = 0;  // bytes from its start
+  // Over short rows, one call for a whole tile is worth laying an operand out in the scratch: a row
+  // that all share, once; one element a row, for each tile.
+  bool repeated = false, spread = false;
+  int64_t laid_out = 0;  // where, bytes from the start of the scratch
 };
+
+// Rows shorter than this are run many at a time.
+inline constexpr int64_t short_row = 64;
+// What laying out may write beyond its last element.
+inline constexpr int64_t spread_slack = 16;
+// to[r n + k] = from[r step] for k < n, elements of `size` bytes, and up to spread_slack bytes
+// beyond.
+void spread(const std::byte* from, int64_t step_bytes, int64_t size, int64_t rows, int64_t n,
+            std::byte* to);
 
 struct TileStep {
   Call::Row row = nullptr;  // elementwise
@@ -37,6 +49,7 @@ struct Fused {
 
   // The most that one tile's scratch may take, on the stack.
   static constexpr int64_t scratch_bytes = 64 << 10;
+  static constexpr int64_t least_tile = 16;
   // Runs the block of the unit, tile by tile.
   void run_block(int64_t row, int64_t height, int64_t column, int64_t width) const;
   // Runs it all, on several threads where that pays.

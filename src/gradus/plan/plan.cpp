@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <limits>
 
 namespace gradus {
 namespace {
 
 constexpr size_t few = 3;                // operands of an op with a direct call
 constexpr int64_t most_alone = 1 << 16;  // elements; more are shared out to threads
-constexpr int64_t short_row = 64;        // a row is repeated rather than run by itself
 constexpr int64_t repeated_bytes = 16384;
 
 // An elementwise kernel on elements in a row.
@@ -30,7 +30,8 @@ struct RowsCall {
   RowCall first;
   int64_t rows;
   int64_t step[few], out_step;
-  bool repeated[few];  // the one row of this operand is laid out for all rows before one call
+  bool repeated[few], spread[few];  // laid out for all rows before one call
+  int64_t size[few];
   size_t inputs;
 };
 
@@ -68,18 +69,25 @@ void run_rows_each(const void* what) {
 void run_rows_at_once(const void* what) {
   const auto& x = *static_cast<const RowsCall*>(what);
   RowCall c = x.first;
-  alignas(64) std::byte repeated[few][repeated_bytes];
+  const auto n = static_cast<int64_t>(c.n);
+  alignas(64) std::byte laid_out[few][repeated_bytes + spread_slack];
   for (size_t i = 0; i < x.inputs; ++i) {
-    if (!x.repeated[i]) continue;
-    const auto all = static_cast<size_t>(x.rows * x.out_step);
-    auto done = static_cast<size_t>(x.out_step);
-    std::memcpy(repeated[i], c.in[i], done);
-    while (done < all) {
-      const size_t more = std::min(done, all - done);
-      std::memcpy(repeated[i] + done, repeated[i], more);
-      done += more;
+    if (x.spread[i]) {
+      spread(static_cast<const std::byte*>(c.in[i]), x.step[i], x.size[i], x.rows, n, laid_out[i]);
+      c.single[i] = false;
+    } else if (x.repeated[i]) {
+      const auto all = static_cast<size_t>(x.rows * n * x.size[i]);
+      auto done = static_cast<size_t>(n * x.size[i]);
+      std::memcpy(laid_out[i], c.in[i], done);
+      while (done < all) {
+        const size_t more = std::min(done, all - done);
+        std::memcpy(laid_out[i] + done, laid_out[i], more);
+        done += more;
+      }
+    } else {
+      continue;
     }
-    c.in[i] = repeated[i];
+    c.in[i] = laid_out[i];
   }
   c.row(c.in, c.single, c.out, c.n * static_cast<size_t>(x.rows));
 }
@@ -311,19 +319,24 @@ class PlanWriter {
     const int last = out.shape.size() - 1;
     const int64_t n = out.shape[last], rows = last == 0 ? 1 : out.shape[0];
     if (rows * n == 0) return false;
-    RowsCall call{{row, {}, {}, out.data, static_cast<size_t>(n)}, rows, {}, {}, {}, inputs};
+    RowsCall call{};
+    call.first = {row, {}, {}, out.data, static_cast<size_t>(n)};
+    call.rows = rows;
+    call.inputs = inputs;
     call.out_step = n * size_of(out.dtype);
     bool at_once = n < short_row;
     for (size_t i = 0; i < inputs; ++i) {
       const View& v = views[i];
-      const int64_t stride = v.strides[last], size = size_of(v.dtype);
+      const int64_t stride = v.strides[last], between = last == 0 ? 0 : v.strides[0];
       if (stride != 0 && stride != 1) return false;
       call.first.in[i] = v.data;
       call.first.single[i] = stride == 0;
-      call.step[i] = last == 0 ? 0 : v.strides[0] * size;
-      call.repeated[i] = stride == 1 && call.step[i] == 0;
-      if (stride == 0 ? call.step[i] != 0 : !call.repeated[i] && v.strides[0] != n) at_once = false;
-      if (call.repeated[i] && (rows * n * size > repeated_bytes || size != size_of(out.dtype)))
+      call.size[i] = size_of(v.dtype);
+      call.step[i] = between * call.size[i];
+      call.repeated[i] = stride == 1 && between == 0;
+      call.spread[i] = stride == 0 && between != 0;
+      const bool laid_out = call.repeated[i] || call.spread[i];
+      if (laid_out ? rows * n * call.size[i] > repeated_bytes : stride == 1 && between != n)
         at_once = false;
     }
     if (last == 0) {
@@ -345,6 +358,11 @@ class PlanWriter {
     };
     std::vector<Slot> slots;
 
+    // Filled before the first step, so that it may have been nobody else's.
+    size_t keep(int64_t size) {
+      slots.push_back({false, size, std::numeric_limits<size_t>::max()});
+      return slots.size() - 1;
+    }
     size_t take(bool tall, int64_t size, size_t now, size_t last) {
       for (size_t i = 0; i < slots.size(); ++i)
         if (slots[i].tall == tall && slots[i].size == size && slots[i].free_after < now) {
@@ -365,7 +383,8 @@ class PlanWriter {
     const size_t first = unit.led ? 1 : 0;
     Slots slots;
     std::map<ValueId, size_t> slot_of;
-    std::map<ValueId, size_t> repeated_slot;
+    std::map<ValueId, size_t> row_slot;                       // short rows that all rows share
+    std::map<std::pair<size_t, size_t>, size_t> spread_slot;  // by step and operand
     const auto is_tall = [&](ValueId id) {
       return element_count(g_.value(id).type.shape) != unit.elements;
     };
@@ -379,16 +398,19 @@ class PlanWriter {
             if (survey_.homes[id].root == s.first_out) last = j;
         slot_of[s.first_out] = slots.take(is_tall(s.first_out), size_of(out.dtype), k, last);
       }
-      if (s.op->pointwise && !is_tall(s.first_out) && unit.columns < short_row)
-        for (ValueId id : g_.inputs(s))
-          if (lie_of(survey_, id, unit.columns) == Lie::row && !repeated_slot.contains(id))
-            repeated_slot[id] =
-                slots.take(false, size_of(g_.value(id).type.dtype), k, unit.steps.size());
+      if (!s.op->pointwise || is_tall(s.first_out) || unit.columns >= short_row) continue;
+      for (size_t i = 0; i < s.inputs; ++i) {
+        const ValueId id = g_.inputs(s)[i];
+        const Lie lie = lie_of(survey_, id, unit.columns);
+        const int64_t size = size_of(g_.value(id).type.dtype);
+        if (lie == Lie::row && !row_slot.contains(id)) row_slot[id] = slots.keep(size);
+        if (lie == Lie::tall) spread_slot[{k, i}] = slots.take(false, size, k, k);
+      }
     }
     // Bytes of scratch for each element of a tile; a tall value counts for one row.
     int64_t wide_bytes = 0, tall_bytes = 0;
     for (const auto& slot : slots.slots) (slot.tall ? tall_bytes : wide_bytes) += slot.size;
-    constexpr int64_t best_tile = 2048, vector = 64;
+    constexpr int64_t best_tile = 2048, vector = 64 + spread_slack;
     f.tile = best_tile;
     const auto needed = [&](int64_t tile) {
       const int64_t rows = std::max<int64_t>(1, tile / unit.columns);
@@ -396,14 +418,15 @@ class PlanWriter {
       return static_cast<int64_t>(slots.slots.size()) * vector + wide * wide_bytes +
              rows * tall_bytes;
     };
-    while (f.tile > 16 && needed(f.tile) > Fused::scratch_bytes) f.tile /= 2;
+    while (f.tile > Fused::least_tile && needed(f.tile) > Fused::scratch_bytes) f.tile /= 2;
     const int64_t tile_elements = unit.by_rows ? std::max(f.tile, unit.columns) : f.tile;
     const int64_t tile_rows = std::max<int64_t>(1, f.tile / unit.columns);
     std::vector<int64_t> slot_at;
     int64_t top = 0;
     for (const auto& slot : slots.slots) {
       slot_at.push_back(top);
-      top += ((slot.tall ? tile_rows : tile_elements) * slot.size + vector - 1) / vector * vector;
+      const int64_t bytes = (slot.tall ? tile_rows : tile_elements) * slot.size + spread_slack;
+      top += (bytes + 63) / 64 * 64;
     }
 
     const auto operand = [&](ValueId id, bool tall_step) {
@@ -427,10 +450,6 @@ class PlanWriter {
         return o;
       }
       o.data = view(id).data;
-      if (const auto slot = repeated_slot.find(id); slot != repeated_slot.end() && !tall_step) {
-        o.repeated = true;
-        o.scratch = slot_at[slot->second];
-      }
       return o;
     };
     for (size_t k = first; k < unit.steps.size(); ++k) {
@@ -449,12 +468,18 @@ class PlanWriter {
       t.even = true;
       for (size_t i = 0; i < s.inputs; ++i) {
         const ValueId id = g_.inputs(s)[i];
-        const Operand o = operand(id, t.tall);
+        Operand o = operand(id, t.tall);
         const Lie lie = lie_of(survey_, id, unit.columns);
+        const auto spread_at = spread_slot.find({k, i});
+        const auto row_at = row_slot.find(id);
+        o.spread = spread_at != spread_slot.end();
+        o.repeated = !t.tall && row_at != row_slot.end();
+        if (o.spread) o.laid_out = slot_at[spread_at->second];
+        if (o.repeated) o.laid_out = slot_at[row_at->second];
         t.in.push_back(o);
         t.in_types.push_back(g_.value(id).type.dtype);
         t.single[i] = lie == Lie::single || lie == Lie::tall;
-        if (lie == Lie::tall || (lie == Lie::row && !o.repeated)) t.even = false;
+        if ((lie == Lie::tall && !o.spread) || (lie == Lie::row && !o.repeated)) t.even = false;
       }
       t.out = operand(s.first_out, tall_out);
       f.steps.push_back(std::move(t));
