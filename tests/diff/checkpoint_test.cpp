@@ -6,6 +6,7 @@
 #include <gradus/core/work.h>
 #include <gradus/diff/checkpoint.h>
 #include <gradus/diff/custom.h>
+#include <gradus/diff/trace.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -201,6 +202,20 @@ TEST(Checkpoint, works_under_vmap_and_around_it) {
   EXPECT_TRUE(same_bits(r[1], s[1]));
 }
 
+TEST(Checkpoint, holds_transforms_inside) {
+  const auto f = [](const Tensor& x, const Tensor& w) {
+    const auto one = [&](const Tensor& row) { return sum(tanh(row * w) * sin(row)); };
+    return vmap(one)(x) + vmap(one)(x * x) + sum(jacobian(one)(w)) + hvp(one)(w, w);
+  };
+  const auto loss = [](auto g) {
+    return [g](const Tensor& x, const Tensor& w) { return sum(square(g(x, w))); };
+  };
+  const Tensor x = drawn(20, {3, 3}), w = drawn(21, {3});
+  const auto p = grad<0, 1>(loss(f))(x, w), q = grad<0, 1>(loss(checkpoint(f)))(x, w);
+  EXPECT_TRUE(same_bits(p[0], q[0]));
+  EXPECT_TRUE(same_bits(p[1], q[1]));
+}
+
 TEST(Checkpoint, has_the_jacobian_and_hessian_of_its_function) {
   const auto f = [](const Tensor& x) { return tanh(x * sum(square(x))) + exp(-x); };
   const Tensor x = drawn(12, {4});
@@ -250,6 +265,20 @@ TEST(Checkpoint, of_what_computes_nothing_is_that) {
             })(0.0)),
             1);
   EXPECT_EQ(number(seven(2.0)), 7);
+}
+
+TEST(Checkpoint, is_traced_with_its_steps) {
+  const Function f = [](std::span<const Tensor> a) {
+    return checkpoint([](const Tensor& x, const Tensor& w) { return tanh(x * w); })(a[0], a[1]) *
+           a[0];
+  };
+  const Tensor args[] = {Tensor(0.5), Tensor(2.0)};
+  const std::string names[] = {"x", "w"};
+  const int wrt[] = {0, 1};
+  const std::vector<Tensor> grads = trace(f, args, names, wrt).grads,
+                            expected = value_and_grads(f, args, wrt).grads;
+  expect_same(grads, expected);
+  EXPECT_NEAR(number(grads[1]), 0.25 / std::pow(std::cosh(1.0), 2), 1e-16);
 }
 
 TEST(Checkpoint, costs_one_more_forward_pass) {

@@ -17,7 +17,7 @@ struct Region {
   std::vector<ValueId> reads;
 };
 
-// The region behind y as far as `outside` says; it never contains inputs and constants.
+// The region behind y as far as `outside` says, without the constants made in it.
 template <class Outside>
 Region region_of(const Tape& tape, ValueId y, const Outside& outside) {
   Region region;
@@ -28,10 +28,10 @@ Region region_of(const Tape& tape, ValueId y, const Outside& outside) {
     region.steps.push_back(first);
     for (ValueId in : tape.inputs(tape.step_of(first))) {
       const Step& maker = tape.step_of(in);
-      if (maker.op->kind != Kind::source && !outside(in))
-        open.insert(maker.first_out);
-      else if (maker.op->kind != Kind::source || !tape.value(in).has_numbers())
+      if (outside(in))
         region.reads.push_back(in);
+      else if (maker.op->kind != Kind::source)
+        open.insert(maker.first_out);
     }
   }
   return region;
