@@ -70,6 +70,8 @@ struct Product {
   bool turned;  // this is b^T a^T: rows here are columns for `after`
   const After* after;
 
+  // Multiply-adds; a few rows cost as much as four, which is how fast b is read.
+  int64_t work() const { return std::max<int64_t>(m, 4) * n * k; }
   bool whole_rows() const { return after && after->whole_rows && !turned; }
   bool whole_columns() const { return after && after->whole_rows && turned; }
   void finished(int64_t i, int64_t rows, int64_t j, int64_t cols) const {
@@ -125,6 +127,10 @@ constexpr int64_t kFarB = 1 << 16;         // elements of b that lie outside L2
 constexpr int64_t kFarC = 1 << 16;         // elements of c that lie outside L1 and near L2
 constexpr int64_t kHigh = 20 * kTileRows;  // rows whose block of a stays in L2
 constexpr int64_t kSerialWork = 1 << 18;   // multiply-adds below which threads do not pay
+
+// Transposes take two shuffles a vector and 32 bytes: wider vectors gain them nothing.
+template <class T>
+using Narrow = hn::CappedTag<T, 32 / sizeof(T)>;
 
 // Elements of a 128-bit block: transposes work inside blocks.
 #if HWY_TARGET == HWY_SCALAR
@@ -337,7 +343,7 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
       }
     }
   } else if (x.row == 1) {
-    transpose(d, x.at, x.col, cols, rows, to, to_row);
+    transpose(Narrow<T>(), x.at, x.col, cols, rows, to, to_row);
   } else {
     for (int64_t p = 0; p < rows; ++p) {
       for (int64_t j = 0; j < cols; ++j) to[p * to_row + j] = x.at[p * x.row + j * x.col];
@@ -345,10 +351,11 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
   }
 }
 
-// How a product is cut: `down` by `across` chunks of about equal size.
-struct Cut {
-  int64_t down, across;
-};
+// Whether a block of a is read often enough to be packed.
+template <class T>
+bool packs_a(int64_t rows, int64_t cols) {
+  return rows >= kTileRows && cols >= 8 * kPanel<T>;
+}
 
 // Rows [i0, i1) and columns [j0, j1) of c, all of k.
 template <class T>
@@ -368,9 +375,9 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
   // A panel read by few tiles is not worth copying.
   const bool transposed = x.b.col != 1;
   const bool copy = transposed || (tiles > 3 && cols * x.k > kInPlaceB);
-  const bool pack_a = rows >= kTileRows && cols >= 8 * P;
+  const bool pack_a = packs_a<T>(rows, cols);
   const int most = copy ? 2 : most_vectors(tile_rows + (taller > 0));
-  const bool far_c = rows * c_row >= kFarC, far_b = copy && !transposed && x.k * x.b.row >= kFarB;
+  const bool far = rows * c_row >= kFarC;
   T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
   T* panel = copy || (!kMasks && cols % L != 0) ? rooms().b.at_least<T>(P * depth) : nullptr;
 
@@ -406,16 +413,10 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
       }
       for (int64_t t = 0, i = 0; t < tiles; ++t) {
         const int64_t height = tile_rows + (t < taller);
-        if (far_c && t + 1 < tiles) {
+        if (far && t + 1 < tiles) {
           for (int64_t r = i + height; r < i + height + tile_rows; ++r) {
             const T* next = c + r * c_row + (j - j0);
             for (int64_t line = 0; line <= vecs; ++line) __builtin_prefetch(next + line * L, 1);
-          }
-        }
-        if (far_b && t > 0 && j + width < j1) {
-          for (int64_t r = k * (t - 1) / (tiles - 1); r < k * t / (tiles - 1); ++r) {
-            const T* next = x.b.at + (p + r) * x.b.row + j + width;
-            for (int64_t line = 0; line < 2; ++line) __builtin_prefetch(next + line * L);
           }
         }
         const auto run = unit ? pick<T, true>(height, vecs) : pick<T, false>(height, vecs);
@@ -431,7 +432,7 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
       j += width;
     }
   }
-  if (x.flip) transpose(Full<T>(), c, c_row, rows, cols, x.c + j0 * x.c_row + i0, x.c_row);
+  if (x.flip) transpose(Narrow<T>(), c, c_row, rows, cols, x.c + j0 * x.c_row + i0, x.c_row);
   x.finished(i0, rows, j0, cols);
 }
 
@@ -470,7 +471,7 @@ void all_dots(D d, int64_t n, int64_t k, const T* a, int64_t a_col, const T* b, 
   constexpr int64_t L = static_cast<int64_t>(hn::MaxLanes(D()));
   if (n >= L) {
     int64_t j = 0;
-    for (; j + 2 * L <= n; j += 2 * L) dots<2>(d, k, a, a_col, b + j * b_col, b_col, c + j);
+    for (; j + 4 * L <= n; j += 4 * L) dots<4>(d, k, a, a_col, b + j * b_col, b_col, c + j);
     for (; j < n; j += L) {
       j = std::min(j, n - L);
       dots<1>(d, k, a, a_col, b + j * b_col, b_col, c + j);
@@ -489,51 +490,33 @@ void all_dots(D d, int64_t n, int64_t k, const T* a, int64_t a_col, const T* b, 
   }
 }
 
-// The product in pieces of columns, then `after` on bands of rows.
-template <class T>
-void finish_later(Product<T> x, void (*product)(const Product<T>&)) {
-  constexpr int64_t kBand = 16;
-  const Product<T> all = x;
-  x.after = nullptr;
-  product(x);
-  parallel_for(ceil_div(x.m, kBand), [&](int64_t i) {
-    all.finished(i * kBand, std::min(kBand, x.m - i * kBand), 0, x.n);
-  });
-}
+// How a product is cut: into `down` times `across` chunks of about equal size.
+struct Cut {
+  int64_t down, across;
+};
 
-// A row times a matrix whose columns are contiguous.
-template <class T>
-void row_product(const Product<T>& x) {
-  constexpr int64_t kChunk = 256;
-  const int64_t chunk = x.n * x.k <= kSerialWork ? x.n : kChunk;
-  if (chunk < x.n && x.whole_rows()) return finish_later(x, row_product<T>);
-  parallel_for(ceil_div(x.n, chunk), [&](int64_t i) {
-    const int64_t j = i * chunk, columns = std::min(chunk, x.n - j);
-    all_dots(Full<T>(), columns, x.k, x.a.at, x.a.col, x.b.at + j * x.b.col, x.b.col, x.c + j);
-    x.finished(0, 1, j, columns);
-  });
-}
-
-// The cut with the least estimated time on this many threads: vectors computed, and what each
-// chunk packs for itself.
+// The cut with the least estimated time on so many threads: the vectors computed, what each chunk
+// packs for itself, and one late chunk. In sixteenths of a cycle.
 template <class T>
 Cut best_cut(const Product<T>& x, int64_t threads) {
-  constexpr int64_t L = kLanes<T>;
-  const int64_t vectors = ceil_div(x.n, L);
-  const int64_t least = ceil_div(x.m, kHigh);
-  const int64_t most =
-      std::clamp(x.m * x.n * x.k / kSerialWork, least, std::max(least, 8 * threads));
+  constexpr int64_t kHandOver = 8000;
+  const int64_t vectors = ceil_div(x.n, kLanes<T>);
+  const int64_t down_most = x.whole_columns() ? 1 : x.m, across_most = x.whole_rows() ? 1 : vectors;
+  const int64_t least = std::min(down_most, ceil_div(x.m, kHigh));
+  const int64_t most = std::max(least, std::min(2 * x.work() / kSerialWork, 8 * threads));
+  const auto next = [](int64_t parts) { return parts + std::max<int64_t>(1, parts / 4); };
   Cut best{least, 1};
-  int64_t time = INT64_MAX;
-  for (int64_t down = least; down <= most && down <= x.m; down *= 2) {
-    for (int64_t across = 1; down * across <= most && across <= vectors; across *= 2) {
+  int64_t least_time = INT64_MAX;
+  for (int64_t down = least; down <= std::min(most, down_most); down = next(down)) {
+    for (int64_t across = 1; across <= std::min(most / down, across_most); across = next(across)) {
       const int64_t rows = ceil_div(x.m, down), wide = ceil_div(vectors, across);
-      int64_t chunk = 16 * rows * wide;
-      if (x.b.col != 1) chunk += 5 * wide * L;
-      if (rows >= kTileRows && wide >= 16) chunk += 6 * rows;
-      const int64_t all = ceil_div(down * across, threads) * (chunk * x.k + 8000);
-      if (all <= time) {
-        time = all;
+      int64_t step = 16 * rows * wide;
+      if (x.b.col != 1) step += 5 * wide * kLanes<T>;
+      if (packs_a<T>(rows, wide * kLanes<T>)) step += 6 * rows;
+      const int64_t chunk = step * x.k + kHandOver;
+      const int64_t time = ceil_div(down * across, threads) * chunk + (threads > 1 ? chunk / 8 : 0);
+      if (time < least_time) {
+        least_time = time;
         best = {down, across};
       }
     }
@@ -541,20 +524,40 @@ Cut best_cut(const Product<T>& x, int64_t threads) {
   return best;
 }
 
+// A row times a matrix whose columns are contiguous.
+template <class T>
+void row_product(const Product<T>& x) {
+  constexpr int64_t kStrip = 4 * hn::MaxLanes(Narrow<T>());
+  const int64_t strips = ceil_div(x.n, kStrip);
+  const int64_t parts = std::clamp<int64_t>(2 * x.work() / kSerialWork, 1,
+                                            std::min<int64_t>(strips, 8 * thread_count()));
+  const bool later = parts > 1 && x.whole_rows();
+  parallel_for(parts, [&](int64_t i) {
+    const int64_t j = strips * i / parts * kStrip;
+    const int64_t columns = std::min(x.n, strips * (i + 1) / parts * kStrip) - j;
+    all_dots(Narrow<T>(), columns, x.k, x.a.at, x.a.col, x.b.at + j * x.b.col, x.b.col, x.c + j);
+    if (!later) x.finished(0, 1, j, columns);
+  });
+  if (later) x.finished(0, 1, 0, x.n);
+}
+
 template <class T>
 void multiply(const Product<T>& x) {
-  constexpr int64_t L = kLanes<T>;
-  if (x.m * x.n * x.k <= kSerialWork) return compute(x, 0, x.m, 0, x.n);
-  Cut cut = best_cut(x, thread_count());
-  if (x.whole_rows()) cut.across = 1;
-  if (x.whole_columns()) cut.down = 1;
-  const int64_t vectors = ceil_div(x.n, L);
+  if (x.work() < kSerialWork) return compute(x, 0, x.m, 0, x.n);
+  const Cut cut = best_cut(x, thread_count());
+  const int64_t vectors = ceil_div(x.n, kLanes<T>);
   parallel_for(cut.down * cut.across, [&](int64_t i) {
     const int64_t down = i / cut.across, across = i % cut.across;
-    compute(x, x.m * down / cut.down, x.m * (down + 1) / cut.down,
-            vectors * across / cut.across * L,
-            std::min(x.n, vectors * (across + 1) / cut.across * L));
+    const int64_t j0 = vectors * across / cut.across * kLanes<T>;
+    const int64_t j1 = std::min(x.n, vectors * (across + 1) / cut.across * kLanes<T>);
+    compute(x, x.m * down / cut.down, x.m * (down + 1) / cut.down, j0, j1);
   });
+}
+
+// Cycles, five a vector, of (m,k) x (k,n) with vectors along n, which must lie in rows.
+template <class T>
+int64_t cycles(int64_t m, int64_t n, int64_t k, bool ready) {
+  return (5 * m * ceil_div(n, kLanes<T>) + (ready ? 0 : 2 * n)) * k;
 }
 
 template <class T>
@@ -569,11 +572,10 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
   if (m == 1) a_row = 1;
   if (n == 1) b_col = 1;
   const bool a_ready = a_row == 1, b_ready = b_col == 1;
-  const bool flip = n == 1    ? m > 1
-                    : m == 1  ? false
-                    : b_ready ? a_ready && n < kLanes<T> && n < m
-                    : a_ready ? true
-                              : k * m + m * n < k * n;
+  const bool flip = n == 1 ? m > 1
+                    : m == 1
+                        ? false
+                        : cycles<T>(n, m, k, a_ready) + 2 * m * n < cycles<T>(m, n, k, b_ready);
   if (!flip) {
     const Product<T> x{m,     n,     k,    {a, a_row, a_col}, {b, b_row, b_col}, c, c_row,
                        false, false, after};
