@@ -267,6 +267,25 @@ TEST(Checkpoint, of_what_computes_nothing_is_that) {
   EXPECT_EQ(number(seven(2.0)), 7);
 }
 
+TEST(Checkpoint, refuses_what_reads_too_much_from_outside) {
+  const auto repeated = [](int times) {
+    return checkpoint([times](const Tensor& x) {
+      Tensor y = x;
+      for (int i = 1; i < times; ++i) y = y + x;
+      return y;
+    });
+  };
+  EXPECT_EQ(number(grad(repeated(65534))(1.0)), 65534);
+  try {
+    grad(repeated(65535))(1.0);
+    FAIL() << "no error";
+  } catch (const UnsupportedError& e) {
+    EXPECT_STREQ(e.what(),
+                 "checkpoint: the function reads values from outside 65535 times. One checkpoint "
+                 "takes 65534 reads. Split it into several, one after the other.");
+  }
+}
+
 TEST(Checkpoint, is_traced_with_its_steps) {
   const Function f = [](std::span<const Tensor> a) {
     return checkpoint([](const Tensor& x, const Tensor& w) { return tanh(x * w); })(a[0], a[1]) *

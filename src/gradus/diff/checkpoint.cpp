@@ -1,3 +1,4 @@
+#include <gradus/base/error.h>
 #include <gradus/core/recorder.h>
 #include <gradus/diff/checkpoint.h>
 #include <gradus/ops/batching.h>
@@ -9,6 +10,8 @@
 
 namespace gradus {
 namespace {
+
+constexpr size_t most_reads = 65534;  // the inputs of a step, less one
 
 // The steps between a boundary and one value.
 struct Region {
@@ -41,6 +44,11 @@ Region region_of(const Tape& tape, ValueId y, const Outside& outside) {
 template <class Outside>
 Tensor sealed(Tape& tape, ValueId y, const Outside& outside) {
   std::vector<ValueId> in = region_of(tape, y, outside).reads;
+  if (in.size() > most_reads)
+    raise(ErrorKind::unsupported, "checkpoint: the function reads values from outside " +
+                                      std::to_string(in.size()) + " times. One checkpoint takes " +
+                                      std::to_string(most_reads) +
+                                      " reads. Split it into several, one after the other.");
   in.insert(in.begin(), y);
   return tape.tensor(tape.record(op::checkpoint, in, {}));
 }
