@@ -1,6 +1,7 @@
 // Hand-worked numbers, properties on drawn matrices, derivatives against closed forms, and every
 // refusal word for word.
 #include <gradus/base/error.h>
+#include <gradus/base/pool.h>
 #include <gradus/base/random.h>
 #include <gradus/batch/vmap.h>
 #include <gradus/core/buffer.h>
@@ -178,6 +179,40 @@ TEST(Solve, a_batch_is_the_loop_over_its_matrices_bit_for_bit) {
       EXPECT_TRUE(same_bits(at(f.u, p, q), lu(m).u));
       EXPECT_TRUE(same_bits(at(g.r, p, q), qr(m).r));
     }
+  }
+}
+
+TEST(Solve, a_large_batch_is_shared_by_threads_bit_for_bit) {
+  const int before = thread_count();
+  for (const Shape& shape : {Shape{300, 6, 6}, Shape{5, 70, 70}}) {
+    const int64_t count = shape[0], n = shape[1];
+    const Tensor a = drawn(shape), b = drawn({count, n, 2}, 1);
+    const Tensor s = matmul(a, transpose(a)) + eye(n);
+    for (const int threads : {1, 2}) {
+      set_thread_count(threads);
+      const Tensor x = solve(a, b), y = inv(a), d = det(a), c = cholesky(s), q = qr(a).q;
+      for (int64_t i = 0; i < count; i += count / 5) {
+        const Tensor m = row(a, i);
+        EXPECT_TRUE(same_bits(row(x, i), solve(m, row(b, i))));
+        EXPECT_TRUE(same_bits(row(y, i), inv(m)));
+        EXPECT_TRUE(same_bits(row(d, i), det(m)));
+        EXPECT_TRUE(same_bits(row(c, i), cholesky(row(s, i))));
+        EXPECT_TRUE(same_bits(row(q, i), qr(m).q));
+      }
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST(Solve, a_recording_does_not_change_a_bit) {
+  for (const int64_t n : {1, 4, 40}) {
+    const Tensor a = drawn({n, n}), b = drawn({n}, 1), c = drawn({n, 3}, 2);
+    const auto all = [&](std::span<const Tensor> x) {
+      return std::vector<Tensor>{solve(x[0], b), solve(x[0], c), inv(x[0]), det(x[0])};
+    };
+    const std::vector<Tensor> want = all(std::span(&a, 1));
+    const std::vector<Tensor> got = compile(all, {a})(std::span(&a, 1));
+    for (size_t i = 0; i < want.size(); ++i) EXPECT_TRUE(same_bits(got[i], want[i])) << n;
   }
 }
 
