@@ -40,7 +40,7 @@
   OP(acosh, 1, 2, std::acosh(x))                                                   \
   OP(atanh, 1, 2, std::atanh(x))                                                   \
   OP(erf, 1.5, 1.5, std::erf(x))                                                       \
-  OP(erfc, 4, 2.1, std::erfc(x))                                                     \
+  OP(erfc, 4.5, 2.1, std::erfc(x))                                                     \
   OP(sigmoid, 2.5, 2.2, 1 / (1 + std::exp(-x)))                                        \
   OP(log_sigmoid, 2, 2, x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x))) \
   OP(softplus, 2, 2, x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x))) \

@@ -200,6 +200,30 @@ Samples mask_reduction(Reduction f, const char* name, std::vector<Answer> answer
   return s;
 }
 
+std::string not_float(const std::string& op, const std::string& type);
+
+// A function of the rows along an axis that keeps their shape.
+template <class F>
+Samples normal_form(F f, const char* name, std::vector<Answer> answers) {
+  Samples s;
+  const std::string op = name;
+  const auto along = [f](int64_t axis) { return [f, axis](Args x) { return f(x[0], axis); }; };
+  s.samples = {{{draw.tensor({3, 4})}, along(-1), 3},
+               {{draw.tensor({3, 4})}, along(0), 3},
+               {{draw.tensor({2, 3, 4})}, along(1), 2},
+               {{draw.tensor({5, 2500})}, along(1), 0},
+               {{draw.tensor({2500, 70})}, along(0), 0}};
+  s.answers = std::move(answers);
+  s.answers.push_back({[f] { return f(zeros({2, 0}), 1); }, "f64[2,0] [] f64[2,0]"});
+  s.answers.push_back({[f] { return f(zeros({0, 2}), 1); }, "f64[0,2] [] f64[0,2]"});
+  s.refusals = {
+      {[f] { f(iota(3), 0); }, not_float(op, "i64[3]")},
+      {[f] { f(ones({2}), 1); },
+       op + ": axis 1 of a tensor of rank 1 does not exist. Axes run from 0 to 0, or from -1 back "
+            "to -1."}};
+  return s;
+}
+
 std::string not_float(const std::string& op, const std::string& type) {
   return op + ": " + type +
          " is not a floating-point tensor. It computes in f32 or f64. Cast to f64 first.";
@@ -831,6 +855,73 @@ std::map<std::string, std::function<Samples()>> samples() {
                             },
                             "f64[] nan"}},
                           false, false);
+       }},
+      {"softmax",
+       [] {
+         return normal_form([](const Tensor& x, int64_t axis) { return softmax(x, axis); },
+                            "softmax",
+                            {{[] {
+                                return softmax(Tensor{1000, 1000, -inf_});
+                              },
+                              "f64[3] [0.5 0.5 0. ]"},
+                             {[] {
+                                return softmax(Tensor{-inf_, -inf_});
+                              },
+                              "f64[2] [nan nan]"},
+                             {[] {
+                                return softmax(Tensor{inf_, 0});
+                              },
+                              "f64[2] [nan nan]"},
+                             {[] {
+                                return softmax(Tensor{0, nan_});
+                              },
+                              "f64[2] [nan nan]"}});
+       }},
+      {"log_softmax",
+       [] {
+         return normal_form([](const Tensor& x, int64_t axis) { return log_softmax(x, axis); },
+                            "log_softmax",
+                            {{[] {
+                                return log_softmax(Tensor{-inf_, 0});
+                              },
+                              "f64[2] [-inf   0.]"},
+                             {[] {
+                                return log_softmax(Tensor{-1000, 0});
+                              },
+                              "f64[2] [-1000.     0.]"},
+                             {[] {
+                                return log_softmax(Tensor{-inf_, -inf_});
+                              },
+                              "f64[2] [nan nan]"},
+                             {[] {
+                                return log_softmax(Tensor{inf_, 0});
+                              },
+                              "f64[2] [ nan -inf]"},
+                             {[] {
+                                return log_softmax(Tensor{0, nan_});
+                              },
+                              "f64[2] [nan nan]"}});
+       }},
+      {"layer_norm",
+       [] {
+         return normal_form([](const Tensor& x, int64_t axis) { return layer_norm(x, axis); },
+                            "layer_norm",
+                            {{[] {
+                                return layer_norm(Tensor{1, 3}, 0, 0);
+                              },
+                              "f64[2] [-1.  1.]"},
+                             {[] {
+                                return layer_norm(Tensor{1, 3}, 0, 3);
+                              },
+                              "f64[2] [-0.5  0.5]"},
+                             {[] {
+                                return layer_norm(Tensor{7, 7, 7});
+                              },
+                              "f64[3] [0. 0. 0.]"},
+                             {[] {
+                                return layer_norm(Tensor{0, inf_});
+                              },
+                              "f64[2] [nan nan]"}});
        }},
       {"norm",
        [] {

@@ -1,18 +1,15 @@
 // Reductions take the last axis; the functions at the end bring the wanted axes there.
-// Kernels work in blocks of 1024 numbers and join block results pairwise, so long sums keep their
-// digits and their bits do not depend on layout or target width.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradus/ops/reduce.cpp"
 #include <gradus/core/op.h>
 
 #include <hwy/foreach_target.h>
 
-#include <gradus/ops/lanes-inl.h>
+#include <gradus/ops/reduce-inl.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <limits>
 
 #ifndef GRADUS_REDUCE_TABLE
@@ -27,113 +24,6 @@ struct ReduceTable {
 HWY_BEFORE_NAMESPACE();
 namespace gradus {
 namespace HWY_NAMESPACE {
-
-constexpr int64_t virtual_lanes = 16;
-constexpr int64_t block = 1024;
-
-// Integers wrap around, as elementwise arithmetic does; signed overflow has no meaning in C++.
-template <class T, class F>
-HWY_INLINE T wrapping(T a, T b, F f) {
-  if constexpr (std::is_integral_v<T>) {
-    using U = std::make_unsigned_t<T>;
-    return static_cast<T>(f(static_cast<U>(a), static_cast<U>(b)));
-  } else {
-    return f(a, b);
-  }
-}
-
-template <class T>
-struct Sum {
-  static constexpr T start = T(0);
-  static T join(T a, T b) { return wrapping(a, b, std::plus<>()); }
-};
-template <class T>
-struct Product {
-  static constexpr T start = T(1);
-  static T join(T a, T b) { return wrapping(a, b, std::multiplies<>()); }
-};
-// NaN wins, as in NumPy.
-template <class T>
-struct Max {
-  static constexpr T start = std::numeric_limits<T>::has_infinity
-                                 ? -std::numeric_limits<T>::infinity()
-                                 : std::numeric_limits<T>::lowest();
-  static T join(T a, T b) { return a != a || a > b ? a : b; }
-};
-template <class T>
-struct Min {
-  static constexpr T start = std::numeric_limits<T>::has_infinity
-                                 ? std::numeric_limits<T>::infinity()
-                                 : std::numeric_limits<T>::max();
-  static T join(T a, T b) { return a != a || a < b ? a : b; }
-};
-struct Any {
-  static constexpr bool start = false;
-  static bool join(bool a, bool b) { return a || b; }
-};
-struct All {
-  static constexpr bool start = true;
-  static bool join(bool a, bool b) { return a && b; }
-};
-
-// At most 1024 numbers: lane j takes elements j, j + 16, ...; lanes join as a binary tree.
-template <class T, class R>
-T reduce_block(const T* x, int64_t n) {
-  T lanes[virtual_lanes];
-  for (T& l : lanes) l = R::start;
-  int64_t i = 0;
-  for (; i + virtual_lanes <= n; i += virtual_lanes)
-    for (int64_t j = 0; j < virtual_lanes; ++j) lanes[j] = R::join(lanes[j], x[i + j]);
-  for (int64_t j = 0; i + j < n; ++j) lanes[j] = R::join(lanes[j], x[i + j]);
-  for (int64_t w = virtual_lanes / 2; w > 0; w /= 2)
-    for (int64_t j = 0; j < w; ++j) lanes[j] = R::join(lanes[j], lanes[j + w]);
-  return lanes[0];
-}
-
-// Joins block results pairwise in order, like a binary counter: level k holds 2^k blocks.
-template <class T, class R>
-struct Joiner {
-  T level[54];
-  uint64_t blocks = 0;
-  void add(T value) {
-    int k = 0;
-    for (uint64_t b = blocks; b & 1; b >>= 1, ++k) value = R::join(level[k], value);
-    level[k] = value;
-    ++blocks;
-  }
-  T result() const {
-    if (blocks == 0) return R::start;
-    int k = 0;
-    while (!((blocks >> k) & 1)) ++k;
-    T value = level[k];
-    for (++k; (blocks >> k) != 0; ++k)
-      if ((blocks >> k) & 1) value = R::join(level[k], value);
-    return value;
-  }
-};
-
-// Calls f(pointer, count) on blocks of a row, gathered when the stride is not 1.
-template <class T, class F>
-void each_block(const T* x, int64_t stride, int64_t n, F f) {
-  HWY_ALIGN T gathered[block];
-  for (int64_t i = 0; i < n; i += block) {
-    const int64_t count = std::min(block, n - i);
-    if (stride == 1) {
-      f(x + i, count);
-      continue;
-    }
-    for (int64_t k = 0; k < count; ++k) gathered[k] = x[(i + k) * stride];
-    f(gathered, count);
-  }
-}
-
-template <class T, class R>
-T reduce_row(const T* x, int64_t stride, int64_t n) {
-  Joiner<T, R> joiner;
-  each_block(x, stride, n,
-             [&](const T* p, int64_t count) HWY_ATTR { joiner.add(reduce_block<T, R>(p, count)); });
-  return joiner.result();
-}
 
 // out[c] = the reduction of column c, with the same tree as reduce_row; rows lie `stride` apart.
 // The width is known at compile time, or at most `most` at run time.
@@ -165,30 +55,17 @@ void reduce_tile(const T* x, int64_t stride, int64_t n, int64_t columns, T* out)
 
 template <class T, class R>
 void reduce_columns(const T* x, int64_t stride, int64_t n, int64_t columns, T* out) {
-  int64_t c = 0;
-  for (; c + 64 <= columns; c += 64) reduce_tile<T, R, 64, true>(x + c, stride, n, 64, out + c);
-  for (; c + 16 <= columns; c += 16) reduce_tile<T, R, 16, true>(x + c, stride, n, 16, out + c);
-  if (c < columns) reduce_tile<T, R, 16, false>(x + c, stride, n, columns - c, out + c);
-}
-
-// Calls f(pointer to the row, output place) for every row along the last axis.
-template <class T, class F>
-void each_row(const View& x, F f) {
-  const int kept = x.shape.size() - 1;
-  int64_t rows = 1;
-  for (int i = 0; i < kept; ++i) rows *= x.shape[i];
-  Dims at = x.shape;
-  for (int i = 0; i < at.size(); ++i) at[i] = 0;
-  const T* from = x.as<T>();
-  for (int64_t r = 0; r < rows; ++r) {
-    f(from, r);
-    for (int i = kept - 1; i >= 0; --i) {
-      from += x.strides[i];
-      if (++at[i] < x.shape[i]) break;
-      from -= at[i] * x.strides[i];
-      at[i] = 0;
-    }
-  }
+  const auto tile = [&](int64_t t) {
+    int64_t c = 64 * t;
+    if (c + 64 <= columns) return reduce_tile<T, R, 64, true>(x + c, stride, n, 64, out + c);
+    for (; c + 16 <= columns; c += 16) reduce_tile<T, R, 16, true>(x + c, stride, n, 16, out + c);
+    if (c < columns) reduce_tile<T, R, 16, false>(x + c, stride, n, columns - c, out + c);
+  };
+  const int64_t tiles = (columns + 63) / 64;
+  if (n * columns < worth_threads)
+    for (int64_t t = 0; t < tiles; ++t) tile(t);
+  else
+    parallel_for(tiles, tile);
 }
 
 // Sums go down columns side by side; the other reductions are rarer and gather their rows.
@@ -204,7 +81,9 @@ void run_reduce(const Call& c) {
       outer.shape.erase(last);
       outer.strides.erase(last);
       const int64_t columns = outer.shape.back();
-      each_row<T>(outer, [&](const T* from, int64_t r) {
+      int64_t rows = 1;
+      for (int i = 0; i + 1 < outer.shape.size(); ++i) rows *= outer.shape[i];
+      rows_between<T>(outer, 0, rows, [&](const T* from, int64_t r) {
         reduce_columns<T, R>(from, stride, n, columns, y + r * columns);
       });
       return;
@@ -219,28 +98,14 @@ void run_logsumexp(const Call& c) {
   T* y = c.out[0].as<T>();
   const int last = x.shape.size() - 1;
   const int64_t n = x.shape[last], stride = x.strides[last];
-  using Tag = hn::ScalableTag<T>;
-  const Tag d;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
-  each_row<T>(x, [&](const T* from, int64_t r) HWY_ATTR {
+  each_row<T>(x, [&](const T* from, int64_t r) {
     const T top = reduce_row<T, Max<T>>(from, stride, n);
     if (!std::isfinite(top)) {
       y[r] = top;
       return;
     }
-    Joiner<T, Sum<T>> joiner;
-    each_block(from, stride, n, [&](const T* p, int64_t count) HWY_ATTR {
-      HWY_ALIGN T e[block + HWY_MAX_BYTES / sizeof(T)];
-      std::memcpy(e, p, static_cast<size_t>(count) * sizeof(T));
-      std::fill(e + count, e + count + lanes, T(0));
-      for (int64_t i = 0; i < count; i += lanes) {
-        const Lanes<Tag> v(hn::LoadU(d, e + i));
-        hn::StoreU(exp(v - Lanes<Tag>(hn::Set(d, top))).v, d, e + i);
-      }
-      joiner.add(reduce_block<T, Sum<T>>(e, count));
-    });
-    y[r] =
-        static_cast<T>(static_cast<double>(top) + std::log(static_cast<double>(joiner.result())));
+    const T total = reduce_row<T, Sum<T>>(from, stride, n, ExpBelow{static_cast<double>(top)});
+    y[r] = static_cast<T>(static_cast<double>(top) + std::log(static_cast<double>(total)));
   });
 }
 
@@ -271,14 +136,15 @@ void run_norm(const Call& c) {
     const double half_down = std::ldexp(1.0, -exponent / 2),
                  rest_down = std::ldexp(1.0, -exponent - (-exponent / 2));
     Joiner<double, Sum<double>> joiner;
-    each_block(from, stride, n, [&](const T* p, int64_t count) HWY_ATTR {
-      HWY_ALIGN double squares[block];
-      for (int64_t i = 0; i < count; ++i) {
-        const double v = static_cast<double>(p[i]) * half_down * rest_down;
-        squares[i] = v * v;
+    for (int64_t i = 0; i < n; i += block) {
+      double squares[block];
+      const int64_t count = std::min(block, n - i);
+      for (int64_t k = 0; k < count; ++k) {
+        const double v = static_cast<double>(from[(i + k) * stride]) * half_down * rest_down;
+        squares[k] = v * v;
       }
       joiner.add(reduce_block<double, Sum<double>>(squares, count));
-    });
+    }
     y[r] = static_cast<T>(std::ldexp(std::sqrt(joiner.result()), exponent));
   });
 }
@@ -846,18 +712,6 @@ Tensor scan(const Tensor& a, const Tensor& b, int64_t axis) {
   align(op::scan, x, y);
   require_number(op::scan, x.type());
   return move_axis(apply(op::scan, {move_axis(x, axis, -1), move_axis(y, axis, -1)}), -1, axis);
-}
-
-Tensor softmax(const Tensor& x, int64_t axis) {
-  if (x.size() == 0) return x;
-  const Tensor top = stop_gradient(max(x, {.axis = axis, .keepdims = true}));
-  // Subtract the maximum: exp then stays <= 1.
-  const Tensor e = exp(x - top);
-  return e / sum(e, {.axis = axis, .keepdims = true});
-}
-
-Tensor log_softmax(const Tensor& x, int64_t axis) {
-  return x - logsumexp(x, {.axis = axis, .keepdims = true});
 }
 
 Tensor argsort(const Tensor& x, int64_t axis) {

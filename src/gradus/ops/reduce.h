@@ -1,5 +1,5 @@
-// Reductions and scans. Sums follow one fixed tree over 16 virtual lanes, so their bits depend on
-// values and shape only: never on layout, tile or threads.
+// Reductions, scans and rows in normal form. Sums follow one fixed tree over 16 virtual lanes, so
+// their bits depend on values and shape only: never on layout, tile or threads.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -11,7 +11,7 @@ namespace gradus {
 
 namespace op {
 extern const Op sum, prod, max, min, argmax, argmin, logsumexp, norm, any, all, cumsum, scan,
-    argsort;
+    argsort, softmax, log_softmax, layer_norm;
 }
 
 // One axis, several, or none given: all of them.
@@ -57,6 +57,8 @@ Tensor scan(const Tensor& a, const Tensor& b, int64_t axis = 0);
 
 Tensor softmax(const Tensor& x, int64_t axis = -1);
 Tensor log_softmax(const Tensor& x, int64_t axis = -1);
+// (x - mean) / sqrt(variance + epsilon) along an axis.
+Tensor layer_norm(const Tensor& x, int64_t axis = -1, double epsilon = 1e-5);
 
 // The order that sorts ascending (stable; NaN last), i64.
 Tensor argsort(const Tensor& x, int64_t axis = -1);

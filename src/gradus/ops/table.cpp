@@ -20,7 +20,7 @@ std::span<const Op* const> all_ops() {
       OP(reshape) OP(permute) OP(broadcast_to) OP(slice) OP(flip) OP(pad) OP(concatenate)
       OP(gather) OP(scatter_add) OP(iota) OP(stop_gradient)
       OP(sum) OP(prod) OP(max) OP(min) OP(argmax) OP(argmin) OP(logsumexp) OP(norm) OP(any) OP(all)
-      OP(cumsum) OP(scan) OP(argsort)
+      OP(cumsum) OP(scan) OP(argsort) OP(softmax) OP(log_softmax) OP(layer_norm)
       OP(matmul)
       OP(split) OP(random_uniform) OP(random_normal) OP(random_integers)
       OP(input) OP(constant) OP(alias)
