@@ -86,7 +86,6 @@ struct Machine {
   int order = 2, maps = 2;      // derivatives and batches that may still open inside
   int most_rank = 4;            // so that batches find room in front
   std::string prefix = "v";     // of names
-  bool* derives = nullptr;      // set where a derivative is taken
   std::string* text = nullptr;  // the program, line by line
   std::string line;             // operands and details of the instruction that runs
 
@@ -363,7 +362,6 @@ std::optional<Shape> product_shape(const Shape& a, const Shape& b) {
 }
 
 bool may_multiply(const Machine& m, const Tensor& a, const Tensor& b) {
-  if (a.rank() > 0 && a.shape().back() == 0 && m.maps < 2) return false;  // inside a batch
   const auto shape = product_shape(a.shape(), b.shape());
   return shape && m.fits(*shape) && element_count(*shape) * a.shape().back() <= 40 * m.most;
 }
@@ -836,7 +834,6 @@ Function body(Machine& m, Choices& c, int order, int maps, int64_t share, bool a
   inner.words = m.words.first(count);
   inner.most = std::max<int64_t>(m.most / share, 1);
   inner.order = order, inner.maps = maps;
-  inner.derives = m.derives;
   inner.most_rank = 3;
   inner.prefix = m.prefix + std::to_string(m.values.size()) + ".";
   m.words = m.words.subspan(count);
@@ -870,7 +867,6 @@ Function body(Machine& m, Choices& c, int order, int maps, int64_t share, bool a
 
 Tensor one_derivative(Machine& m, Choices& c) {
   if (m.order == 0 || m.words.empty()) return {};
-  *m.derives = true;
   const auto usable = [&](const Tensor& v) { return is_real(v) && v.rank() <= 3; };
   const Tensor x = m.pick(c, usable);
   if (x.is_absent()) return {};
@@ -950,7 +946,6 @@ Tensor one_batch(Machine& m, Choices& c) {
   const bool with_grad = m.order > 0 && is_real(x) && c.once_in(3);
   if (with_grad) {
     m.say("of grad");
-    *m.derives = true;
   }
   const Function f =
       body(m, c, m.order - (with_grad ? 1 : 0), m.maps - 1, std::max<int64_t>(n, 1), with_grad);
@@ -1045,7 +1040,6 @@ struct Program {
 
   std::vector<Tensor> args;
   int64_t most = 400;
-  bool derives = false;
 
   Program(std::vector<uint32_t> w, uint32_t s) : words(std::move(w)), seed(s) {
     Choices c(seed);
@@ -1088,9 +1082,8 @@ struct Program {
   }
 
   // The outputs; with `text`, the program as it is written down.
-  std::vector<Tensor> operator()(std::span<const Tensor> a, std::string* text = nullptr) {
+  std::vector<Tensor> operator()(std::span<const Tensor> a, std::string* text = nullptr) const {
     Machine m;
-    m.derives = &derives;
     m.most = most;
     m.text = text;
     m.words = words;
@@ -1185,7 +1178,7 @@ struct Program {
     return all;
   }
 
-  std::string listing() {
+  std::string listing() const {
     std::string text;
     (*this)(args, &text);
     return text;
@@ -1231,7 +1224,7 @@ bool all_finite(const Tensor& x) {
 }
 
 // What is wrong with the plan of this program, or nothing.
-std::string fault(Program p, Tally& tally) {
+std::string fault(const Program& p, Tally& tally) {
   constexpr size_t runs = 3;
   set_thread_count(2);
   std::vector<Tensor> eager;
@@ -1276,8 +1269,7 @@ std::string fault(Program p, Tally& tally) {
       states.push_back(next);
       if (run + 2 == runs && reset) states.back()[*reset] = p.args[*reset];
     }
-    // Derivatives recorded with numbers share fewer steps and may add up in another order.
-    for (size_t i = 0; i < eager.size() && !p.derives; ++i)
+    for (size_t i = 0; i < eager.size(); ++i)
       if (const std::string d = difference(wanted[0][i], eager[i]); !d.empty())
         return say("interpreter against eager, output " + std::to_string(i) + ": " + d, &plan);
 
