@@ -5,7 +5,9 @@
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -42,20 +44,37 @@ constexpr bool computes =
     std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int32_t> ||
     std::is_same_v<T, int64_t> || std::is_same_v<T, bool>;
 
+// put(i) for i < n, in blocks of a length that the compiler turns into vectors.
+template <class Put>
+void each_element(size_t n, const Put& put) {
+  constexpr size_t block = 32;
+  size_t i = 0;
+  for (; i + block <= n; i += block)
+    for (size_t k = 0; k < block; ++k) put(i + k);
+  for (; i < n; ++i) put(i);
+}
+
 template <class T, class F>
 void compare_row(const void* const in[], const bool single[], void* out, size_t n) {
   const T* a = static_cast<const T*>(in[0]);
   const T* b = static_cast<const T*>(in[1]);
   bool* y = static_cast<bool*>(out);
-  const size_t sa = single[0] ? 0 : 1, sb = single[1] ? 0 : 1;
-  for (size_t i = 0; i < n; ++i) y[i] = F{}(a[i * sa], b[i * sb]);
+  if (!single[0] && !single[1])
+    each_element(n, [=](size_t i) { y[i] = F{}(a[i], b[i]); });
+  else if (!single[0])
+    each_element(n, [=, right = *b](size_t i) { y[i] = F{}(a[i], right); });
+  else if (!single[1])
+    each_element(n, [=, left = *a](size_t i) { y[i] = F{}(left, b[i]); });
+  else
+    std::fill(y, y + n, F{}(*a, *b));
 }
 
 template <class T, class F>
 void predicate_row(const void* const in[], const bool single[], void* out, size_t n) {
   const T* x = static_cast<const T*>(in[0]);
   bool* y = static_cast<bool*>(out);
-  for (size_t i = 0; i < n; ++i) y[i] = F{}(x[single[0] ? 0 : i]);
+  if (single[0]) return static_cast<void>(std::fill(y, y + n, F{}(*x)));
+  each_element(n, [=](size_t i) { y[i] = F{}(x[i]); });
 }
 
 template <class T>
@@ -65,6 +84,13 @@ void where_row(const void* const in[], const bool single[], void* out, size_t n)
   const T* b = static_cast<const T*>(in[2]);
   T* y = static_cast<T*>(out);
   const size_t sc = single[0] ? 0 : 1, sa = single[1] ? 0 : 1, sb = single[2] ? 0 : 1;
+  if (sc + sa + sb == 3) {
+    each_element(n, [=](size_t i) {
+      const T left = a[i], right = b[i];  // both are read, so that the choice is no branch
+      y[i] = c[i] ? left : right;
+    });
+    return;
+  }
   for (size_t i = 0; i < n; ++i) y[i] = c[i * sc] ? a[i * sa] : b[i * sb];
 }
 
@@ -105,7 +131,19 @@ template <class From, class To>
 void cast_row(const void* const in[], const bool single[], void* out, size_t n) {
   const From* x = static_cast<const From*>(in[0]);
   To* y = static_cast<To*>(out);
-  for (size_t i = 0; i < n; ++i) y[i] = convert<To>(x[single[0] ? 0 : i]);
+  if (single[0]) return static_cast<void>(std::fill(y, y + n, convert<To>(*x)));
+  // Through blocks of its own, which may not overlap: only then does the compiler use vectors.
+  using Word = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
+  constexpr size_t block = 32;
+  size_t i = 0;
+  for (; i + block <= n; i += block) {
+    Word words[block];
+    To converted[block];
+    std::memcpy(words, x + i, sizeof words);
+    for (size_t k = 0; k < block; ++k) converted[k] = convert<To>(words[k]);
+    std::memcpy(y + i, converted, sizeof converted);
+  }
+  for (; i < n; ++i) y[i] = convert<To>(x[i]);
 }
 
 struct And {
