@@ -22,7 +22,7 @@ std::string given_digits() {
 }
 
 bool write_own_digits(const std::string& path) {
-  const Generated d = generate("digits", 1797, 0);
+  const Generated d = generate("digits", 16000, 0);
   FILE* out = std::fopen(path.c_str(), "w");
   if (!out) return false;
   for (int64_t i = 0; i < d.examples; ++i) {

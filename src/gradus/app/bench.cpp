@@ -268,7 +268,7 @@ int limits(const BenchWords& w, const Settings& settings) {
   for (const int threads : {1, most}) {
     if (threads == 1 && most == 1 && !all.empty()) break;
     set_thread_count(threads);
-    all.push_back(measure_limits(Effort::thorough));
+    all.push_back(measure_limits(w.quick ? Effort::quick : Effort::thorough));
   }
   struct Level {
     const char* name;
@@ -344,7 +344,7 @@ void add_bench(Command& command, const Settings& settings) {
   command.choice("--transpose", w->transpose, "gemm: the operand that is stored transposed",
                  {"none", "a", "b"});
   command.choice("--type", w->type, "gemm: the type of the numbers", {"f32", "f64"});
-  command.flag("--quick", w->quick, "growth: a few small points");
+  command.flag("--quick", w->quick, "limits, growth: a short form");
   command.example("gradus bench step b --threads 1");
   command.example("gradus bench gemm 128 784 256 --transpose b");
   command.example("gradus bench limits");
