@@ -6,6 +6,7 @@
 #include <gradus/core/buffer.h>
 #include <gradus/core/nonfinite.h>
 #include <gradus/core/tape.h>
+#include <gradus/diff/checkpoint.h>
 #include <gradus/diff/custom.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/ops/elementwise.h>

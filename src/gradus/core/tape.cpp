@@ -51,10 +51,10 @@ constinit const Op alias{.name = "alias",
                          .says = "the same value, behind which a derivative stops",
                          .math = "alias(x) = x",
                          .form = "{0}",
-                         .kind = Kind::linear,
+                         .kind = Kind::custom,  // as linear, its tangent would be one more alias
                          .type = same_type,
                          .view = same_layout,
-                         .rule = {.pull = pass_on},
+                         .rule = {.pull = pass_on, .push = pass_on},
                          .batch = batch_itself};
 }  // namespace op
 

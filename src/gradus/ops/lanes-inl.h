@@ -159,6 +159,28 @@ struct Lanes {
 #undef GRADUS_LANES_BINARY
 };
 
+// The first n < N of a vector from memory, 0 in the others; nothing beyond is touched.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_some(D d, const T* x, size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return hn::MaskedLoad(hn::FirstN(d, n), d, x);
+#else
+  HWY_ALIGN T rest[hn::MaxLanes(D())] = {};
+  for (size_t i = 0; i < n; ++i) rest[i] = x[i];
+  return hn::Load(d, rest);
+#endif
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_some(D d, hn::Vec<D> v, T* y, size_t n) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, n), d, y);
+#else
+  HWY_ALIGN T rest[hn::MaxLanes(D())];
+  hn::Store(v, d, rest);
+  for (size_t i = 0; i < n; ++i) y[i] = rest[i];
+#endif
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace gradus
 HWY_AFTER_NAMESPACE();

@@ -56,8 +56,9 @@ struct Written {
     return g(v);
   }
   HWY_INLINE Lanes<D> operator()(int64_t i, int64_t n) const {
-    const Lanes<D> v = f(load_some(D(), x + i, n));
-    store_some(D(), v, y + i, n);
+    const auto some = static_cast<size_t>(n);
+    const Lanes<D> v = f(Lanes<D>(load_some(D(), x + i, some)));
+    store_some(D(), v.v, y + i, some);
     return g(v);
   }
 };

@@ -206,22 +206,6 @@ HWY_INLINE T reduce_lanes(int64_t n, const F& f) {
   return joiner.result();
 }
 
-// The first n of a vector from memory, 0 in the others; nothing beyond is touched.
-template <class D>
-HWY_INLINE Lanes<D> load_some(D d, const hn::TFromD<D>* x, int64_t n) {
-  using T = hn::TFromD<D>;
-  HWY_ALIGN T rest[hn::MaxLanes(D())] = {};
-  for (int64_t i = 0; i < n; ++i) rest[i] = x[i];
-  return hn::Load(d, rest);
-}
-template <class D>
-HWY_INLINE void store_some(D d, Lanes<D> v, hn::TFromD<D>* y, int64_t n) {
-  using T = hn::TFromD<D>;
-  HWY_ALIGN T rest[hn::MaxLanes(D())];
-  hn::Store(v.v, d, rest);
-  for (int64_t i = 0; i < n; ++i) y[i] = rest[i];
-}
-
 // f over vectors of x.
 template <class T, class F>
 struct Mapped {
@@ -229,7 +213,9 @@ struct Mapped {
   F f;
   using D = hn::CappedTag<T, virtual_lanes>;
   HWY_INLINE Lanes<D> operator()(int64_t i) const { return f(Lanes<D>(hn::LoadU(D(), x + i))); }
-  HWY_INLINE Lanes<D> operator()(int64_t i, int64_t n) const { return f(load_some(D(), x + i, n)); }
+  HWY_INLINE Lanes<D> operator()(int64_t i, int64_t n) const {
+    return f(Lanes<D>(load_some(D(), x + i, static_cast<size_t>(n))));
+  }
 };
 template <class T, class R, class F>
 HWY_INLINE T reduce_mapped(const T* x, int64_t n, F f) {

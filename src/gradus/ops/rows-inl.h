@@ -49,8 +49,8 @@ Lanes<D> floor_divide(Lanes<D> a, Lanes<D> b) {
   return if_then_else(b == 0.0, q, copysign(if_then_else(down, whole - 1.0, whole), q));
 }
 
-// The last n < N elements go through a whole vector on the stack, so a number's bits do not depend
-// on its place in the row, and nothing beyond the row is touched.
+// The last n < N elements go through a whole vector too, so a number's bits do not depend on its
+// place in the row, and nothing beyond the row is touched.
 template <class T, class F>
 void row_1(const void* const in[], const bool single[], void* out, size_t n) {
   const hn::ScalableTag<T> d;
@@ -63,9 +63,7 @@ void row_1(const void* const in[], const bool single[], void* out, size_t n) {
     const auto v = f(L(hn::Set(d, *x))).v;
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) hn::StoreU(v, d, y + i);
-    HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)];
-    hn::Store(v, d, rest);
-    std::memcpy(y + i, rest, (n - i) * sizeof(T));
+    if (i < n) store_some(d, v, y + i, n - i);
     return;
   }
   size_t i = 0;
@@ -76,11 +74,7 @@ void row_1(const void* const in[], const bool single[], void* out, size_t n) {
     hn::StoreU(v, d, y + i + lanes);
   }
   for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, x + i))).v, d, y + i);
-  if (i == n) return;
-  HWY_ALIGN T rest[HWY_MAX_BYTES / sizeof(T)] = {};
-  std::memcpy(rest, x + i, (n - i) * sizeof(T));
-  hn::Store(f(L(hn::Load(d, rest))).v, d, rest);
-  std::memcpy(y + i, rest, (n - i) * sizeof(T));
+  if (i < n) store_some(d, f(L(load_some(d, x + i, n - i))).v, y + i, n - i);
 }
 
 template <class T, class F>
@@ -93,36 +87,20 @@ void row_2(const void* const in[], const bool single[], void* out, size_t n) {
   T* y = static_cast<T*>(out);
   constexpr F f{};
   size_t i = 0;
-  const auto tail = [&](auto get_a, auto get_b) HWY_ATTR {
-    if (i == n) return;
-    HWY_ALIGN T rest_a[HWY_MAX_BYTES / sizeof(T)] = {};
-    HWY_ALIGN T rest_b[HWY_MAX_BYTES / sizeof(T)] = {};
-    const size_t bytes = (n - i) * sizeof(T);
-    get_a(rest_a, bytes);
-    get_b(rest_b, bytes);
-    hn::Store(f(L(hn::Load(d, rest_a)), L(hn::Load(d, rest_b))).v, d, rest_a);
-    std::memcpy(y + i, rest_a, bytes);
-  };
-  const auto load = [&](const T* from) {
-    return [from, &i](T* rest, size_t bytes) { std::memcpy(rest, from + i, bytes); };
-  };
-  const auto fill = [](const T* from) {
-    return [from](T* rest, size_t bytes) {
-      for (size_t k = 0; k < bytes / sizeof(T); ++k) rest[k] = *from;
-    };
-  };
   if (!single[0] && !single[1]) {
     for (; i + lanes <= n; i += lanes)
       hn::StoreU(f(L(hn::LoadU(d, a + i)), L(hn::LoadU(d, b + i))).v, d, y + i);
-    tail(load(a), load(b));
+    if (i == n) return;
+    const L left = load_some(d, a + i, n - i), right = load_some(d, b + i, n - i);
+    store_some(d, f(left, right).v, y + i, n - i);
   } else if (!single[0]) {
-    const auto vb = hn::Set(d, *b);
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), L(vb)).v, d, y + i);
-    tail(load(a), fill(b));
+    const L right = hn::Set(d, *b);
+    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), right).v, d, y + i);
+    if (i < n) store_some(d, f(L(load_some(d, a + i, n - i)), right).v, y + i, n - i);
   } else if (!single[1]) {
-    const auto va = hn::Set(d, *a);
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(va), L(hn::LoadU(d, b + i))).v, d, y + i);
-    tail(fill(a), load(b));
+    const L left = hn::Set(d, *a);
+    for (; i + lanes <= n; i += lanes) hn::StoreU(f(left, L(hn::LoadU(d, b + i))).v, d, y + i);
+    if (i < n) store_some(d, f(left, L(load_some(d, b + i, n - i))).v, y + i, n - i);
   } else {
     HWY_ALIGN T v[HWY_MAX_BYTES / sizeof(T)];
     hn::Store(f(L(hn::Set(d, *a)), L(hn::Set(d, *b))).v, d, v);

@@ -142,8 +142,12 @@ class Fuser {
  public:
   explicit Fuser(const Survey& survey) : survey_(survey), g_(survey.graph) {
     unit_of_.resize(g_.step_count(), none);
+    products_before_.resize(g_.step_count());
+    int products = 0;
     for (size_t i : survey.computed) {
       const Demand d = demand_of(survey, g_.step(i));
+      products_before_[i] = products;
+      products += d.leads ? 1 : 0;
       unit_of_[i] = static_cast<int>(members_.size());
       members_.push_back({i});
       demands_.push_back(d);
@@ -157,7 +161,7 @@ class Fuser {
         const ValueId root = survey_.homes[id].root;
         if (!survey_.has_storage(root) || survey_.behind_alias[id]) continue;
         const int from = unit_of_[survey_.graph.value(root).step], to = unit_of_[i];
-        if (from != none && from != to) join(from, to);
+        if (from != none && from != to && !hoards(root, from, to, i)) join(from, to);
       }
     std::vector<Unit> units;
     for (size_t u = 0; u < members_.size(); ++u) emit(static_cast<int>(u), units);
@@ -170,6 +174,22 @@ class Fuser {
   int unit_of_root(ValueId root) const {
     return survey_.has_storage(root) ? unit_of_[g_.value(root).step] : none;
   }
+
+  // Whether a reader long after would only be drawn forward to lie in memory beside what it reads:
+  // a product is between them, and both its operand and a result of its unit stay for others.
+  bool hoards(ValueId root, int from, int to, size_t reader) const {
+    const auto stays = [&](ValueId id) {
+      return survey_.is_result[id] || std::ranges::any_of(survey_.readers[id], [&](size_t other) {
+               return unit_of_[other] != from && unit_of_[other] != to;
+             });
+    };
+    return products_before_[reader] >
+               products_before_[g_.value(root).step] + (leads(root) ? 1 : 0) &&
+           stays(root) && std::ranges::any_of(members_[static_cast<size_t>(to)], [&](size_t i) {
+             return stays(g_.step(i).first_out);
+           });
+  }
+  bool leads(ValueId root) const { return g_.step_of(root).op->takes_after; }
 
   // Whether a step in `from` is needed by one in `to` through steps of neither.
   bool reaches_around(int from, int to) {
@@ -293,7 +313,8 @@ class Fuser {
 
   const Survey& survey_;
   const Graph& g_;
-  std::vector<int> unit_of_;  // by step
+  std::vector<int> unit_of_;          // by step
+  std::vector<int> products_before_;  // by step
   std::vector<std::vector<size_t>> members_;
   std::vector<Demand> demands_;
   std::vector<uint32_t> seen_;
