@@ -67,7 +67,7 @@ inline std::string json_of(const Row& r) {
 }
 
 inline std::string cells(const std::vector<std::string>& words) {
-  constexpr int widths[] = {-14, -41, 2, 9, -8, -31, 8, 7, 8, 7, -6};  // below 0: from the left
+  constexpr int widths[] = {-14, -43, 2, 9, -8, -31, 8, 7, 8, 7, -6};  // below 0: from the left
   std::string line;
   for (size_t i = 0; i < words.size(); ++i) {
     const auto width = static_cast<size_t>(std::abs(widths[i]));

@@ -143,11 +143,7 @@ int bench_growth(const BenchWords& w, const Settings& settings) {
                            {}}};
   const int64_t most = w.quick ? 16 : 2048;
   for (Growth& g : all) {
-    for (int64_t n = 2; n <= most; n *= 2) {
-      g.points.push_back(measure(g, n, w.quick ? 0.002 : 0.1));
-      if (!settings.quiet && !settings.json && settings.progress != "none" && !w.quick)
-        note(settings, std::string(g.name) + " " + std::to_string(n) + "\n");
-    }
+    for (int64_t n = 2; n <= most; n *= 2) g.points.push_back(measure(g, n, w.quick ? 0.002 : 0.1));
   }
   if (!settings.out.empty()) write_file_atomically(settings.out, as_bytes(page(all)));
   const auto number = [](double x) { return text::significant(x, 5); };
