@@ -86,6 +86,7 @@ struct Machine {
   int order = 2, maps = 2;      // derivatives and batches that may still open inside
   int most_rank = 4;            // so that batches find room in front
   std::string prefix = "v";     // of names
+  bool* derives = nullptr;      // set where a derivative is taken
   std::string* text = nullptr;  // the program, line by line
   std::string line;             // operands and details of the instruction that runs
 
@@ -447,7 +448,7 @@ Tensor one_layer(Machine& m, Choices& c) {
   });
   Tensor weight = w.is_absent() ? Tensor() : transpose(w);
   if (weight.is_absent()) {
-    const int64_t out = 1 + c.below(6);
+    const int64_t out = 1 + c.below(m.most > 10000 ? 70 : 6);
     weight = sin(reshape(iota(in * out, x.dtype()), {in, out}));
     if (!may_multiply(m, x, weight)) return {};
     m.say("sine weights to " + std::to_string(out));
@@ -834,6 +835,7 @@ Function body(Machine& m, Choices& c, int order, int maps, int64_t share, bool a
   inner.words = m.words.first(count);
   inner.most = std::max<int64_t>(m.most / share, 1);
   inner.order = order, inner.maps = maps;
+  inner.derives = m.derives;
   inner.most_rank = 3;
   inner.prefix = m.prefix + std::to_string(m.values.size()) + ".";
   m.words = m.words.subspan(count);
@@ -867,6 +869,7 @@ Function body(Machine& m, Choices& c, int order, int maps, int64_t share, bool a
 
 Tensor one_derivative(Machine& m, Choices& c) {
   if (m.order == 0 || m.words.empty()) return {};
+  *m.derives = true;
   const auto usable = [&](const Tensor& v) { return is_real(v) && v.rank() <= 3; };
   const Tensor x = m.pick(c, usable);
   if (x.is_absent()) return {};
@@ -1040,21 +1043,25 @@ struct Program {
 
   std::vector<Tensor> args;
   int64_t most = 400;
+  bool derives = false;
 
   Program(std::vector<uint32_t> w, uint32_t s) : words(std::move(w)), seed(s) {
     Choices c(seed);
-    const bool big = c.once_in(25);
+    // Plans fuse from a few thousand elements on, and threads share from more.
+    using Pair = std::array<int64_t, 2>;
+    const Pair fused[] = {{70, 60},  {1000, 4}, {4, 1200}, {333, 13}, {64, 64},  {2100, 2},
+                          {1, 4097}, {5, 1031}, {130, 37}, {3000, 1}, {16, 300}, {2, 2500}};
+    const Pair shared[] = {{70, 130},  {1000, 33}, {3, 5000}, {1, 20000}, {64, 784},  {257, 255},
+                           {20, 3000}, {7, 10000}, {513, 17}, {2, 16384}, {300, 200}, {33, 64}};
     std::vector<int64_t> sizes;
-    if (big) {
-      const std::array<int64_t, 2> pairs[] = {{70, 130}, {1000, 33}, {3, 5000},  {1, 20000},
-                                              {64, 784}, {257, 255}, {20, 3000}, {7, 10000},
-                                              {513, 17}, {2, 16384}, {300, 200}, {33, 64}};
-      const auto& pair = c.of(pairs);
+    const int64_t kind = c.below(50);
+    if (kind < 10) {
+      const Pair& pair = kind < 2 ? c.of(shared) : c.of(fused);
       sizes = {pair[0], pair[1], 1 + c.below(40)};
-      most = 70000;
+      most = kind < 2 ? 70000 : 12000;
       if (words.size() > 25) words.resize(25);
     } else {
-      const int64_t largest = c.once_in(4) ? 40 : 5;
+      const int64_t largest = kind < 20 ? 40 : 5;
       for (int i = 0; i < 3; ++i) sizes.push_back(c.once_in(40) ? 0 : 1 + c.below(largest));
       if (largest == 40) most = 2000;
     }
@@ -1075,15 +1082,17 @@ struct Program {
                               {2, a, b},
                               {a, a}};
       Shape shape = c.of(shapes);
-      if (element_count(shape) > most) shape = {sizes[0], sizes[1]};
+      if (element_count(shape) > most || (kind < 10 && (i == 0 || c.once_in(2))))
+        shape = {sizes[0], sizes[1]};
       const DType others[] = {DType::f32, DType::f64, DType::i32, DType::i64, DType::boolean};
       args.push_back(drawn(c, {i == 0 || !c.once_in(4) ? usual : c.of(others), shape}));
     }
   }
 
   // The outputs; with `text`, the program as it is written down.
-  std::vector<Tensor> operator()(std::span<const Tensor> a, std::string* text = nullptr) const {
+  std::vector<Tensor> operator()(std::span<const Tensor> a, std::string* text = nullptr) {
     Machine m;
+    m.derives = &derives;
     m.most = most;
     m.text = text;
     m.words = words;
@@ -1178,7 +1187,7 @@ struct Program {
     return all;
   }
 
-  std::string listing() const {
+  std::string listing() {
     std::string text;
     (*this)(args, &text);
     return text;
@@ -1213,8 +1222,22 @@ std::string difference(const Tensor& got, const Tensor& wanted) {
   return text;
 }
 
+// Equal to some digits of the largest element, NaNs and infinities in the same places.
+bool close(const Tensor& got, const Tensor& wanted) {
+  if (!is_real(got)) return same_bits(got, wanted);
+  const std::vector<double> a = numbers(got), b = numbers(wanted);
+  double largest = 1;
+  for (double v : b)
+    if (std::isfinite(v)) largest = std::max(largest, std::fabs(v));
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i] && !(std::isnan(a[i]) && std::isnan(b[i])) &&
+        !(std::fabs(a[i] - b[i]) <= 1e-3 * largest))
+      return false;
+  return true;
+}
+
 struct Tally {
-  int programs = 0, values = 0, finite = 0, carried = 0;
+  int programs = 0, apart = 0, values = 0, finite = 0, carried = 0;
   std::map<std::string, int> refused;  // programs that are not valid, by message
 };
 
@@ -1224,7 +1247,7 @@ bool all_finite(const Tensor& x) {
 }
 
 // What is wrong with the plan of this program, or nothing.
-std::string fault(const Program& p, Tally& tally) {
+std::string fault(Program p, Tally& tally) {
   constexpr size_t runs = 3;
   set_thread_count(2);
   std::vector<Tensor> eager;
@@ -1269,9 +1292,16 @@ std::string fault(const Program& p, Tally& tally) {
       states.push_back(next);
       if (run + 2 == runs && reset) states.back()[*reset] = p.args[*reset];
     }
-    for (size_t i = 0; i < eager.size(); ++i)
-      if (const std::string d = difference(wanted[0][i], eager[i]); !d.empty())
+    // With numbers, two equal arrays are two constants, compiled they are one step; the parts of a
+    // cotangent then add up in another order.
+    bool apart = false;
+    for (size_t i = 0; i < eager.size(); ++i) {
+      const std::string d = difference(wanted[0][i], eager[i]);
+      apart |= !d.empty();
+      if (!d.empty() && !(p.derives && close(wanted[0][i], eager[i])))
         return say("interpreter against eager, output " + std::to_string(i) + ": " + d, &plan);
+    }
+    tally.apart += apart;
 
     for (const int threads : {1, 2}) {
       set_thread_count(threads);
@@ -1328,14 +1358,15 @@ TEST(RandomPlans, give_the_bits_of_the_interpreter_and_allocate_nothing) {
   });
   set_thread_count(threads);
   EXPECT_TRUE(passed);
-  std::printf("%d programs, %d outputs, %d of them finite, %d carried\n", tally.programs,
-              tally.values, tally.finite, tally.carried);
+  std::printf("%d programs, %d outputs, %d of them finite, %d carried, %d apart from eager\n",
+              tally.programs, tally.values, tally.finite, tally.carried, tally.apart);
   int refused = 0;
   for (const auto& [message, count] : tally.refused) {
     refused += count;
     if (refused < 10) std::printf("%d refused: %s\n", count, message.c_str());
   }
   EXPECT_LE(refused, tally.programs / 50);
+  EXPECT_LE(tally.apart, 1 + tally.programs / 1000);
   EXPECT_GE(tally.finite, tally.values / 2);
 }
 
