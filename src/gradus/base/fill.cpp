@@ -43,21 +43,41 @@ HWY_INLINE B product(B a, B b) {
 }
 
 // A block a lane, word by word: in the low half of the lane, the upper half holds anything.
+// Neighbouring lanes hold blocks half a vector apart, 0 4 1 5 2 6 3 7, so that interleaving within
+// 128 bits gives the blocks in order.
 struct Words {
   B w0, w1, w2, w3;
 };
+HWY_INLINE B block_of_lane() {
+  const B lane = hn::Iota(Bits(), 0), odd = hn::Sub(bits(0), hn::And(lane, bits(1)));
+  return hn::Add(hn::ShiftRight<1>(lane), hn::And(odd, bits(hn::Lanes(Bits()) / 2)));
+}
+// What a block gives, in order, as two lanes of 64 bits.
+struct Halves {
+  B first, second;
+};
+HWY_INLINE void store(Halves h, uint64_t* to) {
+#if HWY_TARGET == HWY_SCALAR
+  to[0] = h.first.raw;
+  to[1] = h.second.raw;
+#else
+  hn::StoreU(hn::InterleaveLower(h.first, h.second), Bits(), to);
+  hn::StoreU(hn::InterleaveUpper(Bits(), h.first, h.second), Bits(), to + hn::Lanes(Bits()));
+#endif
+}
 
 // philox() of base/random.h on four vectors of consecutive blocks, side by side: a round is a chain
 // of operations that each wait for the last.
 class Blocks {
  public:
-  Blocks(uint64_t key, Stream stream) : stream_(static_cast<uint32_t>(stream)) {
+  Blocks(uint64_t key, Stream stream) : places_(block_of_lane()) {
     auto k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
     for (auto& k : keys_) {
       k = {bits(k0), bits(k1)};
       k0 += 0x9E3779B9;
       k1 += 0xBB67AE85;
     }
+    keys_[0][1] = hn::Xor(keys_[0][1], bits(static_cast<uint32_t>(stream)));
   }
 
   HWY_INLINE void operator()(uint64_t block, Words& x, Words& y, Words& z, Words& w) const {
@@ -66,18 +86,20 @@ class Blocks {
     y = start(block + lanes);
     z = start(block + 2 * lanes);
     w = start(block + 3 * lanes);
-    for (const auto& k : keys_) {
-      x = round(x, k);
-      y = round(y, k);
-      z = round(z, k);
-      w = round(w, k);
+    for (size_t i = 1; i < keys_.size(); ++i) {
+      x = round(x, keys_[i]);
+      y = round(y, keys_[i]);
+      z = round(z, keys_[i]);
+      w = round(w, keys_[i]);
     }
   }
 
  private:
+  // The first round: the third word of a counter is 0, the fourth is the stream.
   HWY_INLINE Words start(uint64_t block) const {
-    const B low = hn::Iota(Bits(), block);
-    return {low, hn::ShiftRight<32>(low), bits(0), bits(stream_)};
+    const B counter = hn::Add(bits(block), places_), a = product(bits(0xD2511F53), counter);
+    return {hn::Xor(hn::ShiftRight<32>(counter), keys_[0][0]), bits(0),
+            hn::Xor(hn::ShiftRight<32>(a), keys_[0][1]), a};
   }
   static HWY_INLINE Words round(const Words& c, const std::array<B, 2>& key) {
     const B a = product(bits(0xD2511F53), c.w0), b = product(bits(0xCD9E8D57), c.w2);
@@ -85,7 +107,7 @@ class Blocks {
             hn::Xor3(hn::ShiftRight<32>(a), c.w3, key[1]), a};
   }
 
-  uint32_t stream_;
+  B places_;
   std::array<std::array<B, 2>, 10> keys_;
 };
 
@@ -99,9 +121,9 @@ HWY_INLINE B join(B low, B high) {
 HWY_INLINE R real_of(B x) {
   return hn::ConvertTo(Reals(), hn::BitCast(hn::RebindToSigned<Bits>(), x));
 }
-// Below 2^32, exactly: the bits of 2^52 + x.
-HWY_INLINE R real_of_half(B x) {
-  return hn::Sub(hn::BitCast(Reals(), hn::Or(x, bits(0x4330000000000000))), real(0x1p52));
+// x + more for x below 2^32 and small whole numbers, exactly: 2^52 + x has x in its last bits.
+HWY_INLINE R real_of_half(B x, double more = 0) {
+  return hn::Sub(hn::BitCast(Reals(), hn::Or(x, bits(0x4330000000000000))), real(0x1p52 - more));
 }
 
 // Two side by side, for the same reason.
@@ -127,7 +149,7 @@ HWY_INLINE Two polynomial(const std::array<double, N>& c, Two x) {
 // u = 2^exponent m with m in [1/sqrt 2, sqrt 2], for normal u > 0.
 HWY_INLINE void split_exponent(R u, R& m, R& exponent) {
   const B b = hn::BitCast(Bits(), u);
-  exponent = hn::Sub(real_of_half(hn::ShiftRight<52>(b)), real(1023));
+  exponent = real_of_half(hn::ShiftRight<52>(b), -1023);
   m = hn::BitCast(Reals(), hn::Or(hn::And(b, bits(0x000FFFFFFFFFFFFF)), bits(0x3FF0000000000000)));
   const auto large = hn::Gt(m, real(std::numbers::sqrt2));
   m = hn::IfThenElse(large, hn::Mul(m, real(0.5)), m);
@@ -197,10 +219,6 @@ HWY_INLINE void normal_pair(Two u, Two turn, Two& x, Two& y) {
   y = radius * y;
 }
 
-// What a block gives, in order, as two lanes of 64 bits.
-struct Halves {
-  B first, second;
-};
 using HalvesOfTwo = std::array<Halves, 2>;
 
 struct UniformF32 {
@@ -251,10 +269,10 @@ struct NormalF32 {
     return hn::Or(single(x), hn::ShiftLeft<32>(single(y)));
   }
   static HWY_INLINE Halves of(const Words& w) {
-    const auto half = [](B word) { return real_of_half(low_half(word)); };
-    const Two u{half(w.w0), half(w.w2)}, turn{half(w.w1), half(w.w3)};
+    const auto half = [](B word, double more) { return real_of_half(low_half(word), more); };
+    const Two u{half(w.w0, 1), half(w.w2, 1)}, turn{half(w.w1, 0), half(w.w3, 0)};
     Two x = 0.0, y = 0.0;
-    normal_pair((u + 1.0) * 0x1p-32, turn * 0x1p-32, x, y);
+    normal_pair(u * 0x1p-32, turn * 0x1p-32, x, y);
     return {singles(x.a, y.a), singles(x.b, y.b)};
   }
   static HWY_INLINE HalvesOfTwo of(const Words& v, const Words& w) { return {of(v), of(w)}; }
@@ -291,10 +309,10 @@ void fill(uint64_t key, uint64_t first, typename Kind::T* out, size_t n) {
     blocks(index / each, x, y, z, w);
     uint64_t* to = count == group ? reinterpret_cast<uint64_t*>(out + done) : few;
     const HalvesOfTwo low = Kind::of(x, y), high = Kind::of(z, w);
-    hn::StoreInterleaved2(low[0].first, low[0].second, Bits(), to);
-    hn::StoreInterleaved2(low[1].first, low[1].second, Bits(), to + 2 * lanes);
-    hn::StoreInterleaved2(high[0].first, high[0].second, Bits(), to + 4 * lanes);
-    hn::StoreInterleaved2(high[1].first, high[1].second, Bits(), to + 6 * lanes);
+    store(low[0], to);
+    store(low[1], to + 2 * lanes);
+    store(high[0], to + 4 * lanes);
+    store(high[1], to + 6 * lanes);
     if (to == few)
       std::memcpy(out + done, reinterpret_cast<const T*>(few) + skipped, count * sizeof(T));
     done += count;

@@ -1,0 +1,88 @@
+// Ten million random numbers into memory that is there, on one thread and on all, beside the C++
+// library's Mersenne twister, measured here, and the programs sampling_numpy and sampling_torch of
+// GRADUS_PEERS, which print lines `rng,peer,threads,uniform f32,us`.
+#include <gradus/base/pool.h>
+#include <gradus/ops/random.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "peers.h"
+#include "rows.h"
+
+namespace {
+
+using namespace gradus;
+
+double median_us(int rounds, const auto& f) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> us;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = Clock::now();
+    f();
+    us.push_back(std::chrono::duration<double, std::micro>(Clock::now() - start).count());
+  }
+  std::sort(us.begin(), us.end());
+  return us[us.size() / 2];
+}
+
+template <class T, class Distribution>
+double of_standard_library(int64_t n, int rounds) {
+  std::mt19937_64 twister(1);
+  Distribution distribution;
+  std::vector<T> x(static_cast<size_t>(n));
+  return median_us(rounds, [&] {
+    for (T& v : x) v = distribution(twister);
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const BenchOptions options = bench_options(argc, argv);
+  const int64_t n = options.quick ? 100'000 : 10'000'000;
+  const int rounds = options.quick ? 1 : 5;
+  struct Case {
+    const char* name;
+    Tensor (*draw)(const Tensor& key, const Shape& shape, DType dtype);
+    DType dtype;
+    double standard, floor;
+  };
+  const Case cases[] = {
+      {"uniform f32", random_uniform, DType::f32,
+       of_standard_library<float, std::uniform_real_distribution<float>>(n, rounds), 5},
+      {"uniform f64", random_uniform, DType::f64,
+       of_standard_library<double, std::uniform_real_distribution<double>>(n, rounds), 4},
+      {"normal f32", random_normal, DType::f32,
+       of_standard_library<float, std::normal_distribution<float>>(n, rounds), 3},
+      {"normal f64", random_normal, DType::f64,
+       of_standard_library<double, std::normal_distribution<double>>(n, rounds), 4}};
+  std::vector<PeerLine> peers;
+  if (!options.quick)
+    for (const char* name : {"sampling_numpy", "sampling_torch"})
+      for (const PeerLine& line : peer_lines(name)) peers.push_back(line);
+  const Tensor key = key_tensor(Key{1});
+  const int all = static_cast<int>(std::thread::hardware_concurrency());
+  for (const Case& c : cases) {
+    for (int threads = 1; threads <= std::max(all, 1); threads += std::max(all - 1, 1)) {
+      if (options.threads > 0 && options.threads != threads) continue;
+      set_thread_count(threads);
+      (void)c.draw(key, {n}, c.dtype);
+      Row row{"sampling",
+              std::string(c.name) + ", " + std::to_string(n),
+              threads,
+              "us",
+              median_us(rounds, [&] { (void)c.draw(key, {n}, c.dtype); }),
+              "mt19937_64 of C++",
+              c.standard};
+      for (const PeerLine& line : peers)
+        if (line.what == c.name && line.number < row.peer)
+          row.peer_name = line.peer, row.peer = line.number;
+      row.floor = row.aim = c.floor;
+      print(row, options);
+    }
+  }
+}
