@@ -1,13 +1,16 @@
-// Elementwise ops, reductions and row functions outside plans, f32, every result fresh: us, the
-// share of the bandwidth measured beside them, and the best peer. Peers are the programs
-// elementwise_torch, elementwise_numpy and elementwise_eigen of GRADUS_PEERS, which print lines
-// `ew,peer,threads,op,n,us,...`; each is run once a round, between ours. Arguments: rounds (3).
+// Elementwise ops, chains, reductions and row functions, f32, every result fresh but where a plan
+// runs: us, the share of the bandwidth of the memory that holds the numbers, and the best peer.
+// Peers are the programs elementwise_torch, elementwise_numpy and elementwise_eigen of
+// GRADUS_PEERS, which print lines `ew,peer,threads,op,n,us,...`; each is run once a round, between
+// ours.
 #include <gradus/base/pool.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/limits.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/plan/plan.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,95 +19,25 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include <unistd.h>
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "../bench/elementwise.cpp"  // from src/
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
+#include "rows.h"
 
-HWY_BEFORE_NAMESPACE();
-namespace gradus {
-namespace HWY_NAMESPACE {
-namespace {
-namespace hn = hwy::HWY_NAMESPACE;
-
-// What memory can do, each over n numbers from a, and from b, to y.
-void read(const float* a, const float*, float* y, size_t n) {
-  const hn::ScalableTag<float> d;
-  auto s0 = hn::Zero(d), s1 = s0, s2 = s0, s3 = s0;
-  const size_t lanes = hn::Lanes(d);
-  for (size_t i = 0; i + 4 * lanes <= n; i += 4 * lanes) {
-    s0 = hn::Add(s0, hn::LoadU(d, a + i));
-    s1 = hn::Add(s1, hn::LoadU(d, a + i + lanes));
-    s2 = hn::Add(s2, hn::LoadU(d, a + i + 2 * lanes));
-    s3 = hn::Add(s3, hn::LoadU(d, a + i + 3 * lanes));
-  }
-  *y = hn::GetLane(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)));
-}
-template <bool streaming>
-void triad(const float* a, const float* b, float* y, size_t n) {
-  const hn::ScalableTag<float> d;
-  const auto c = hn::Set(d, 0.5f);
-  for (size_t i = 0; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
-    const auto v = hn::MulAdd(c, hn::LoadU(d, b + i), hn::LoadU(d, a + i));
-    if constexpr (streaming)
-      hn::Stream(v, d, y + i);
-    else
-      hn::StoreU(v, d, y + i);
-  }
-}
-template <bool streaming>
-void copy(const float* a, const float*, float* y, size_t n) {
-  const hn::ScalableTag<float> d;
-  for (size_t i = 0; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) {
-    if constexpr (streaming)
-      hn::Stream(hn::LoadU(d, a + i), d, y + i);
-    else
-      hn::StoreU(hn::LoadU(d, a + i), d, y + i);
-  }
-}
-// HWY_EXPORT takes no template arguments.
-void copy_cached(const float* a, const float* b, float* y, size_t n) {
-  copy<false>(a, b, y, n);
-}
-void copy_streaming(const float* a, const float* b, float* y, size_t n) {
-  copy<true>(a, b, y, n);
-}
-void triad_cached(const float* a, const float* b, float* y, size_t n) {
-  triad<false>(a, b, y, n);
-}
-void triad_streaming(const float* a, const float* b, float* y, size_t n) {
-  triad<true>(a, b, y, n);
-}
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace gradus
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace gradus {
 namespace {
-
-HWY_EXPORT(read);
-HWY_EXPORT(copy_cached);
-HWY_EXPORT(copy_streaming);
-HWY_EXPORT(triad_cached);
-HWY_EXPORT(triad_streaming);
-using Pass = void (*)(const float* a, const float* b, float* y, size_t n);
 
 double median(std::vector<double> v) {
   std::sort(v.begin(), v.end());
   return v[v.size() / 2];
 }
 
-// Microseconds a call: the median of 5 stretches of about 10 ms.
-double time(const std::function<void()>& f) {
+// Microseconds a call: the median of 5 stretches of about 10 ms; quick, of one call each.
+double time(const std::function<void()>& f, bool quick) {
   using clock = std::chrono::steady_clock;
   f();
   std::vector<double> all;
@@ -113,7 +46,7 @@ double time(const std::function<void()>& f) {
     const auto start = clock::now();
     for (long i = 0; i < calls; ++i) f();
     const double us = std::chrono::duration<double, std::micro>(clock::now() - start).count();
-    if (us > 7'000)
+    if (quick || us > 7'000)
       all.push_back(us / static_cast<double>(calls));
     else
       calls = std::max(calls + 1, static_cast<long>(static_cast<double>(calls) * 10'000 / us));
@@ -127,20 +60,12 @@ Tensor drawn(uint64_t seed, const Shape& shape) {
   return from_vector(z, shape);
 }
 
-// GB/s of a pass over n numbers in pieces as our own kernels take them; `arrays` are moved.
-double bandwidth(Pass pass, int arrays, size_t n) {
-  const Tensor a = drawn(1, {static_cast<int64_t>(n)}), b = a * 2.0, y = a * 3.0;
-  const float *pa = view_of(a).as<float>(), *pb = view_of(b).as<float>();
-  float* py = view_of(y).as<float>();
-  const size_t piece = n < 65536 ? n : 16384;
-  const auto pieces = static_cast<int64_t>((n + piece - 1) / piece);
-  const double us = time([&] {
-    parallel_for(pieces, [&](int64_t i) {
-      const size_t from = static_cast<size_t>(i) * piece;
-      pass(pa + from, pb + from, py + from, std::min(piece, n - from));
-    });
-  });
-  return 4e-3 * arrays * static_cast<double>(n) / us;
+// What `arrays` of n numbers take at least, moved through the memory that holds them.
+double least_us(const Limits& limits, int arrays, int64_t n) {
+  const int64_t bytes = 4 * arrays * n;
+  const MemoryLimit& level = limits.level(bytes / limits.threads);
+  const double rate = arrays == 1 ? level.read : arrays == 2 ? level.copy : level.triad;
+  return 1e6 * static_cast<double>(bytes) / rate;
 }
 
 struct Case {
@@ -148,6 +73,7 @@ struct Case {
   const char* peers;  // their name of it
   int arrays;         // read and written, for the bandwidth
   std::function<void()> run;
+  double floor = not_there, aim = floor;  // times the peer's speed
 };
 
 struct Size {
@@ -180,21 +106,34 @@ void run_peers(std::map<Place, std::vector<Peer>>& found) {
   }
 }
 
-int run(int rounds) {
+// The same chain fused: nothing but its arguments and its result touches memory.
+std::function<void()> planned_chain(const Tensor& a, const Tensor& b, const Tensor& c) {
+  auto plan = std::make_shared<Plan>(compile(
+      [](std::span<const Tensor> x) { return std::vector<Tensor>{gelu_tanh(x[0] * x[1] + x[2])}; },
+      {a, b, c}));
+  return [plan] { plan->run(); };
+}
+
+int run(const BenchOptions& options) {
   std::vector<Size> sizes;
   for (const int64_t n : {1'000, 100'000, 10'000'000}) {
+    if (options.quick && n > 100'000) continue;
     const Tensor a = drawn(1, {n}), b = drawn(2, {n}), c = drawn(3, {n}), positive = square(a);
+    // Floors and aims: performance.md, section 3.
+    const double one = n == 1000 ? 5 : n == 100'000 ? not_there : 4;
+    const double curved = n == 10'000'000 ? 4 : 5;
     Size s{n, {}};
-    s.cases = {{"add", "add", 3, [=] { a + b; }},
-               {"exp", "exp", 2, [=] { exp(a); }},
-               {"log", "log", 2, [=] { log(positive); }},
-               {"tanh", "tanh", 2, [=] { tanh(a); }},
-               {"erf", "erf", 2, [=] { erf(a); }},
-               {"sigmoid", "sigmoid", 2, [=] { sigmoid(a); }},
-               {"gelu", "gelu_erf", 2, [=] { gelu(a); }},
-               {"gelu_tanh", "gelu_tanh", 2, [=] { gelu_tanh(a); }},
-               {"sin", "sin", 2, [=] { sin(a); }},
-               {"gelu_tanh(a b + c)", "gelu(a*b+c)", 4, [=] { gelu_tanh(a * b + c); }}};
+    s.cases = {{"add", "add", 3, [=] { a + b; }, one},
+               {"exp", "exp", 2, [=] { exp(a); }, n == 100'000 ? 1.4 : one},
+               {"log", "log", 2, [=] { log(positive); }, one},
+               {"tanh", "tanh", 2, [=] { tanh(a); }, curved},
+               {"erf", "erf", 2, [=] { erf(a); }, one},
+               {"sigmoid", "sigmoid", 2, [=] { sigmoid(a); }, one},
+               {"gelu", "gelu_erf", 2, [=] { gelu(a); }, one},
+               {"gelu_tanh", "gelu_tanh", 2, [=] { gelu_tanh(a); }, curved},
+               {"sin", "sin", 2, [=] { sin(a); }, one},
+               {"gelu_tanh(a b + c)", "gelu(a*b+c)", 4, [=] { gelu_tanh(a * b + c); }},
+               {"gelu_tanh(a b + c), plan", "gelu(a*b+c)", 4, planned_chain(a, b, c), 5, 7}};
     if (n > 1000) {
       s.cases.push_back({"sum", "sum", 1, [=] { sum(a); }});
       s.cases.push_back({"logsumexp", "logsumexp", 1, [=] { logsumexp(a); }});
@@ -202,44 +141,40 @@ int run(int rounds) {
     sizes.push_back(std::move(s));
   }
   const Tensor rows = drawn(4, {1024, 1024});
-  sizes.push_back({rows.size(),
-                   {{"softmax 1024 x 1024", "softmax_rows", 2, [=] { softmax(rows, 1); }},
-                    {"log_softmax 1024 x 1024", "", 2, [=] { log_softmax(rows, 1); }},
-                    {"layer_norm 1024 x 1024", "layernorm_rows", 2, [=] { layer_norm(rows); }}}});
+  sizes.push_back(
+      {rows.size(),
+       {{"softmax 1024 x 1024", "softmax_rows", 2, [=] { softmax(rows, 1); }, 1.7},
+        {"log_softmax 1024 x 1024", "", 2, [=] { log_softmax(rows, 1); }},
+        {"layer_norm 1024 x 1024", "layernorm_rows", 2, [=] { layer_norm(rows); }, 1.7}}});
 
-  std::map<Place, std::vector<double>> ours, limit;
+  const std::vector<int> counts =
+      options.threads > 0 ? std::vector<int>{options.threads} : std::vector<int>{1, 2};
+  std::map<Place, std::vector<double>> ours, share;
   std::map<Place, std::vector<Peer>> peers;
-  for (int round = 0; round < rounds; ++round) {
-    for (const int threads : {1, 2}) {
+  for (int round = 0; round < (options.quick ? 1 : 3); ++round) {
+    for (const int threads : counts) {
       set_thread_count(threads);
+      const Limits limits = measure_limits(Effort::quick);
       for (const Size& s : sizes) {
-        const auto n = static_cast<size_t>(s.n);
-        const double of_1 = bandwidth(HWY_DYNAMIC_DISPATCH(read), 1, n);
-        const double of_2 = std::max(bandwidth(HWY_DYNAMIC_DISPATCH(copy_cached), 2, n),
-                                     bandwidth(HWY_DYNAMIC_DISPATCH(copy_streaming), 2, n));
-        const double of_3 = std::max(bandwidth(HWY_DYNAMIC_DISPATCH(triad_cached), 3, n),
-                                     bandwidth(HWY_DYNAMIC_DISPATCH(triad_streaming), 3, n));
         for (const Case& c : s.cases) {
           const Place at{c.name, s.n, threads};
-          ours[at].push_back(time(c.run));
-          const double gbs = c.arrays == 1 ? of_1 : c.arrays == 2 ? of_2 : of_3;
-          limit[at].push_back(4e-3 * c.arrays * static_cast<double>(s.n) / gbs);
+          ours[at].push_back(time(c.run, options.quick));
+          share[at].push_back(least_us(limits, c.arrays, s.n) / ours[at].back());
         }
       }
     }
-    run_peers(peers);
+    if (!options.quick) run_peers(peers);
   }
 
-  std::printf("%-24s %9s %2s %10s %8s %8s  %s\n", "f32, us", "n", "T", "gradus", "GB/s", "of limit",
-              "best peer, its us over ours");
   for (const Size& s : sizes)
     for (const Case& c : s.cases)
-      for (const int threads : {1, 2}) {
+      for (const int threads : counts) {
         const Place at{c.name, s.n, threads};
-        const double us = median(ours[at]);
-        std::printf("%-24s %9lld %2d %10.3f %8.1f %7.0f%%", c.name, static_cast<long long>(s.n),
-                    threads, us, 4e-3 * c.arrays * static_cast<double>(s.n) / us,
-                    100 * median(limit[at]) / us);
+        Row row{"elementwise", std::string(c.name) + ", n = " + text::grouped(s.n), threads};
+        row.ours = median(ours[at]);
+        row.limit_share = median(share[at]);
+        row.floor = c.floor, row.aim = c.aim;
+        row.peer_name = "torch, numpy, Eigen";
         // Eigen and NumPy run on one thread: beside two of ours they stand as they are.
         std::map<std::string, std::vector<double>> by_peer;
         for (const int t : {1, threads})
@@ -247,14 +182,9 @@ int run(int rounds) {
             if (p.name.find("hand") == std::string::npos &&
                 (t == threads || p.name.find("torch") == std::string::npos))
               by_peer[p.name].push_back(p.us);
-        std::string best;
         for (const auto& [name, all] : by_peer)
-          if (best.empty() || median(all) < median(by_peer[best])) best = name;
-        if (best.empty())
-          std::printf("  not installed\n");
-        else
-          std::printf("  %s %.3f (%.2fx)\n", best.c_str(), median(by_peer[best]),
-                      median(by_peer[best]) / us);
+          if (!(row.peer <= median(all))) row.peer = median(all), row.peer_name = name;
+        print(row, options);
       }
   return 0;
 }
@@ -263,6 +193,5 @@ int run(int rounds) {
 }  // namespace gradus
 
 int main(int argc, char** argv) {
-  return gradus::run(argc > 1 ? std::max(1, std::atoi(argv[1])) : 3);
+  return gradus::run(gradus::bench_options(argc, argv));
 }
-#endif

@@ -1,7 +1,8 @@
 // Matrix products: GFLOP/s, share of the multiply-add peak, and the ratio to the better of oneDNN
 // and OpenBLAS where they are installed. All take turns in one process and the best of the rounds
 // counts, so that a busy neighbour spoils single rounds, not the comparison. Options: --threads N,
-// --rounds N, --json, --random N (shapes, beside oneDNN alone), or one product: M K N [At] [Bt].
+// --rounds N, --quick, --json, --random N (shapes, beside oneDNN alone), or one product:
+// M K N [At] [Bt].
 #include <gradus/base/pool.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/limits.h>
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include <dlfcn.h>
+
+#include "rows.h"
 
 namespace gradus {
 namespace {
@@ -105,7 +108,7 @@ double peak_flops() {
 }
 
 struct Options {
-  int threads = 1, rounds = 9, random = 0;
+  int threads = 0, rounds = 9, random = 0;  // 0 threads: 1, then 2
   bool json = false;
   std::vector<std::string> words;
 };
@@ -165,32 +168,21 @@ Times measure(const Case& s, const Peers& peers, const Options& options, bool wi
 
 class Table {
  public:
-  explicit Table(bool json) : json_(json) {
-    if (json_) {
-      std::printf("[");
-    } else {
+  explicit Table(const Options& options) : threads_(options.threads), json_(options.json) {
+    if (!json_)
       std::printf(
           "type shape                      us    GFLOP/s  of peak   oneDNN OpenBLAS  ratio\n");
-    }
   }
-  ~Table() {
-    if (json_) std::printf("\n]\n");
-  }
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
 
   void row(const char* type, const Case& s, const Times& t, double peak) {
     const double flops = s.flops(), rate = flops / t.ours;
     if (json_) {
-      std::printf(
-          "%s\n  {\"type\": \"%s\", \"shape\": \"%s\", \"us\": %.4f, \"gflops\": %.2f, "
-          "\"of_peak\": %.4f",
-          first_ ? "" : ",", type, s.name().c_str(), t.ours * 1e6, rate * 1e-9, rate / peak);
-      first_ = false;
-      if (t.dnnl > 0) std::printf(", \"onednn_gflops\": %.2f", flops / t.dnnl * 1e-9);
-      if (t.blas > 0) std::printf(", \"openblas_gflops\": %.2f", flops / t.blas * 1e-9);
-      if (t.ratio() > 0) std::printf(", \"ratio\": %.3f", t.ratio());
-      std::printf("}");
+      Row row{"gemm", std::string(type) + " " + s.name(), threads_, "GFLOP/s", rate * 1e-9};
+      row.peer_name = t.dnnl > 0 && !(t.blas > 0 && t.blas < t.dnnl) ? "oneDNN" : "OpenBLAS";
+      if (t.ratio() > 0) row.peer = row.ours / t.ratio();
+      row.limit_share = rate / peak;
+      row.floor = 1, row.aim = 1.15;
+      print(row, {.json = true});
       return;
     }
     const auto cell = [](double value, const char* form) {
@@ -207,7 +199,8 @@ class Table {
   }
 
  private:
-  bool json_, first_ = true;
+  int threads_;
+  bool json_;
 };
 
 const Case kNetworks[] = {{32, 2, 16},
@@ -268,7 +261,7 @@ int random_shapes(const Options& options, const Peers& peers) {
                                   [](const Result& r) { return r.times.ratio() < 0.8; });
   const double peak = peak_flops<float>();
   {
-    Table table(options.json);
+    Table table(options);
     const size_t shown = options.json ? results.size() : std::min<size_t>(5, results.size());
     for (size_t i = 0; i < shown; ++i) table.row("f32", results[i].shape, results[i].times, peak);
   }
@@ -280,10 +273,18 @@ int random_shapes(const Options& options, const Peers& peers) {
 }
 
 int run(const Options& options) {
+  if (options.threads == 0) {
+    for (const int threads : {1, 2}) {
+      Options some = options;
+      some.threads = threads;
+      run(some);
+    }
+    return 0;
+  }
   set_thread_count(options.threads);
   const Peers peers(options.threads);
   if (options.random > 0) return random_shapes(options, peers);
-  Table table(options.json);
+  Table table(options);
   if (options.words.size() >= 3) {
     Case s{std::atoll(options.words[0].c_str()), std::atoll(options.words[1].c_str()),
            std::atoll(options.words[2].c_str())};
@@ -316,6 +317,8 @@ int main(int count, char** words) {
       options.random = number();
     } else if (word == "--json") {
       options.json = true;
+    } else if (word == "--quick") {
+      options.rounds = 1;
     } else {
       options.words.push_back(word);
     }
