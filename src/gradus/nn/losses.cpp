@@ -95,11 +95,7 @@ Tensor nll(const Tensor& log_probs, const Tensor& targets, Reduction reduction,
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction,
                      const ClassLoss& options) {
   if (logits.rank() == 0) return nll(logits, targets, reduction, options);  // raises
-  // log_softmax written out: the gradient of logsumexp takes more steps, because it also answers
-  // for rows of nothing but -inf. Such a row is NaN here.
-  const Tensor z = logits - stop_gradient(max(logits, {.axis = -1, .keepdims = true}));
-  const Tensor log_probs = z - log(sum(exp(z), {.axis = -1, .keepdims = true}));
-  return nll(log_probs, targets, reduction, options);
+  return nll(log_softmax(logits), targets, reduction, options);
 }
 
 Tensor binary_cross_entropy(const Tensor& p, const Tensor& y, Reduction reduction) {

@@ -194,15 +194,16 @@ HWY_INLINE T reduce_lanes(int64_t n, const F& f) {
     joiner.add(c.total());
     joiner.add(d.total());
   }
-  for (; i < n; i += block) {
+  const auto rest = [&](int64_t first, int64_t end) HWY_ATTR {
     S s;
-    const int64_t end = std::min(n, i + block);
-    int64_t k = i;
+    int64_t k = first;
     for (; k + virtual_lanes <= end; k += virtual_lanes) s.take(k, f);
     for (int64_t v = 0; k < end; k += S::width, ++v)
       s.take_some(v, f(k, std::min(S::width, end - k)), std::min(S::width, end - k));
-    joiner.add(s.total());
-  }
+    return s.total();
+  };
+  if (n > 0 && n <= block) return rest(0, n);
+  for (; i < n; i += block) joiner.add(rest(i, std::min(n, i + block)));
   return joiner.result();
 }
 
