@@ -9,12 +9,15 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/interpret.h>
+#include <gradus/diff/checkpoint.h>
 #include <gradus/diff/diff.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
-#include <gradus/plan/plan.h>
+#include <gradus/plan/recompute.h>
 #include <gtest/gtest.h>
 #include <plan/allocations.h>
 #include <rapidcheck.h>
@@ -304,7 +307,7 @@ Tensor one_normalisation(Machine& m, Choices& c) {
   const Reduce over{.axis = axis, .keepdims = true};
   if (x.shape()[at] == 0) return {};
   m.say("axis " + std::to_string(axis));
-  switch (c.below(12)) {
+  switch (c.below(13)) {
     case 0:
       m.say("softmax");
       return softmax(x, axis);
@@ -340,6 +343,9 @@ Tensor one_normalisation(Machine& m, Choices& c) {
     case 10:
       m.say("scan");
       return held(m, c, scan(0.9 * sigmoid(x), x, axis));
+    case 11:
+      m.say("layer norm");
+      return layer_norm(x, axis);
     default:
       m.say("centre of both");
       return x - mean(x, over) - mean(x);
@@ -733,6 +739,59 @@ Tensor one_matrix(Machine& m, Choices& c) {
   }
 }
 
+// Kernels of more than one result, and with scratch of their own.
+Tensor one_system(Machine& m, Choices& c) {
+  const Tensor x = m.pick(c, [](const Tensor& v) {
+    return is_real(v) && v.rank() >= 2 && v.shape().back() == v.shape()[v.rank() - 2] &&
+           v.shape().back() <= 6;
+  });
+  if (x.is_absent()) return {};
+  const Tensor finite = tanh(where(isfinite(x), x, 0.0));
+  // Its diagonal outweighs the rest of each row.
+  const Tensor a =
+      0.5 * finite + static_cast<double>(x.shape().back()) * eye(x.shape().back(), x.dtype());
+  switch (c.below(4)) {
+    case 0:
+      m.say("solve");
+      return solve(a, finite);
+    case 1:
+      m.say("inv");
+      return inv(a);
+    case 2:
+      m.say("slogdet");
+      return slogdet(a).log;
+    default:
+      m.say("qr");
+      return x.size() == 0 ? Tensor() : qr(a).r;
+  }
+}
+
+Tensor one_draw(Machine& m, Choices& c) {
+  const Tensor x = m.pick(c, is_real);
+  if (x.is_absent()) return {};
+  const Tensor whole =
+      m.pick(c, [](const Tensor& v) { return v.dtype() == DType::i64 && v.shape() == Shape{2}; });
+  const Tensor parent = whole.is_absent() || c.once_in(2)
+                            ? constant(key_tensor(key_from_seed(c.word())))
+                            : remainder(whole, Tensor(int64_t{1} << 32));
+  const Tensor key = split(parent, Tensor(c.below(5)));
+  m.add(key, "key");
+  switch (c.below(4)) {
+    case 0:
+      m.say("uniform");
+      return random_uniform(key, x.shape(), x.dtype());
+    case 1:
+      m.say("integers");
+      return random_integers(key, 7, x.shape());
+    case 2:
+      m.say("dropout");
+      return where(bernoulli(key, 0.7, x.shape()), x / 0.7, 0.0);
+    default:
+      m.say("normal");
+      return random_normal(key, x.shape(), x.dtype());
+  }
+}
+
 Tensor one_choice(Machine& m, Choices& c) {
   const Tensor x = m.pick(c, is_number);
   if (x.is_absent()) return {};
@@ -881,7 +940,11 @@ Tensor one_derivative(Machine& m, Choices& c) {
     case 0:
     case 1: {
       m.say("grad");
-      const Function f = body(m, c, m.order - 1, m.maps, 1, true);
+      Function f = body(m, c, m.order - 1, m.maps, 1, true);
+      if (c.once_in(3)) {
+        m.say("of a checkpoint");
+        f = [f](std::span<const Tensor> a) { return checkpoint(f, a); };
+      }
       const int wrt[] = {0};
       const ValueAndGrads r = value_and_grads(f, std::array{x}, wrt);
       m.add(r.value, "value of");
@@ -998,6 +1061,8 @@ const Instruction instructions[] = {
     {5, "index", one_index},
     {2, "matrix", one_matrix},
     {2, "source", one_source},
+    {1, "system", one_system},
+    {2, "draw", one_draw},
     {4, "derive", one_derivative},
     {3, "batch", one_batch},
 };
@@ -1085,6 +1150,10 @@ struct Program {
       if (element_count(shape) > most || (kind < 10 && (i == 0 || c.once_in(2))))
         shape = {sizes[0], sizes[1]};
       const DType others[] = {DType::f32, DType::f64, DType::i32, DType::i64, DType::boolean};
+      if (i == 4) {
+        args.push_back(key_tensor(key_from_seed(c.word())));
+        continue;
+      }
       args.push_back(drawn(c, {i == 0 || !c.once_in(4) ? usual : c.of(others), shape}));
     }
   }
@@ -1264,28 +1333,32 @@ std::string fault(Program p, Tally& tally) {
   }
   const std::vector<Carry> carries = p.carries(eager);
   tally.carried += static_cast<int>(carries.size());
+  std::vector<Argument> arguments;
+  for (size_t i = 0; i < p.args.size(); ++i)
+    arguments.push_back({"v" + std::to_string(i), p.args[i].type()});
+  Choices c(p.seed ^ 0xF00Du);
+  std::optional<size_t> reset;  // an argument that is set anew before the last run
+  for (size_t i = 0; i < p.args.size(); ++i)
+    if (c.once_in(3)) reset = i;
+  const bool again = c.once_in(6);
   const auto say = [&](const std::string& what, const Plan* plan) {
     std::string text = what + "\n" + p.listing();
-    for (const Carry& c : carries)
-      text += "  carry output " + std::to_string(c.from) + " to v" + std::to_string(c.to) + "\n";
+    for (const Carry& carry : carries)
+      text += "  carry output " + std::to_string(carry.from) + " to v" + std::to_string(carry.to) +
+              "\n";
+    if (again) text += "  recomputed\n";
     if (plan != nullptr) text += plan->describe();
     return text;
   };
   try {
-    std::vector<Argument> arguments;
-    for (size_t i = 0; i < p.args.size(); ++i)
-      arguments.push_back({"v" + std::to_string(i), p.args[i].type()});
-    Plan plan = compile([&](std::span<const Tensor> a) { return p(a); }, arguments, carries);
+    const Graph graph = record([&](std::span<const Tensor> a) { return p(a); }, arguments);
+    Plan plan(again ? recompute(graph, {}, carries) : graph, {}, carries);
 
     // What every run must give, and what it must leave in the arguments.
     set_thread_count(1);
     std::vector<std::vector<Tensor>> states{p.args}, wanted;
-    Choices c(p.seed ^ 0xF00Du);
-    std::optional<size_t> reset;  // an argument that is set anew before the last run
-    for (size_t i = 0; i < p.args.size(); ++i)
-      if (c.once_in(3)) reset = i;
     for (size_t run = 0; run < runs; ++run) {
-      wanted.push_back(interpret(plan.graph(), states.back()));
+      wanted.push_back(interpret(graph, states.back()));
       std::vector<Tensor> next = states.back();
       for (const Carry& carry : carries)
         next[static_cast<size_t>(carry.to)] = wanted.back()[static_cast<size_t>(carry.from)];
