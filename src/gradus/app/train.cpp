@@ -175,6 +175,10 @@ void add_train(Command& command, const Settings& settings) {
   command.option("--batch", c.batch, "examples in a step");
   command.option("--checkpoint-every", c.checkpoint_every,
                  "steps between checkpoints (0: only at the end)", "STEPS");
+  command.option("--recompute", c.recompute,
+                 "save memory: compute values of a step again, by the square-root policy (sqrt) or "
+                 "until so many bytes suffice",
+                 "sqrt|BYTES");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   command.flag("--shuffle-labels", c.shuffle_labels,
                "control experiment: training labels in random order");

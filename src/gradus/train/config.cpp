@@ -31,6 +31,12 @@ void settings(Config& c, Visit visit) {
   visit("training.batch", c.batch);
   visit("training.seed", c.seed);
   visit("training.checkpoint_every", c.checkpoint_every);
+  visit("training.recompute", c.recompute);
+}
+
+// Settings that decide how a run goes, not what comes out.
+bool is_course(std::string_view key) {
+  return key == "training.checkpoint_every" || key == "training.recompute";
 }
 
 bool is_path(std::string_view key) {
@@ -144,8 +150,7 @@ OptimiserConfig optimiser_of(const TrainConfig& config) {
 std::string config_json(const TrainConfig& config) {
   std::vector<std::string> parts;
   for (const TomlEntry& e : entries_of(config, false))
-    if (e.key != "training.checkpoint_every")
-      parts.push_back(text::quote_json(e.key) + ":" + json_of(e.value));
+    if (!is_course(e.key)) parts.push_back(text::quote_json(e.key) + ":" + json_of(e.value));
   return "{" + text::join(parts, ",") + "}";
 }
 

@@ -27,7 +27,8 @@ struct TrainConfig {
   int64_t epochs = 20, batch = 64;
   uint64_t seed = 0;
   int64_t checkpoint_every = 1000;  // steps; 0: only at the end
-  bool shuffle_labels = false;      // trains on labels in random order: a control experiment
+  std::string recompute;  // sqrt or bytes: values of a step are computed again rather than kept
+  bool shuffle_labels = false;  // trains on labels in random order: a control experiment
 };
 
 // Dotted keys and values, in print order. `paths` leaves out what may differ between equal runs.

@@ -13,7 +13,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
-#include <gradus/plan/plan.h>
+#include <gradus/plan/recompute.h>
 #include <gradus/train/report.h>
 #include <gradus/train/trainer.h>
 
@@ -85,6 +85,16 @@ struct State {
   double start_loss = not_measured;
 };
 
+RecomputePolicy recompute_policy(const std::string& word) {
+  if (word == "sqrt") return {};
+  const auto bytes = text::parse_int64(word);
+  if (!bytes || *bytes < 1)
+    raise(ErrorKind::usage,
+          "train: --recompute is '" + word +
+              "'. It takes sqrt, or the bytes that the values of a step may hold at once.");
+  return {static_cast<size_t>(*bytes)};
+}
+
 // One planned training step for one batch size, with or without measurements.
 class StepPlan {
  public:
@@ -153,7 +163,12 @@ class StepPlan {
       }
       return out;
     };
-    return compile(step, arguments, carries);
+    Graph graph = record(step, arguments);
+    if (!config.recompute.empty())
+      graph = recompute(graph, recompute_policy(config.recompute), carries);
+    std::vector<std::string> names;
+    for (const Argument& a : arguments) names.push_back(a.name);
+    return Plan(std::move(graph), std::move(names), carries);
   }
 
   OptimiserConfig optimiser_;
