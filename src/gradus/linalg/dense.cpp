@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t leaf = 64;        // of triangles: one fills L1
 constexpr int64_t narrow = 8;       // columns of L that are found one by one
 constexpr int64_t few = 8;          // reflections found one by one
-constexpr int64_t panel = 64;       // reflections applied at once
 constexpr int64_t small = 1 << 15;  // elements below which threads do not pay
 constexpr int64_t strip = 1 << 18;  // elements of a product that wait to be subtracted
 
@@ -110,7 +109,10 @@ void subtract_product(int64_t m, int64_t n, int64_t k, Window<const T> a, Window
                       int64_t c_row) {
   if (m == 0 || n == 0 || k == 0) return;
   if (b.col == 1 && n <= leaf && k <= leaf)
-    return kernels<T>().update(m, n, k, a.data, a.row, a.col, b.data, b.row, c, c_row);
+    return each_band(m, 2 * leaf, m * n * k / few, [&](int64_t first, int64_t count) {
+      kernels<T>().update(count, n, k, a.from(first, 0).data, a.row, a.col, b.data, b.row,
+                          c + first * c_row, c_row);
+    });
   const int64_t most = std::max(leaf, strip / n);
   Scratch<T> scratch(std::min(m, most) * n);
   struct Subtraction {
@@ -155,8 +157,12 @@ void substitute(bool lower, bool unit, int64_t n, int64_t k, Window<const T> t, 
     // A row-major copy; an upper triangle read backwards is a lower one.
     Scratch<T> copy(n * n);
     const Window<const T> from = lower ? t : Window<const T>{&t(n - 1, n - 1), -t.row, -t.col};
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t p = 0; p <= i; ++p) copy.data()[i * n + p] = from(i, p);
+    if (from.row == 1) {
+      kernels<T>().transpose(n, n, from.data, from.col, copy.data(), n);
+    } else {
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t p = 0; p <= i; ++p) copy.data()[i * n + p] = from(i, p);
+    }
     if (!lower) x += (n - 1) * x_row, x_row = -x_row;
     return kernels<T>().solve_lower(unit, n, k, copy.data(), n, x, x_row);
   }
@@ -219,23 +225,43 @@ int64_t factor_square(int64_t n, T* a, int64_t a_row) {
   return h + factor_square(n - h, rest, a_row);
 }
 
-// Copies the lower half of a (n,n) over the upper one, or, with `down`, the upper over the lower.
-template <class T>
-void mirror(bool down, int64_t n, T* a) {
-  constexpr int64_t tile = 32;
+constexpr int64_t tile = 32;  // rows and columns of what is transposed at once
+
+// Calls f(i, j, height, width) for the tiles of the lower half of (n,n), those on the diagonal
+// included.
+template <class F>
+void each_tile(int64_t n, const F& f) {
   each_band((n + tile - 1) / tile, 1, n * n, [&](int64_t first, int64_t count) {
-    for (int64_t i0 = first * tile; i0 < std::min(n, (first + count) * tile); i0 += tile) {
-      const int64_t height = std::min(tile, n - i0);
-      for (int64_t j0 = 0; j0 < i0; j0 += tile) {
-        T *lower = a + i0 * n + j0, *upper = a + j0 * n + i0;
-        down ? kernels<T>().transpose(tile, height, upper, n, lower, n)
-             : kernels<T>().transpose(height, tile, lower, n, upper, n);
-      }
-      T* corner = a + i0 * n + i0;
-      for (int64_t i = 0; i < height; ++i)
-        for (int64_t j = 0; j < i; ++j)
-          down ? corner[i * n + j] = corner[j * n + i] : corner[j * n + i] = corner[i * n + j];
+    for (int64_t i = first * tile; i < std::min(n, (first + count) * tile); i += tile)
+      for (int64_t j = 0; j <= i; j += tile) f(i, j, std::min(tile, n - i), std::min(tile, n - j));
+  });
+}
+
+// The upper half of u (n,n) = the transpose of the lower half of a, which may be u itself.
+template <class T>
+void raise_lower(int64_t n, Window<const T> a, T* u) {
+  each_tile(n, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
+    const Window<const T> from = a.from(i0, j0);
+    T* to = u + j0 * n + i0;
+    if (i0 > j0 && a.col == 1)
+      return kernels<T>().transpose(height, width, from.data, a.row, to, n);
+    for (int64_t j = 0; j < width; ++j)
+      for (int64_t i = i0 > j0 ? 0 : j; i < height; ++i) to[j * n + i] = from(i, j);
+  });
+}
+
+// The lower half of a (n,n) = the transpose of its upper half, which becomes 0.
+template <class T>
+void lower_upper(int64_t n, T* a) {
+  each_tile(n, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
+    T *lower = a + i0 * n + j0, *upper = a + j0 * n + i0;
+    if (i0 > j0) {
+      kernels<T>().transpose(width, height, upper, n, lower, n);
+      for (int64_t j = 0; j < width; ++j) std::fill_n(upper + j * n, height, T(0));
+      return;
     }
+    for (int64_t i = 0; i < height; ++i)
+      for (int64_t j = 0; j < i; ++j) lower[i * n + j] = std::exchange(upper[j * n + i], T(0));
   });
 }
 
@@ -243,7 +269,7 @@ void mirror(bool down, int64_t n, T* a) {
 // j + w are Q_w = I - V S V^T (Schreiber and Van Loan 1989); the rows of `v` become V^T.
 template <class T>
 struct Reflections {
-  int64_t m, n, apart;
+  int64_t m, n, apart, panel;
   T* v;    // (n,m): A^T, then V^T with its ones and zeros
   T* s;    // (n,panel): the upper triangles S, one under the other
   T* r;    // (n,n)
@@ -329,20 +355,29 @@ T largest(int64_t m, int64_t n, Window<const T> a) {
 
 template <class T>
 int64_t first_asymmetry(int64_t n, Window<const T> a, T tolerance) {
-  constexpr int64_t tile = 16;
+  // Both halves of the transpose are the same: its rows may be contiguous.
+  const Window<const T> x = a.row == 1 ? a.transposed() : a;
   const auto differ = [&](int64_t i, int64_t j) {
     return !(std::fabs(a(i, j) - a(j, i)) <= tolerance);
   };
-  for (int64_t i0 = 0; i0 < n; i0 += tile) {
-    const int64_t i1 = std::min(i0 + tile, n);
-    bool found = false;
-    for (int64_t j0 = 0; j0 < i1; j0 += tile)
-      for (int64_t i = i0; i < i1; ++i)
-        for (int64_t j = j0; j < std::min(j0 + tile, i); ++j) found |= differ(i, j);
-    for (int64_t i = i0; found && i < i1; ++i)
+  Scratch<int64_t> found((n + tile - 1) / tile);
+  std::fill_n(found.data(), (n + tile - 1) / tile, int64_t{0});
+  each_tile(n, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
+    int64_t& any = found.data()[i0 / tile];
+    if (x.col == 1 && i0 > j0) {
+      T turned[tile * tile];
+      kernels<T>().transpose(width, height, &x(j0, i0), x.row, turned, width);
+      for (int64_t i = 0; i < height; ++i)
+        any |= !kernels<T>().close(width, &x(i0 + i, j0), turned + i * width, tolerance);
+      return;
+    }
+    for (int64_t i = i0; i < i0 + height; ++i)
+      for (int64_t j = j0; j < std::min(j0 + width, i); ++j) any |= differ(i, j);
+  });
+  for (int64_t i = 0; i < n; ++i)
+    if (found.data()[i / tile] != 0)
       for (int64_t j = 0; j < i; ++j)
         if (differ(i, j)) return i * n + j;
-  }
   return n * n;
 }
 
@@ -375,39 +410,48 @@ int lu(int64_t n, T* a, int64_t* rows) {
 }
 
 template <class T>
-int64_t cholesky(int64_t n, T* a) {
-  mirror(false, n, a);
-  const int64_t pivot = factor_square(n, a, n);
-  if (pivot < n) return pivot;
-  mirror(true, n, a);
-  for (int64_t i = 0; i < n; ++i) std::fill(a + i * n + i + 1, a + (i + 1) * n, T(0));
-  return n;
+int64_t cholesky(int64_t n, Window<const T> a, T* l) {
+  raise_lower(n, a, l);
+  const int64_t pivot = factor_square(n, l, n);
+  if (pivot == n) lower_upper(n, l);
+  return pivot;
 }
 
 template <class T>
 void qr(int64_t m, int64_t n, T* q, T* r) {
-  Scratch<T> v(n * apart(m)), s(n * panel), tau(few);
-  const Reflections<T> h{m, n, apart(m), v.data(), s.data(), r, tau.data()};
-  std::fill_n(s.data(), n * panel, T(0));
-  transpose(m, n, q, n, h.v, h.apart);
-  for (int64_t j = 0; j < n; j += panel) {
-    const int64_t w = std::min(panel, n - j);
-    h.factor(j, w);
-    h.apply(j, w, false, n - j - w, h.v + (j + w) * h.apart + j);
-  }
-  Scratch<T> columns(n * h.apart);
+  const int64_t column = apart(m);
+  Scratch<T> columns(n * column);
   T* c = columns.data();
-  std::fill_n(c, n * h.apart, T(0));
-  for (int64_t i = 0; i < n; ++i) c[i * h.apart + i] = 1;
-  for (int64_t j = n == 0 ? -1 : (n - 1) / panel * panel; j >= 0; j -= panel)
-    h.apply(j, std::min(panel, n - j), true, n - j, c + j * h.apart + j);
+  if (n <= 2 * few) {
+    Scratch<T> tau(n);
+    transpose(m, n, q, n, c, column);
+    kernels<T>().qr(m, n, c, column, tau.data());
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t i = 0; i <= j; ++i) r[i * n + j] = c[j * column + i];
+    kernels<T>().reflected(m, n, c, column, tau.data());
+  } else {
+    const int64_t panel = n <= 256 ? 16 : 48;  // reflections applied at once
+    Scratch<T> v(n * column), s(n * panel), tau(few);
+    const Reflections<T> h{m, n, column, panel, v.data(), s.data(), r, tau.data()};
+    std::fill_n(s.data(), n * panel, T(0));
+    transpose(m, n, q, n, h.v, column);
+    for (int64_t j = 0; j < n; j += panel) {
+      const int64_t w = std::min(panel, n - j);
+      h.factor(j, w);
+      h.apply(j, w, false, n - j - w, h.v + (j + w) * column + j);
+    }
+    std::fill_n(c, n * column, T(0));
+    for (int64_t i = 0; i < n; ++i) c[i * column + i] = 1;
+    for (int64_t j = (n - 1) / panel * panel; j >= 0; j -= panel)
+      h.apply(j, std::min(panel, n - j), true, n - j, c + j * column + j);
+  }
   for (int64_t i = 0; i < n; ++i) {
     std::fill_n(r + i * n, i, T(0));
     if (!(r[i * n + i] < 0)) continue;
     for (int64_t j = i; j < n; ++j) r[i * n + j] = -r[i * n + j];
-    for (int64_t k = 0; k < m; ++k) c[i * h.apart + k] = -c[i * h.apart + k];
+    for (int64_t k = 0; k < m; ++k) c[i * column + k] = -c[i * column + k];
   }
-  transpose(n, m, c, h.apart, q, n);
+  transpose(n, m, c, column, q, n);
 }
 
 template <class T>
@@ -463,7 +507,7 @@ void cofactors(int64_t n, const T* factors, const int64_t* rows, int sign, T* ou
   template int64_t first_asymmetry(int64_t, Window<const T>, T);                            \
   template void copy(int64_t, int64_t, Window<const T>, T*);                                \
   template int lu(int64_t, T*, int64_t*);                                                   \
-  template int64_t cholesky(int64_t, T*);                                                   \
+  template int64_t cholesky(int64_t, Window<const T>, T*);                                  \
   template void qr(int64_t, int64_t, T*, T*);                                               \
   template void solve_triangle(bool, bool, int64_t, int64_t, Window<const T>, T*, int64_t); \
   template void invert(int64_t, Window<const T>, const int64_t*, T*);                       \

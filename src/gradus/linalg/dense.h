@@ -43,11 +43,6 @@ bool finite(int64_t m, int64_t n, Window<const T> a);
 template <class T>
 T largest(int64_t m, int64_t n, Window<const T> a);
 
-// The first place i * n + j of a (n,n), j < i, where a(i,j) and a(j,i) are not within `tolerance`
-// of each other, or n * n.
-template <class T>
-int64_t first_asymmetry(int64_t n, Window<const T> a, T tolerance);
-
 // A row-major copy of a (m,n).
 template <class T>
 void copy(int64_t m, int64_t n, Window<const T> a, T* to);
@@ -57,10 +52,19 @@ void copy(int64_t m, int64_t n, Window<const T> a, T* to);
 template <class T>
 int lu(int64_t n, T* a, int64_t* rows);
 
-// A = L L^T: a (n,n), of which only the lower half is read, becomes L with zeros above. Returns the
-// place of the first pivot that is not positive, with that pivot on the diagonal, or n.
+// A = L L^T: of a (n,n) the lower half counts, l (n,n) gets zeros above. Returns the place of the
+// first pivot that is not positive, with that pivot on the diagonal, or n. l may be a itself.
 template <class T>
-int64_t cholesky(int64_t n, T* a);
+int64_t cholesky(int64_t n, Window<const T> a, T* l);
+template <class T>
+int64_t cholesky(int64_t n, T* a) {
+  return cholesky(n, Window<const T>{a, n, 1}, a);
+}
+
+// The first place i * n + j of a (n,n), j < i, where a(i,j) and a(j,i) are not within `tolerance`
+// of each other, or n * n.
+template <class T>
+int64_t first_asymmetry(int64_t n, Window<const T> a, T tolerance);
 
 // A = Q R, m >= n: q (m,n), A on entry, becomes Q with orthonormal columns; r (n,n) is upper
 // triangular with a diagonal >= 0.

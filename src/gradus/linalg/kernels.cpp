@@ -293,6 +293,15 @@ void reflect(int64_t n, T tau, const T* v, T* top, int64_t a_col) {
   subtract_multiples<R>(n, sums, v, top + 1, a_col);
 }
 
+// Applies the reflection of column j to the columns after it.
+template <class T>
+void reflect_after(int64_t m, int64_t w, int64_t j, T* a, int64_t a_col, T tau) {
+  const T* v = a + j * a_col + j + 1;
+  int64_t c = j + 1;
+  for (; c + 4 <= w; c += 4) reflect<4>(m - j - 1, tau, v, a + c * a_col + j, a_col);
+  for (; c < w; ++c) reflect<1>(m - j - 1, tau, v, a + c * a_col + j, a_col);
+}
+
 template <class T>
 void qr(int64_t m, int64_t w, T* a, int64_t a_col, T* tau) {
   for (int64_t j = 0; j < w; ++j) {
@@ -307,9 +316,20 @@ void qr(int64_t m, int64_t w, T* a, int64_t a_col, T* tau) {
     each_vector(Full<T>(), 1, rest + 1, [&](auto d, int64_t i) HWY_ATTR {
       hn::StoreU(hn::Div(hn::LoadU(d, head + i), hn::Set(d, divisor)), d, head + i);
     });
-    int64_t c = j + 1;
-    for (; c + 4 <= w; c += 4) reflect<4>(rest, tau[j], head + 1, a + c * a_col + j, a_col);
-    for (; c < w; ++c) reflect<1>(rest, tau[j], head + 1, a + c * a_col + j, a_col);
+    reflect_after(m, w, j, a, a_col, tau[j]);
+  }
+}
+
+template <class T>
+void reflected(int64_t m, int64_t w, T* a, int64_t a_col, const T* tau) {
+  for (int64_t j = w; j-- > 0;) {
+    T* column = a + j * a_col;
+    reflect_after(m, w, j, a, a_col, tau[j]);
+    std::fill_n(column, j, T(0));
+    column[j] = 1 - tau[j];
+    each_vector(Full<T>(), j + 1, m, [&](auto d, int64_t i) HWY_ATTR {
+      hn::StoreU(hn::Mul(hn::Set(d, -tau[j]), hn::LoadU(d, column + i)), d, column + i);
+    });
   }
 }
 
@@ -349,6 +369,16 @@ bool finite(int64_t n, const T* x) {
   T sum = hn::GetLane(hn::SumOfLanes(full, hn::Add(sum0, sum1)));
   for (; i < n; ++i) sum += x[i] * 0;
   return sum == 0;
+}
+
+template <class T>
+bool close(int64_t n, const T* x, const T* y, T tolerance) {
+  bool all = true;
+  each_vector(Full<T>(), 0, n, [&](auto d, int64_t i) HWY_ATTR {
+    const auto off = hn::Abs(hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, y + i)));
+    all = all && hn::AllTrue(d, hn::Le(off, hn::Set(d, tolerance)));
+  });
+  return all;
 }
 
 #if HWY_TARGET != HWY_SCALAR
@@ -428,8 +458,9 @@ T largest(int64_t n, const T* x) {
 
 template <class T>
 const Kernels<T>* table() {
-  static constexpr Kernels<T> k{finite<T>, largest<T>,     transpose<T>, subtract<T>, exchange<T>,
-                                update<T>, solve_lower<T>, cholesky<T>,  lu<T>,       qr<T>};
+  static constexpr Kernels<T> k{finite<T>,   largest<T>,  close<T>,  transpose<T>,
+                                subtract<T>, exchange<T>, update<T>, solve_lower<T>,
+                                cholesky<T>, lu<T>,       qr<T>,     reflected<T>};
   return &k;
 }
 const Kernels<float>* table_f32() {

@@ -12,6 +12,8 @@ template <class T>
 struct Kernels {
   bool (*finite)(int64_t n, const T* x);
   T (*largest)(int64_t n, const T* x);  // absolute value
+  // Whether all |x - y| <= tolerance.
+  bool (*close)(int64_t n, const T* x, const T* y, T tolerance);
   // to (n,m) = the transpose of from (m,n).
   void (*transpose)(int64_t m, int64_t n, const T* from, int64_t from_row, T* to, int64_t to_row);
   // to -= from, (rows, columns).
@@ -34,6 +36,8 @@ struct Kernels {
   // w <= m reflections I - tau v v^T that make the columns of a (m,w), stored as for `lu`,
   // triangular: R on and above the diagonal, v without its leading 1 below.
   void (*qr)(int64_t m, int64_t w, T* a, int64_t a_col, T* tau);
+  // The product of those reflections: its first w columns, in their place.
+  void (*reflected)(int64_t m, int64_t w, T* a, int64_t a_col, const T* tau);
 };
 
 // Of the best target this machine has.
