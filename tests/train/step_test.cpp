@@ -81,18 +81,18 @@ Tensor loss_of(const Setting& s, const Tensor& scores, const Tensor& target) {
 }
 
 // The arguments before the first step: parameters, state, x, target; and the step itself.
-struct Step {
+struct StepFunction {
   std::vector<Tensor> args;
   std::vector<Carry> carries;
   PlanFunction function;
 };
 
-Step step_of(const Setting& s) {
+StepFunction step_of(const Setting& s) {
   const Mlp model = make_mlp({.sizes = s.sizes, .activation = s.activation, .bias = s.bias},
                              key_from_seed(7), s.dtype);
   const std::vector<Tensor> like = parameters(model);
   std::vector<Tensor> params = s.flat ? std::vector<Tensor>{flatten(like)} : like;
-  Step step{params, {}, {}};
+  StepFunction step{params, {}, {}};
   size_t states = 0;
   for (const Tensor& p : params)
     for (const Tensor& x : initial_state(s.optimiser, p)) {
@@ -135,7 +135,7 @@ int64_t bytes_of_all(const Graph& g, std::span<const ValueId> ids) {
 
 void expect_ten_steps(const Setting& s) {
   SCOPED_TRACE(describe(s));
-  const Step step = step_of(s);
+  const StepFunction step = step_of(s);
   std::vector<Argument> arguments;
   for (size_t i = 0; i < step.args.size(); ++i)
     arguments.push_back({std::to_string(i), step.args[i].type()});
