@@ -1,5 +1,7 @@
-// One job at a time. `unclaimed` hands out its chunks; a claim needs no other state, so a worker
-// that wakes late finds either nothing or the next job, and both are right.
+// One job at a time. Each thread begins with a share of its chunks of its own, so that one job
+// after another finds its data in that thread's cache, and then takes what is left of the others'.
+// A claim needs no other state, so a worker that wakes late finds either nothing or the next job,
+// and both are right.
 #include <gradus/base/error.h>
 #include <gradus/base/pool.h>
 
@@ -13,6 +15,7 @@
 #include <limits>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include <pthread.h>
 #ifdef __linux__
@@ -122,7 +125,7 @@ class Pool;
 // nothing left but to sleep. Which of the others it runs on is the scheduler's business.
 class Worker {
  public:
-  Worker(Pool& pool, uint32_t seen) : pool_(pool), seen_(seen) {}
+  Worker(Pool& pool, size_t number, uint32_t seen) : pool_(pool), number_(number), seen_(seen) {}
   // False when the system gives no more threads.
   bool start() { return pthread_create(&thread_, nullptr, enter, this) == 0; }
   void join() { pthread_join(thread_, nullptr); }
@@ -180,6 +183,7 @@ class Worker {
 #endif
 
   Pool& pool_;
+  size_t number_;
   uint32_t seen_;  // how many jobs there were when it was made
   int64_t before_ = -1;
   pthread_t thread_ = {};
@@ -187,7 +191,7 @@ class Worker {
 
 class Pool {
  public:
-  Pool() : threads(allowed_processors()) {
+  Pool() : threads(allowed_processors()), shares(static_cast<size_t>(threads.load())) {
     pthread_atfork(nullptr, nullptr, [] { the().forget_workers(); });
   }
 
@@ -206,6 +210,7 @@ class Pool {
     while (busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
     stop_workers();
     threads.store(n, std::memory_order_relaxed);
+    shares = std::vector<Share>(static_cast<size_t>(n));
     busy.clear(std::memory_order_release);
   }
 
@@ -216,22 +221,25 @@ class Pool {
     run_chunk = f;
     body = b;
     total = chunks;
+    sharers = static_cast<int64_t>(shares.size());
     caller_processor.store(processor_here(), std::memory_order_relaxed);
     unfinished.store(chunks, std::memory_order_relaxed);
-    unclaimed.store(chunks, std::memory_order_release);
+    for (int64_t i = 0; i < sharers; ++i)
+      shares[static_cast<size_t>(i)].unclaimed.store(end_of(i) - end_of(i - 1),
+                                                     std::memory_order_release);
     jobs.fetch_add(1, std::memory_order_seq_cst);
     if (const int asleep = sleeping.load(std::memory_order_seq_cst); asleep > 0)
       wake(jobs, std::min<int64_t>(asleep, chunks - 1));
 
     inside = true;
-    work();
+    work(0);
     inside = false;
     wait_for_started();
     busy.clear(std::memory_order_release);
     return true;
   }
 
-  void serve(Worker& self, uint32_t seen) {
+  void serve(Worker& self, size_t number, uint32_t seen) {
     inside = true;
     for (;;) {
       const auto news = [&] { return jobs.load(std::memory_order_acquire) != seen; };
@@ -244,7 +252,7 @@ class Pool {
       if (stopping.load(std::memory_order_acquire)) return;
       self.keep_off(caller_processor.load(std::memory_order_relaxed));
       self.at_work.store(true, std::memory_order_release);
-      work();
+      work(number);
       self.at_work.store(false, std::memory_order_release);
       self.keep_off(caller_processor.load(std::memory_order_relaxed));
     }
@@ -253,13 +261,23 @@ class Pool {
   std::atomic<int> threads;
 
  private:
-  void work() {
-    int64_t left;
-    while ((left = unclaimed.fetch_sub(1, std::memory_order_acq_rel)) > 0) {
-      run_chunk(body, total - left);
-      if (unfinished.fetch_sub(1, std::memory_order_acq_rel) > 1) continue;
-      finished.fetch_add(1, std::memory_order_seq_cst);
-      if (caller_sleeps.load(std::memory_order_seq_cst)) wake(finished, 1);
+  // Where share i ends.
+  int64_t end_of(int64_t i) const {
+    return total / sharers * (i + 1) + std::min(total % sharers, i + 1);
+  }
+
+  // Of the caller, 0, or of worker 1, 2, ...
+  void work(size_t own) {
+    for (size_t i = 0; i < shares.size(); ++i) {
+      const size_t at = (own + i) % shares.size();
+      if (shares[at].unclaimed.load(std::memory_order_relaxed) <= 0) continue;
+      int64_t left;
+      while ((left = shares[at].unclaimed.fetch_sub(1, std::memory_order_acq_rel)) > 0) {
+        run_chunk(body, end_of(static_cast<int64_t>(at)) - left);
+        if (unfinished.fetch_sub(1, std::memory_order_acq_rel) > 1) continue;
+        finished.fetch_add(1, std::memory_order_seq_cst);
+        if (caller_sleeps.load(std::memory_order_seq_cst)) wake(finished, 1);
+      }
     }
   }
 
@@ -282,7 +300,9 @@ class Pool {
   void start_workers() {
     const auto wanted = static_cast<size_t>(threads.load(std::memory_order_relaxed) - 1);
     while (workers.size() < wanted) {
-      if (workers.emplace_back(*this, jobs.load(std::memory_order_relaxed)).start()) continue;
+      if (workers.emplace_back(*this, workers.size() + 1, jobs.load(std::memory_order_relaxed))
+              .start())
+        continue;
       workers.pop_back();
       threads.store(static_cast<int>(workers.size()) + 1, std::memory_order_relaxed);
       return;
@@ -317,11 +337,15 @@ class Pool {
   std::atomic<int> caller_processor = -1;
 
   // Written between jobs only. A worker reads them after a successful claim.
+  int64_t sharers = 1;
   void (*run_chunk)(const void*, int64_t) = nullptr;
   const void* body = nullptr;
   int64_t total = 0;
   // Apart: each is hammered by every thread.
-  alignas(64) std::atomic<int64_t> unclaimed = 0;  // below zero after late tries
+  struct alignas(64) Share {
+    std::atomic<int64_t> unclaimed = 0;  // below zero after late tries
+  };
+  std::vector<Share> shares;  // the caller's and each worker's; changes without workers only
   alignas(64) std::atomic<int64_t> unfinished = 0;
 };
 
@@ -330,7 +354,7 @@ void* Worker::enter(void* self) {
 #ifdef __linux__
   worker.id_.store(static_cast<pid_t>(syscall(SYS_gettid)), std::memory_order_relaxed);
 #endif
-  worker.pool_.serve(worker, worker.seen_);
+  worker.pool_.serve(worker, worker.number_, worker.seen_);
   return nullptr;
 }
 
