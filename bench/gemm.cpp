@@ -1,10 +1,12 @@
-// Matrix products: GFLOP/s, share of the multiply-add peak, and the ratio to the better of oneDNN
-// and OpenBLAS where they are installed. All take turns in one process and the best of the rounds
-// counts, so that a busy neighbour spoils single rounds, not the comparison. Options: --threads N,
-// --rounds N, --quick, --json, --random N (shapes, beside oneDNN alone), or one product:
-// M K N [At] [Bt].
+// Matrix products: GFLOP/s, share of the multiply-add peak (twice that of f32 for bf16), and the
+// ratio to the better of oneDNN and OpenBLAS where they are installed, for bf16 to our f32. All
+// take turns in one process and the best of the rounds counts, so that a busy neighbour spoils
+// single rounds, not the comparison. Options: --threads N, --rounds N, --quick, --json,
+// --random N (shapes, beside oneDNN alone), or one product: M K N [At] [Bt].
+#include <gradus/base/half.h>
 #include <gradus/base/pool.h>
 #include <gradus/ops/gemm.h>
+#include <gradus/ops/gemm_bf16.h>
 #include <gradus/ops/limits.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <dlfcn.h>
@@ -115,10 +118,11 @@ struct Options {
 
 // Seconds of one product, the best of the rounds; 0: not measured.
 struct Times {
-  double ours = 0, dnnl = 0, blas = 0;
+  double ours = 0, dnnl = 0, blas = 0, f32 = 0;
 
-  // Times the best peer: above 1 we are faster.
+  // Times the best peer, for bf16 our f32: above 1 we are faster.
   double ratio() const {
+    if (f32 > 0) return f32 / ours;
     const double best = dnnl > 0 && blas > 0 ? std::min(dnnl, blas) : std::max(dnnl, blas);
     return best / ours;
   }
@@ -129,39 +133,72 @@ void let_threads_sleep(int threads, int ms) {
   if (threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 }
 
-template <class T>
-Times measure(const Case& s, const Peers& peers, const Options& options, bool with_blas) {
-  std::vector<T> a(static_cast<size_t>(s.m * s.k)), b(static_cast<size_t>(s.k * s.n)),
-      c(static_cast<size_t>(s.m * s.n));
-  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(static_cast<int>(i % 17) - 8);
-  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(static_cast<int>(i % 13) - 6);
-  // Slices of about 1 ms: long against the clock, short against what a scheduler hands out.
+// One turn: a product to wake the threads, then slices of about 1 ms, long against the clock and
+// short against what a scheduler hands out. The best is kept.
+template <class F>
+void turn(const Case& s, double& least, const F& product) {
   constexpr int kSlices = 5;
   const int calls = static_cast<int>(std::max(1.0, 1e-3 * 1e11 / s.flops()));
-  Times best;
-  const auto turn = [&](double& least, const auto& product) {
-    product();
-    for (int slice = 0; slice < kSlices; ++slice) {
-      const double each = seconds([&] {
-                            for (int i = 0; i < calls; ++i) product();
-                          }) /
-                          calls;
-      if (least == 0 || each < least) least = each;
+  product();
+  for (int slice = 0; slice < kSlices; ++slice) {
+    const double each = seconds([&] {
+                          for (int i = 0; i < calls; ++i) product();
+                        }) /
+                        calls;
+    if (least == 0 || each < least) least = each;
+  }
+}
+
+template <class T>
+std::vector<T> numbers(int64_t n, int period) {
+  std::vector<T> x(static_cast<size_t>(n));
+  for (size_t i = 0; i < x.size(); ++i) {
+    x[i] = static_cast<T>(static_cast<float>(static_cast<int>(i) % period - period / 2));
+  }
+  return x;
+}
+
+template <class T>
+void run_ours(const Case& s, const T* a, const T* b, auto* c) {
+  const auto product = [](auto... args) {
+    if constexpr (std::is_same_v<T, BFloat16>) {
+      gemm_bf16(args...);
+    } else {
+      gemm(args...);
     }
   };
+  product(s.m, s.n, s.k, a, s.a_transposed ? 1 : s.k, s.a_transposed ? s.m : 1, b,
+          s.b_transposed ? 1 : s.n, s.b_transposed ? s.k : 1, c, s.n);
+}
+
+template <class T>
+Times measure(const Case& s, const Peers& peers, const Options& options, bool with_blas) {
+  const std::vector<T> a = numbers<T>(s.m * s.k, 17), b = numbers<T>(s.k * s.n, 13);
+  std::vector<T> c(static_cast<size_t>(s.m * s.n));
+  Times best;
   for (int r = 0; r < options.rounds; ++r) {
-    turn(best.ours, [&] {
-      gemm(s.m, s.n, s.k, a.data(), s.a_transposed ? 1 : s.k, s.a_transposed ? s.m : 1, b.data(),
-           s.b_transposed ? 1 : s.n, s.b_transposed ? s.k : 1, c.data(), s.n);
-    });
+    turn(s, best.ours, [&] { run_ours(s, a.data(), b.data(), c.data()); });
     if (peers.has_dnnl(T())) {
-      turn(best.dnnl, [&] { peers.run_dnnl(s, a.data(), b.data(), c.data()); });
+      turn(s, best.dnnl, [&] { peers.run_dnnl(s, a.data(), b.data(), c.data()); });
       let_threads_sleep(options.threads, 10);
     }
     if (with_blas && peers.has_blas(T())) {
-      turn(best.blas, [&] { peers.run_blas(s, a.data(), b.data(), c.data()); });
+      turn(s, best.blas, [&] { peers.run_blas(s, a.data(), b.data(), c.data()); });
       let_threads_sleep(options.threads, 40);
     }
+  }
+  return best;
+}
+
+// bf16 beside our f32, which it is compared with.
+Times measure_bf16(const Case& s, const Options& options) {
+  const auto a = numbers<float>(s.m * s.k, 17), b = numbers<float>(s.k * s.n, 13);
+  const auto a16 = numbers<BFloat16>(s.m * s.k, 17), b16 = numbers<BFloat16>(s.k * s.n, 13);
+  std::vector<float> c(static_cast<size_t>(s.m * s.n));
+  Times best;
+  for (int r = 0; r < options.rounds; ++r) {
+    turn(s, best.ours, [&] { run_ours(s, a16.data(), b16.data(), c.data()); });
+    turn(s, best.f32, [&] { run_ours(s, a.data(), b.data(), c.data()); });
   }
   return best;
 }
@@ -178,10 +215,12 @@ class Table {
     const double flops = s.flops(), rate = flops / t.ours;
     if (json_) {
       Row row{"gemm", std::string(type) + " " + s.name(), threads_, "GFLOP/s", rate * 1e-9};
-      row.peer_name = t.dnnl > 0 && !(t.blas > 0 && t.blas < t.dnnl) ? "oneDNN" : "OpenBLAS";
+      row.peer_name = t.f32 > 0                                        ? "our f32"
+                      : t.dnnl > 0 && !(t.blas > 0 && t.blas < t.dnnl) ? "oneDNN"
+                                                                       : "OpenBLAS";
       if (t.ratio() > 0) row.peer = row.ours / t.ratio();
       row.limit_share = rate / peak;
-      row.floor = 1, row.aim = 1.15;
+      row.floor = t.f32 > 0 ? 1.6 : 1, row.aim = t.f32 > 0 ? 1.6 : 1.15;
       print(row, {.json = true});
       return;
     }
@@ -230,6 +269,16 @@ const Case kNetworks[] = {{32, 2, 16},
                           {1, 784, 256},
                           {784, 256, 1},
                           {784, 256, 1, true}};
+
+const Case kBf16[] = {{64, 64, 64},
+                      {256, 256, 256},
+                      {512, 512, 512},
+                      {1024, 1024, 1024},
+                      {128, 784, 256, false, true},
+                      {128, 784, 256},
+                      {784, 128, 256, true},
+                      {128, 256, 128, false, true},
+                      {2048, 128, 512, false, true}};
 
 template <class T>
 void group(const char* type, const Options& options, const Peers& peers, Table& table) {
@@ -294,10 +343,15 @@ int run(const Options& options) {
     }
     table.row("f32", s, measure<float>(s, peers, options, true), peak_flops<float>());
     table.row("f64", s, measure<double>(s, peers, options, true), peak_flops<double>());
+    table.row("bf16", s, measure_bf16(s, options), 2 * peak_flops<float>());
     return 0;
   }
   group<float>("f32", options, peers, table);
   group<double>("f64", options, peers, table);
+  if (multiplies_bf16()) {
+    const double peak = 2 * peak_flops<float>();
+    for (const Case& s : kBf16) table.row("bf16", s, measure_bf16(s, options), peak);
+  }
   return 0;
 }
 

@@ -13,7 +13,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#if HWY_TARGET == HWY_AVX3 && HWY_ARCH_X86_64
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace gradus {
 namespace HWY_NAMESPACE {
@@ -85,8 +85,6 @@ Matrix<float> pairs(const Matrix<uint16_t>& x, int64_t n, int64_t k, Room& room)
   return across ? Matrix<float>{at, 1, n} : Matrix<float>{at, count, 1};
 }
 
-}  // namespace
-
 void multiply_bf16(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, int64_t a_col,
                    const BFloat16* b, int64_t b_row, int64_t b_col, float* c, int64_t c_row,
                    const After* after) {
@@ -100,18 +98,32 @@ void multiply_bf16(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a
               c_row, after);
 }
 
+}  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace gradus
 HWY_AFTER_NAMESPACE();
 #endif
 
-#if HWY_ONCE
-#if (HWY_TARGETS & HWY_AVX3) && HWY_ARCH_X86_64
-#define GRADUS_NATIVE_BF16 1
-#else
-#define GRADUS_NATIVE_BF16 0
-#endif
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace {
 
+// Null where the target has no such instruction.
+decltype(&gemm_bf16) with_instruction() {
+#if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3
+  return multiply_bf16;
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace gradus {
 namespace {
 
@@ -136,26 +148,29 @@ struct Widened {
   int64_t row, col;
 };
 
+HWY_EXPORT(with_instruction);
+
+decltype(&gemm_bf16) native() {
+#if HWY_ARCH_X86_64
+  static const bool here = __builtin_cpu_supports("avx512bf16") != 0;
+  if (here) return HWY_DYNAMIC_DISPATCH(with_instruction)();
+#endif
+  return nullptr;
+}
+
 }  // namespace
 
 bool multiplies_bf16() {
-#if GRADUS_NATIVE_BF16
-  static const bool has = __builtin_cpu_supports("avx512bf16") != 0;
-  return has && (hwy::SupportedTargets() & HWY_AVX3) != 0;
-#else
-  return false;
-#endif
+  return native() != nullptr;
 }
 
 void gemm_bf16(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, int64_t a_col,
                const BFloat16* b, int64_t b_row, int64_t b_col, float* c, int64_t c_row,
                const After* after) {
   if (m <= 0 || n <= 0) return;
-#if GRADUS_NATIVE_BF16
-  if (k > 0 && multiplies_bf16()) {
-    return N_AVX3::multiply_bf16(m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, after);
+  if (const auto multiply = native(); multiply && k > 0) {
+    return multiply(m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, after);
   }
-#endif
   k = std::max<int64_t>(k, 0);
   const Widened left(a, a_row, a_col, m, k), right(b, b_row, b_col, k, n);
   gemm(m, n, k, left.numbers.get(), left.row, left.col, right.numbers.get(), right.row, right.col,
