@@ -458,7 +458,7 @@ template <class T>
 void solve_triangle(bool lower, bool unit, int64_t n, int64_t k, Window<const T> t, T* x,
                     int64_t x_row) {
   if (n == 0 || k == 0) return;
-  each_band(k, 2 * leaf, n <= leaf ? 0 : n * k, [&](int64_t first, int64_t count) {
+  each_band(k, 2 * leaf, n * n * k / leaf, [&](int64_t first, int64_t count) {
     substitute(lower, unit, n, count, t, x + first, x_row);
   });
 }
