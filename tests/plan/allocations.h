@@ -27,11 +27,14 @@ inline void count_allocation() {
 }  // namespace gradus
 
 #if defined(__GLIBC__) && !defined(GRADUS_OWN_MALLOC)
+#define GRADUS_COUNTS_ALLOCATIONS
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names.
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t n) noexcept {
   gradus::count_allocation();

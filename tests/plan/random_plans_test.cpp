@@ -27,6 +27,7 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <new>
 #include <numeric>
 #include <optional>
 
@@ -1413,6 +1414,19 @@ std::string fault(Program p, Tally& tally) {
   }
   return {};
 }
+
+#ifdef GRADUS_COUNTS_ALLOCATIONS
+TEST(Allocations, of_every_kind_are_counted) {
+  const long before = all_allocations, of_thread = allocations_of_thread;
+  volatile void* kept[] = {std::malloc(3), std::calloc(2, 3), std::aligned_alloc(64, 64),
+                           ::operator new(3), ::operator new(64, std::align_val_t(64))};
+  EXPECT_EQ(all_allocations - before, 5);
+  EXPECT_EQ(allocations_of_thread - of_thread, 5);
+  for (int i = 0; i < 3; ++i) std::free(const_cast<void*>(kept[i]));
+  ::operator delete(const_cast<void*>(kept[3]));
+  ::operator delete(const_cast<void*>(kept[4]), std::align_val_t(64));
+}
+#endif
 
 TEST(RandomPlans, give_the_bits_of_the_interpreter_and_allocate_nothing) {
   setenv("RC_PARAMS", "max_success=300 seed=20261125", 0);
