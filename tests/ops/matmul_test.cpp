@@ -1,8 +1,13 @@
+#include <gradus/base/error.h>
 #include <gradus/base/pool.h>
+#include <gradus/core/buffer.h>
+#include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
 #include <vector>
 
 namespace gradus {
@@ -53,6 +58,64 @@ TEST(Matmul, after_counts_rows_over_all_batches) {
     }
   }
   set_thread_count(before);
+}
+
+template <class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+Tensor bf16(const Tensor& x) {
+  return cast(x, DType::bf16);
+}
+
+TEST(Matmul, of_two_bf16_sides_is_f32) {
+  const Tensor a{{1, 2}, {3, -4}}, b{{5, -6}, {7, 8}};
+  const Tensor c = matmul(bf16(a), bf16(b));
+  EXPECT_EQ(to_string(c.type()), "f32[2,2]");
+  EXPECT_EQ(numbers(c), (std::vector<double>{19, 10, -13, -50}));
+  EXPECT_EQ(numbers(matmul(bf16(a), transpose(bf16(b)))), (std::vector<double>{-7, 23, 39, -11}));
+  EXPECT_EQ(numbers(matmul(bf16(a), bf16(Tensor{1, 2}))), (std::vector<double>{5, -5}));
+  EXPECT_EQ(to_string(matmul(bf16(zeros({2, 3, 0})), bf16(zeros({0, 4}))).type()), "f32[2,3,4]");
+  EXPECT_EQ(to_string(matmul(bf16(ones({3, 1, 2, 4})), bf16(ones({5, 4, 6}))).type()),
+            "f32[3,5,2,6]");
+}
+
+TEST(Matmul, of_bf16_rounds_the_sides_and_not_the_result) {
+  // 1 + 1/256 is halfway between two bf16 numbers and goes to the even one, 1.
+  EXPECT_EQ(numbers(matmul(bf16(Tensor{{1.00390625, 1.0}}), bf16(Tensor{{256.0}, {1.0}}))),
+            (std::vector<double>{257}));
+}
+
+TEST(Matmul, of_bf16_has_cotangents_in_f32) {
+  const Tensor a = bf16(Tensor{{1, 2}, {3, -4}}), b = bf16(Tensor{{5, -6}, {7, 8}});
+  const std::vector<Tensor> in = {a, b}, out = {matmul(a, b)};
+  const Attrs attrs;
+  const Context context{in, out, attrs, op::matmul};
+  const std::vector<Tensor> bar = {cast(Tensor{{1, 0}, {2, 1}}, DType::f32)};
+  const Tensor a_bar = op::matmul.rule.pull(context, bar, 0);
+  const Tensor b_bar = op::matmul.rule.pull(context, bar, 1);
+  EXPECT_EQ(to_string(a_bar.type()), "f32[2,2]");
+  EXPECT_EQ(numbers(a_bar), (std::vector<double>{5, 7, 4, 22}));
+  EXPECT_EQ(numbers(b_bar), (std::vector<double>{7, 3, -6, -4}));
+}
+
+TEST(Matmul, refuses_one_bf16_side) {
+  EXPECT_EQ(message([] {
+              matmul(bf16(ones({2, 3})), cast(ones({3, 2}), DType::f32));
+            }),
+            "matmul: bf16[2,3] x f32[3,2]: one side is bf16. Either both are, and the product is "
+            "f32, or none. Cast one of them.");
+  EXPECT_EQ(message([] {
+              matmul(bf16(ones({2, 3})), bf16(ones({2, 3})));
+            }),
+            "matmul: bf16[2,3] x bf16[2,3]: inner sizes 3 and 2 differ. The last axis of the left "
+            "must equal the first axis of the right.");
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 #include <gradus/base/error.h>
+#include <gradus/base/half.h>
 #include <gradus/base/pool.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/gemm.h>
+#include <gradus/ops/gemm_bf16.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace gradus {
 namespace {
@@ -16,10 +19,11 @@ namespace {
 Type matmul_type(const Op&, std::span<const Type> in, const Attrs&, int) {
   Type out = in[0];
   out.shape[out.shape.size() - 1] = in[1].shape.back();
+  if (out.dtype == DType::bf16) out.dtype = DType::f32;
   return out;
 }
 
-template <class T>
+template <class T, class Out = T>
 void run_matmul(const Call& c) {
   const View &a = c.in[0], &b = c.in[1], &out = c.out[0];
   const int r = out.shape.size();
@@ -45,9 +49,16 @@ void run_matmul(const Call& c) {
                         s.after->run(s.after->self, s.by + row, rows, col, cols);
                       },
                       &shifted, c.after && c.after->whole_rows};
-    gemm(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b,
-         b.strides[r - 2], b.strides[r - 1], out.as<T>() + batch * m * n, n,
-         c.after ? &after : nullptr);
+    const auto product = [](auto... args) {
+      if constexpr (std::is_same_v<T, BFloat16>) {
+        gemm_bf16(args...);
+      } else {
+        gemm(args...);
+      }
+    };
+    product(m, n, k, a.as<T>() + at_a, a.strides[r - 2], a.strides[r - 1], b.as<T>() + at_b,
+            b.strides[r - 2], b.strides[r - 1], out.as<Out>() + batch * m * n, n,
+            c.after ? &after : nullptr);
   };
   // A chunk holds enough work to be worth handing over; products in it run on one thread.
   const double each = 2.0 * static_cast<double>(m * n) * static_cast<double>(k);
@@ -62,11 +73,16 @@ void run_matmul(const Call& c) {
 }
 
 Kernel matmul_kernel(const Op&, std::span<const Type> in, const Type&) {
-  return {in[0].dtype == DType::f32 ? run_matmul<float> : run_matmul<double>};
+  return {in[0].dtype == DType::f32    ? run_matmul<float>
+          : in[0].dtype == DType::bf16 ? run_matmul<BFloat16, float>
+                                       : run_matmul<double>};
 }
 
+// Of bf16 sides too the cotangent is f32, so that several add up; a cast before the product takes
+// it back to its own type.
 Tensor matmul_pull(const Context& c, std::span<const Tensor> bar, int i) {
-  return i == 0 ? matmul(bar[0], transpose(c.in[1])) : matmul(transpose(c.in[0]), bar[0]);
+  const Tensor seed = cast(bar[0], c.in[0].dtype());
+  return i == 0 ? matmul(seed, transpose(c.in[1])) : matmul(transpose(c.in[0]), seed);
 }
 
 // One tall product where the other side is the same for the whole batch; every element stays the
@@ -108,6 +124,10 @@ constinit const Op matmul{.name = "matmul",
 Tensor matmul(const Tensor& a, const Tensor& b) {
   Tensor x = a, y = b;
   if (x.dtype() != y.dtype()) {
+    if (x.dtype() == DType::bf16 || y.dtype() == DType::bf16)
+      raise(ErrorKind::dtype, "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
+                                  ": one side is bf16. Either both are, and the product is f32, or "
+                                  "none. Cast one of them.");
     if (!is_float(x.dtype()) || !is_float(y.dtype()))
       raise(ErrorKind::dtype,
             "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
@@ -115,7 +135,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     x = cast(x, DType::f64);
     y = cast(y, DType::f64);
   }
-  require_float(op::matmul, x.type());
+  if (x.dtype() != DType::bf16) require_float(op::matmul, x.type());
   if (x.rank() == 0 || y.rank() == 0)
     raise(ErrorKind::shape,
           "matmul: " + to_string(x.type()) + " x " + to_string(y.type()) +
@@ -135,7 +155,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     Shape shape = x.shape();
     const int64_t rows = inner == 0 ? 0 : x.size() / inner;
     shape[shape.size() - 1] = y.shape()[1];
-    out = inner == 0 ? zeros(shape, x.dtype())
+    out = inner == 0 ? zeros(shape, x.dtype() == DType::bf16 ? DType::f32 : x.dtype())
                      : reshape(apply(op::matmul, {reshape(x, {rows, inner}), y}), shape);
   } else {
     const auto lead = [](const Tensor& t) {
