@@ -113,6 +113,12 @@ TEST(BenchGemm, compares_naive_blocked_and_threaded) {
   }
 }
 
+TEST(BenchGemm, of_bf16_compares_with_the_peak_of_f32) {
+  EXPECT_EQ(answer("bench gemm 16 16 16 --type bf16")["type"], "bf16");
+  expect_parts("bench gemm 16 16 16 --type bf16", 0,
+               {"product of 16 x 16 x 16, bf16\n", "peak: fused multiply-adds of f32 measured"});
+}
+
 TEST(BenchGemm, with_one_thread_has_no_threaded_row) {
   EXPECT_FALSE(answer("bench gemm 8 8 8 --threads 1").contains("threaded"));
   expect_parts(
@@ -122,13 +128,13 @@ TEST(BenchGemm, with_one_thread_has_no_threaded_row) {
 
 TEST(BenchGemm, refuses_sizes_that_are_none) {
   expect_error("bench gemm 0 2 3",
-               "gradus bench: gemm: M is '0'. Sizes are whole numbers from 1 to 16384.");
+               "gradus bench: gemm: M is '0'. Sizes are whole numbers from 1 to 8192.");
   expect_error("bench gemm 2 x 3",
-               "gradus bench: gemm: K is 'x'. Sizes are whole numbers from 1 to 16384.");
-  expect_error("bench gemm 2 2 16385",
-               "gradus bench: gemm: N is '16385'. Sizes are whole numbers from 1 to 16384.");
+               "gradus bench: gemm: K is 'x'. Sizes are whole numbers from 1 to 8192.");
+  expect_error("bench gemm 2 2 8193",
+               "gradus bench: gemm: N is '8193'. Sizes are whole numbers from 1 to 8192.");
   expect_error("bench gemm 2 2 1e9",
-               "gradus bench: gemm: N is '1e9'. Sizes are whole numbers from 1 to 16384.");
+               "gradus bench: gemm: N is '1e9'. Sizes are whole numbers from 1 to 8192.");
   expect_error("bench gemm 1 2",
                "gradus bench: gemm: 2 sizes given, 3 wanted. M K N multiply M x K by K x N.");
   expect_error("bench gemm 1 2 3 4", "gradus bench: gemm: '4' is one word too many");
