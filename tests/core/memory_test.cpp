@@ -170,7 +170,8 @@ TEST(Memory, fresh_large_results_cost_no_page_faults) {
   results();
   const auto before = faults();
   for (int i = 0; i < 5; ++i) results();
-  EXPECT_LT(faults() - before, 10);  // 100,000 without reuse; the kernel's own business is a few
+  // Without reuse 440 for huge pages, 220,000 for small ones; a sanitizer has a few of its own.
+  EXPECT_LT(faults() - before, 100);
 }
 #endif
 
