@@ -55,7 +55,8 @@ struct Reference {
   Exact exact;
   Double in_double = nullptr;  // enough for f32
   double (*parts)(double a, double b) = no_parts;
-  bool zero_has_sign = true;  // else the order of the arguments decides it
+  bool zero_has_sign = true;    // else the order of the arguments decides it
+  bool first_is_order = false;  // a whole number from 1 to 4, the other number positive
 };
 
 void softplus_of(mpfr_t y, const mpfr_t a) {
@@ -86,6 +87,50 @@ void remainder_of(mpfr_t y, const mpfr_t a, const mpfr_t b) {
     mpfr_setsign(y, y, mpfr_signbit(b), rn);
   else if (!mpfr_nan_p(y) && mpfr_signbit(y) != mpfr_signbit(b))
     mpfr_add(y, y, b, rn);
+}
+// (-1)^(n+1) n! sum_{k>=0} (x + k)^-(n+1), x > 0: 40 terms, the rest by Euler and Maclaurin.
+void polygamma_of(mpfr_t y, unsigned long n, const mpfr_t x) {
+  constexpr long bernoulli[][2] = {{1, 6},       {-1, 30},       {1, 42},       {-1, 30},
+                                   {5, 66},      {-691, 2730},   {7, 6},        {-3617, 510},
+                                   {43867, 798}, {-174611, 330}, {854513, 138}, {-236364091, 2730},
+                                   {8553103, 6}};
+  Real z, power, term, factor(1);
+  mpfr_set(z.v, x, rn);
+  mpfr_set_zero(y, 1);
+  for (int k = 0; k < 40; ++k) {
+    mpfr_pow_ui(power.v, z.v, n + 1, rn);
+    mpfr_ui_div(term.v, 1, power.v, rn);
+    mpfr_add(y, y, term.v, rn);
+    mpfr_add_ui(z.v, z.v, 1, rn);
+  }
+  mpfr_pow_ui(power.v, z.v, n, rn);  // z^n
+  mpfr_ui_div(term.v, 1, power.v, rn);
+  mpfr_div_ui(term.v, term.v, n, rn);
+  mpfr_add(y, y, term.v, rn);
+  mpfr_mul(power.v, power.v, z.v, rn);
+  mpfr_ui_div(term.v, 1, power.v, rn);
+  mpfr_div_2ui(term.v, term.v, 1, rn);
+  mpfr_add(y, y, term.v, rn);
+  unsigned long j = 1;
+  for (const auto& [top, bottom] : bernoulli) {
+    // B_2j / (2j)! (n + 1) ... (n + 2j - 1) z^-(n + 2j)
+    mpfr_mul(power.v, power.v, z.v, rn);
+    if (j > 1) {
+      mpfr_mul_ui(factor.v, factor.v, (n + 2 * j - 2) * (n + 2 * j - 1), rn);
+      mpfr_mul(power.v, power.v, z.v, rn);
+    } else {
+      mpfr_mul_ui(factor.v, factor.v, n + 1, rn);
+    }
+    mpfr_div_ui(factor.v, factor.v, (2 * j - 1) * 2 * j, rn);
+    mpfr_mul_si(term.v, factor.v, top, rn);
+    mpfr_div_si(term.v, term.v, bottom, rn);
+    mpfr_div(term.v, term.v, power.v, rn);
+    mpfr_add(y, y, term.v, rn);
+    ++j;
+  }
+  mpfr_fac_ui(factor.v, n, rn);
+  mpfr_mul(y, y, factor.v, rn);
+  if (n % 2 == 0) mpfr_neg(y, y, rn);
 }
 double gelu_in_double(double x) {
   return x < -1e4 ? -0.0 : x * std::erfc(-x * std::sqrt(0.5)) / 2;
@@ -199,6 +244,8 @@ const std::vector<Reference>& references() {
        EXACT(mpfr_div(y, a, b, rn); if (mpfr_inf_p(b) && !mpfr_zero_p(a) && mpfr_signbit(y))
                  mpfr_set_si(y, -1, rn);
              else if (mpfr_number_p(y) && !mpfr_zero_p(y)) mpfr_floor(y, y))},
+      {&op::polygamma, "orders 1 to 4 of b > 0",
+       EXACT(polygamma_of(y, mpfr_get_ui(a, rn), b)), nullptr, no_parts, true, true},
       {&op::strong_product, "pairs",
        EXACT(if (mpfr_zero_p(a)) mpfr_set(y, a, rn); else mpfr_mul(y, a, b, rn))},
       {&op::zero_product, "pairs",
@@ -361,14 +408,18 @@ Worst sampled(const Reference& r, int64_t points) {
     while (static_cast<int64_t>(a.size()) < points) a.push_back(drawn<T>(random));
     return against_mpfr(r, a, a);
   }
-  for (T x : special<T>())
-    for (T y : special<T>()) a.push_back(x), b.push_back(y);
+  if (!r.first_is_order)
+    for (T x : special<T>())
+      for (T y : special<T>()) a.push_back(x), b.push_back(y);
   while (static_cast<int64_t>(a.size()) < points) {
     const T x = drawn<T>(random);
     T y = drawn<T>(random);
     if (random() % 4 == 0)
       y = x * static_cast<T>(1 + std::ldexp(1.0, -static_cast<int>(random() % 30)));
-    a.push_back(x), b.push_back(y);
+    if (!r.first_is_order)
+      a.push_back(x), b.push_back(y);
+    else if (std::isfinite(x) && x != 0)
+      a.push_back(static_cast<T>(1 + random() % 4)), b.push_back(std::fabs(x));
   }
   return against_mpfr(r, a, b);
 }

@@ -327,6 +327,11 @@ struct LaneMath {
     const Exponential e = exp_parts(cap(floor_at(x, Table::exp_low), Table::exp_high));
     return scale(e.p + 1.0, e.k);
   }
+  // The same for x <= 0.
+  static HWY_INLINE L exp_below_0(L x) {
+    const Exponential e = exp_parts(floor_at(x, Table::exp_low));
+    return scale(e.p + 1.0, e.k);
+  }
 
   // Max error 1.2 ulp, all x.
   static HWY_INLINE L exp2(L x) {

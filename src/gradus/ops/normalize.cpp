@@ -23,51 +23,31 @@ HWY_BEFORE_NAMESPACE();
 namespace gradus {
 namespace HWY_NAMESPACE {
 
-// The largest number where none is NaN; with a NaN anything, as what follows is NaN then.
-template <class T>
-struct Top {
-  static constexpr T start = Max<T>::start;
-  template <class V>
-  static HWY_INLINE V join(V a, V b) {
-    if constexpr (std::is_arithmetic_v<V>)
-      return a > b ? a : b;
-    else
-      return floor_at(b, a);
-  }
-};
-struct Same {
-  template <class V>
-  HWY_INLINE V operator()(V v) const {
-    return v;
-  }
-};
-
-// Vectors of y = f(x), given on as g(y).
-template <class T, class F, class G>
+// Vectors of y = f(x).
+template <class T, class F>
 struct Written {
   const T* x;
   T* y;
   F f;
-  G g;
   using D = hn::CappedTag<T, virtual_lanes>;
   HWY_INLINE Lanes<D> operator()(int64_t i) const {
     const Lanes<D> v = f(Lanes<D>(hn::LoadU(D(), x + i)));
     hn::StoreU(v.v, D(), y + i);
-    return g(v);
+    return v;
   }
   HWY_INLINE Lanes<D> operator()(int64_t i, int64_t n) const {
     const auto some = static_cast<size_t>(n);
     const Lanes<D> v = f(Lanes<D>(load_some(D(), x + i, some)));
     store_some(D(), v.v, y + i, some);
-    return g(v);
+    return v;
   }
 };
 
-// y = f(x); returns the sum of g(y).
-template <class T, class F, class G>
-T write_and_sum(const T* x, T* y, int64_t n, F f, G g) {
+// y = f(x); returns its sum.
+template <class T, class F>
+T write_and_sum(const T* x, T* y, int64_t n, F f) {
   return reduce_segments<T, Sum<T>>(n, [&](int64_t first, int64_t count) HWY_ATTR {
-    return reduce_lanes<T, Sum<T>>(count, Written<T, F, G>{x + first, y + first, f, g});
+    return reduce_lanes<T, Sum<T>>(count, Written<T, F>{x + first, y + first, f});
   });
 }
 
@@ -76,7 +56,7 @@ template <class T, class F>
 void write(const T* x, T* y, int64_t n, F f) {
   const auto part = [&](int64_t s) HWY_ATTR {
     const int64_t first = s * segment, end = std::min(n, first + segment);
-    const Written<T, F, Same> w{x, y, f, {}};
+    const Written<T, F> w{x, y, f};
     constexpr int64_t width = hn::MaxLanes(hn::CappedTag<T, virtual_lanes>());
     int64_t i = first;
     for (; i + 2 * width <= end; i += 2 * width) w(i), w(i + width);
@@ -103,8 +83,8 @@ void each_row_to(const Call& c, const F& f) {
 template <class T>
 void run_softmax(const Call& c) {
   each_row_to<T>(c, [](const T* x, T* y, int64_t n) {
-    const T top = reduce_row<T, Top<T>>(x, 1, n);
-    const T total = write_and_sum(x, y, n, ExpBelow{static_cast<double>(top)}, Same{});
+    const double top = top_of(x, 1, n);
+    const T total = write_and_sum(x, y, n, ExpBelow{top});
     const auto share = static_cast<double>(T(1) / total);
     write(y, y, n, [share](auto v) HWY_ATTR { return v * decltype(v)(share); });
   });
@@ -113,7 +93,7 @@ void run_softmax(const Call& c) {
 template <class T>
 void run_log_softmax(const Call& c) {
   each_row_to<T>(c, [](const T* x, T* y, int64_t n) {
-    const auto top = static_cast<double>(reduce_row<T, Max<T>>(x, 1, n));
+    const double top = top_of(x, 1, n);
     // An infinite or NaN top alone decides.
     const double rest =
         std::isfinite(top)
@@ -130,11 +110,13 @@ void run_layer_norm(const Call& c) {
   each_row_to<T>(c, [epsilon](const T* x, T* y, int64_t n) {
     const auto count = static_cast<T>(n);
     const auto mean = static_cast<double>(reduce_row<T, Sum<T>>(x, 1, n) / count);
-    const T squares = write_and_sum(
-        x, y, n, [mean](auto v) HWY_ATTR { return v - decltype(v)(mean); },
-        [](auto v) HWY_ATTR { return v * v; });
+    const T squares = reduce_row<T, Sum<T>>(x, 1, n, [mean](auto v) HWY_ATTR {
+      const auto away = v - decltype(v)(mean);
+      return away * away;
+    });
     const double scale = 1 / std::sqrt(static_cast<double>(squares / count) + epsilon);
-    write(y, y, n, [scale](auto v) HWY_ATTR { return v * decltype(v)(scale); });
+    write(x, y, n,
+          [mean, scale](auto v) HWY_ATTR { return (v - decltype(v)(mean)) * decltype(v)(scale); });
   });
 }
 

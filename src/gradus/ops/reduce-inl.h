@@ -13,6 +13,7 @@
 #include <gradus/ops/lanes-inl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -189,10 +190,9 @@ HWY_INLINE T reduce_lanes(int64_t n, const F& f) {
       c.take(k + 2 * block, f);
       d.take(k + 3 * block, f);
     }
-    joiner.add(a.total());
-    joiner.add(b.total());
-    joiner.add(c.total());
-    joiner.add(d.total());
+    const T four = R::join(R::join(a.total(), b.total()), R::join(c.total(), d.total()));
+    if (n == group) return four;
+    joiner.add(four);
   }
   const auto rest = [&](int64_t first, int64_t end) HWY_ATTR {
     S s;
@@ -203,7 +203,9 @@ HWY_INLINE T reduce_lanes(int64_t n, const F& f) {
     return s.total();
   };
   if (n > 0 && n <= block) return rest(0, n);
-  for (; i < n; i += block) joiner.add(rest(i, std::min(n, i + block)));
+  Joiner<T, R> last;
+  for (; i < n; i += block) last.add(rest(i, std::min(n, i + block)));
+  if (last.count > 0) joiner.add(last.result());
   return joiner.result();
 }
 
@@ -299,12 +301,31 @@ T reduce_row(const T* x, int64_t stride, int64_t n) {
   }
 }
 
+// The largest number, in fewer instructions than Max; with a NaN, anything.
+template <class T>
+struct Top {
+  static constexpr T start = Max<T>::start;
+  template <class V>
+  static HWY_INLINE V join(V a, V b) {
+    if constexpr (std::is_arithmetic_v<V>)
+      return a > b ? a : b;
+    else
+      return floor_at(b, a);
+  }
+};
+// The largest number; where that is finite a NaN may have been passed over, which then makes the
+// sum of the exponentials NaN.
+template <class T>
+double top_of(const T* x, int64_t stride, int64_t n) {
+  const T top = reduce_row<T, Top<T>>(x, stride, n);
+  return static_cast<double>(std::isfinite(top) ? top : reduce_row<T, Max<T>>(x, stride, n));
+}
 // exp(v - top) for v <= top.
 struct ExpBelow {
   double top;
-  template <class V>
-  HWY_INLINE V operator()(V v) const {
-    return exp(v - V(top));
+  template <class D>
+  HWY_INLINE Lanes<D> operator()(Lanes<D> v) const {
+    return LaneMath<D>::exp_below_0(v - Lanes<D>(top));
   }
 };
 

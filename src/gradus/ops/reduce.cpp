@@ -99,13 +99,12 @@ void run_logsumexp(const Call& c) {
   const int last = x.shape.size() - 1;
   const int64_t n = x.shape[last], stride = x.strides[last];
   each_row<T>(x, [&](const T* from, int64_t r) {
-    const T top = reduce_row<T, Max<T>>(from, stride, n);
-    if (!std::isfinite(top)) {
-      y[r] = top;
-      return;
-    }
-    const T total = reduce_row<T, Sum<T>>(from, stride, n, ExpBelow{static_cast<double>(top)});
-    y[r] = static_cast<T>(static_cast<double>(top) + std::log(static_cast<double>(total)));
+    const double top = top_of(from, stride, n);
+    const double rest =
+        std::isfinite(top)
+            ? std::log(static_cast<double>(reduce_row<T, Sum<T>>(from, stride, n, ExpBelow{top})))
+            : 0;
+    y[r] = static_cast<T>(top + rest);
   });
 }
 
