@@ -58,6 +58,7 @@ struct Peers {
   Blas<float> blas_f32 = nullptr;
   Blas<double> blas_f64 = nullptr;
 
+  Peers() = default;
   explicit Peers(int threads) {
     const auto set_threads = [&](void* from, const char* name) {
       if (const auto set = reinterpret_cast<void (*)(int)>(dlsym(from, name))) set(threads);
@@ -112,7 +113,7 @@ double peak_flops() {
 
 struct Options {
   int threads = 0, rounds = 9, random = 0;  // 0 threads: 1, then 2
-  bool json = false;
+  bool json = false, quick = false;         // quick: one round, no peers
   std::vector<std::string> words;
 };
 
@@ -331,7 +332,7 @@ int run(const Options& options) {
     return 0;
   }
   set_thread_count(options.threads);
-  const Peers peers(options.threads);
+  const Peers peers = options.quick ? Peers() : Peers(options.threads);
   if (options.random > 0) return random_shapes(options, peers);
   Table table(options);
   if (options.words.size() >= 3) {
@@ -372,6 +373,7 @@ int main(int count, char** words) {
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "--quick") {
+      options.quick = true;
       options.rounds = 1;
     } else {
       options.words.push_back(word);
