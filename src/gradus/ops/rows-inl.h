@@ -49,10 +49,11 @@ Lanes<D> floor_divide(Lanes<D> a, Lanes<D> b) {
   return if_then_else(b == 0.0, q, copysign(if_then_else(down, whole - 1.0, whole), q));
 }
 
+// Flattened: a function called once a vector would load its constants anew each time.
 // The last n < N elements go through a whole vector too, so a number's bits do not depend on its
 // place in the row, and nothing beyond the row is touched.
 template <class T, class F>
-void row_1(const void* const in[], const bool single[], void* out, size_t n) {
+HWY_FLATTEN void row_1(const void* const in[], const bool single[], void* out, size_t n) {
   const hn::ScalableTag<T> d;
   using L = Lanes<hn::ScalableTag<T>>;
   const size_t lanes = hn::Lanes(d);
@@ -78,7 +79,7 @@ void row_1(const void* const in[], const bool single[], void* out, size_t n) {
 }
 
 template <class T, class F>
-void row_2(const void* const in[], const bool single[], void* out, size_t n) {
+HWY_FLATTEN void row_2(const void* const in[], const bool single[], void* out, size_t n) {
   const hn::ScalableTag<T> d;
   using L = Lanes<hn::ScalableTag<T>>;
   const size_t lanes = hn::Lanes(d);
