@@ -139,6 +139,8 @@ class Scanner {
   }
 
   std::size_t row_line() const { return row_line_; }
+  // Of the row whose end was reached.
+  std::size_t row_bytes() const { return static_cast<std::size_t>(at_ - row_start_); }
   [[noreturn]] void refuse_cell(const std::string& reason) const { refuse_at(cell_start_, reason); }
   [[noreturn]] void refuse_row_end(const std::string& reason) const { refuse_at(row_end_, reason); }
 
@@ -296,6 +298,9 @@ class Survey {
     for (Seen& column : columns) column.has_levels = with_levels;
     constexpr std::size_t small_file = std::size_t{4} << 20;
     keeps_numbers = !with_levels && text.size() <= small_file;
+    // As many rows as there are if all are as long as the first.
+    if (keeps_numbers)
+      for (Seen& column : columns) column.numbers.reserve(text.size() / scanner.row_bytes() + 1);
     has_header = is_header(options.header);
     if (!has_header) {
       ++rows;
