@@ -15,13 +15,18 @@ namespace gradus::app {
 namespace {
 
 struct PlanWords {
-  std::string what, wrt, activation = "relu";
+  std::string what, wrt, activation;
   std::vector<std::string> at;
-  int64_t batch = 32;
+  int64_t batch = 0;  // 0: the usual one of a model
   bool time = false;
 };
 
 Plan plan_of_expression(const PlanWords& w) {
+  if (w.batch != 0 || !w.activation.empty())
+    raise(ErrorKind::usage,
+          "plan: --batch and --activation belong to a model such as "
+          "mlp:64-32-10, but " +
+              w.what + " is an expression.");
   const Problem p = make_problem(w.what, w.at, w.wrt);
   std::vector<Argument> arguments;
   for (size_t i = 0; i < p.at.names.size(); ++i)
@@ -43,7 +48,8 @@ Plan plan_of_step(const PlanWords& w) {
   if (!w.at.empty() || !w.wrt.empty())
     raise(ErrorKind::usage, "plan: --at and --wrt belong to an expression, but " + w.what +
                                 " is a model. Its numbers are drawn from the seed.");
-  if (w.batch < 1 || w.batch > 1 << 20)
+  const int64_t batch = w.batch == 0 ? 32 : w.batch;
+  if (batch < 1 || batch > 1 << 20)
     raise(ErrorKind::usage,
           "plan: --batch is " + std::to_string(w.batch) + ". It must be from 1 to 1048576.");
   const MlpSpec spec = parse_mlp(w.what);
@@ -88,8 +94,8 @@ void add_plan(Command& command, const Settings& settings) {
                      "training step");
   command.option("--at", w->at, "values of names, w=2,x=[1,2]", "NAME=VALUE");
   command.option("--wrt", w->wrt, "names to differentiate by; all without it", "NAMES");
-  command.option("--batch", w->batch, "of a model: examples in a step");
-  command.option("--activation", w->activation, "of a model");
+  command.option("--batch", w->batch, "of a model: examples in a step (0: 32)");
+  command.option("--activation", w->activation, "of a model: relu, tanh, ... (empty: relu)");
   command.flag("--time", w->time, "run it and say what each instruction takes");
   command.example("gradus plan mlp:784-256-128-10 --batch 128 --time");
   command.example("gradus plan \"sum(tanh(w*x + b))\" --at w=2,x=[1,2],b=0");

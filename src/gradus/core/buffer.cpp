@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace gradus {
@@ -293,7 +295,12 @@ std::vector<std::byte> bytes_of(const Tensor& x) {
 }
 
 bool same_bits(const Tensor& x, const Tensor& y) {
-  return x.type() == y.type() && bytes_of(x) == bytes_of(y);
+  if (!(x.type() == y.type())) return false;
+  if (bytes_of(x) == bytes_of(y)) return true;
+  return is_float(x.dtype()) && std::ranges::equal(numbers(x), numbers(y), [](double a, double b) {
+           return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b) ||
+                  (std::isnan(a) && std::isnan(b));
+         });
 }
 
 }  // namespace gradus

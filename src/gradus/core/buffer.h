@@ -63,7 +63,8 @@ std::vector<std::byte> bytes_of(const Tensor& x);
 std::vector<std::byte> bytes_of_view(const View& v);
 // The element `offset` elements after the first, whatever its type.
 double element_as_double(const View& v, int64_t offset);
-// Whether type and all bits are equal: -0 differs from 0, and a NaN equals itself.
+// Whether type and all bits are equal: -0 differs from 0. NaN is one value here, as in mathematics:
+// processors choose its sign and payload by the order of operands, which compilers may turn.
 bool same_bits(const Tensor& x, const Tensor& y);
 
 }  // namespace gradus

@@ -40,7 +40,7 @@ std::string Plan::describe() const {
 }
 
 std::string Plan::explain(const Limits* limits, std::span<const double> seconds) const {
-  double flops = 0, bytes = 0, values = 0, at_limit = 0, taken = 0;
+  double flops = 0, bytes = 0, at_limit = 0, taken = 0;
   size_t ops = 0;
   for (const InstructionNote& n : notes_) {
     flops += n.flops;
@@ -49,14 +49,12 @@ std::string Plan::explain(const Limits* limits, std::span<const double> seconds)
     ops += static_cast<size_t>(std::ranges::count(n.ops, ' ')) + 1;
   }
   for (double s : seconds) taken += s;
-  for (ValueId id = 0; id < graph_.value_count(); ++id)
-    if (!graph_.value(id).has_numbers())
-      values += static_cast<double>(byte_count(graph_.value(id).type));
 
   std::string out =
       std::to_string(notes_.size()) + " instructions for " + std::to_string(ops) + " operations\n";
   out += "memory    " + amount(static_cast<double>(arena_bytes_), "B") + " in one arena; the " +
-         "values of all steps side by side are " + amount(values, "B") + "\n";
+         "values of all steps side by side are " + amount(static_cast<double>(value_bytes_), "B") +
+         "\n";
   out += "work      " + amount(flops, "FLOP") + " and " + amount(bytes, "B") + " moved in a run\n";
   if (limits != nullptr) {
     out += "limit     " + microseconds(at_limit) + " us on this machine (" +

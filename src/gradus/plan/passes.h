@@ -61,10 +61,11 @@ struct Unit {
 Lie lie_of(const Survey& survey, ValueId in, int64_t columns);
 
 // Elementwise chains, the reductions of their rows and the products they follow, joined where one
-// pass over a tile can do them; the rest alone. In an order that respects what reads what.
+// pass over a tile can do them; the rest alone. In no order yet: schedule makes one.
 std::vector<Unit> fuse(const Survey& survey);
 
-// An order of the units with fewer live bytes, or the same order where there is none.
+// The units in an order that respects what reads what: the recorded one, or one with fewer live
+// bytes where there is one.
 std::vector<Unit> schedule(const Survey& survey, std::vector<Unit> units);
 
 // A piece of the arena.

@@ -148,6 +148,11 @@ class PlanWriter {
     plan_.arena_ = std::make_shared<Block>(plan_.arena_bytes_);
     std::memset(plan_.arena_->data, 0, plan_.arena_bytes_);
 
+    for (ValueId id : g_.input_ids()) plan_.value_bytes_ += byte_count(g_.value(id).type);
+    for (size_t i : survey_.computed)
+      for (uint16_t o = 0; o < g_.step(i).outputs; ++o)
+        plan_.value_bytes_ += byte_count(g_.value(g_.step(i).first_out + o).type);
+
     std::vector<size_t> end_of_unit;
     for (const Unit& unit : units_) {
       if (unit.fused)
@@ -181,6 +186,12 @@ class PlanWriter {
                                    to_string(from) + ", but argument " + std::to_string(c.to) +
                                    " it is carried to is " + to_string(to) +
                                    ". Both must have one type.");
+      const auto rival = std::ranges::find(carries, c.to, &Carry::to);
+      if (rival->from != c.from)
+        raise(ErrorKind::plan, "compile: results " + std::to_string(rival->from) + " and " +
+                                   std::to_string(c.from) + " are both carried to argument " +
+                                   std::to_string(c.to) +
+                                   ". An argument takes one result. Leave one of them out.");
     }
   }
 

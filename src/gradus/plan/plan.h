@@ -99,6 +99,7 @@ class Plan {
   std::vector<std::string> names_;
   std::shared_ptr<Block> arena_;
   size_t arena_bytes_ = 0;
+  int64_t value_bytes_ = 0;           // of arguments and of all that is computed, side by side
   std::shared_ptr<const Work> work_;  // what the instructions point to
   std::vector<Instruction> code_;
   std::vector<InstructionNote> notes_;
