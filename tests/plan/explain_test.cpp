@@ -234,6 +234,21 @@ TEST(BigPlans, reduce_their_rows) {
     }
 }
 
+TEST(BigPlans, multiply_rows_by_a_column_of_another_kind) {
+  const PlanFunction functions[] = {
+      [](Args a) {
+        return std::vector<Tensor>{(a[0] - sum(a[0], {.axis = -1, .keepdims = true})) *
+                                   slice_axis(a[0], 1, {0, 1})};
+      },
+      [](Args a) {
+        return std::vector<Tensor>{(a[0] - mean(a[0], {.axis = -1, .keepdims = true})) *
+                                   sum(a[0], {.axis = -1, .keepdims = true})};
+      }};
+  for (const PlanFunction& f : functions)
+    for (const Shape& shape : std::vector<Shape>{{2100, 2}, {901, 10}, {257, 64}, {300, 513}})
+      expect_bits(f, {drawn(1, shape)}, 1);
+}
+
 TEST(BigPlans, run_epilogues_of_products) {
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
            {128, 784, 256}, {1000, 3, 7}, {65, 300, 1001}, {2, 64, 3000}, {513, 17, 20}}) {
