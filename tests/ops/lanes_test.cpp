@@ -26,7 +26,7 @@
   OP(log, 1, 1, std::log(x))                                                       \
   OP(log2, 1, 1, std::log2(x))                                                     \
   OP(log10, 1, 1, std::log10(x))                                                   \
-  OP(log1p, 1, 1, std::log1p(x))                                                   \
+  OP(log1p, 1.1, 1.1, std::log1p(x))                                                   \
   OP(sin, 1, 1, std::sin(x))                                                       \
   OP(cos, 1, 1, std::cos(x))                                                       \
   OP(tan, 1, 1, std::tan(x))                                                       \
@@ -40,11 +40,11 @@
   OP(acosh, 1, 2, std::acosh(x))                                                   \
   OP(atanh, 1, 2, std::atanh(x))                                                   \
   OP(erf, 1.5, 1.5, std::erf(x))                                                       \
-  OP(erfc, 4.5, 2.1, std::erfc(x))                                                     \
+  OP(erfc, 5.5, 2.1, std::erfc(x))                                                     \
   OP(sigmoid, 2.5, 2.2, 1 / (1 + std::exp(-x)))                                        \
   OP(log_sigmoid, 2, 2, x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x))) \
   OP(softplus, 2, 2, x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x))) \
-  OP(gelu, 4.5, 3, x < -1e4L ? -0.0L : x * std::erfc(-x * std::sqrt(0.5L)) / 2)       \
+  OP(gelu, 6, 3, x < -1e4L ? -0.0L : x * std::erfc(-x * std::sqrt(0.5L)) / 2)       \
   OP(gelu_tanh, 3, 3, gelu_tanh_truth(x))                                          \
   OP(silu, 2.75, 2.75, x < -1e5L ? -0.0L : x / (1 + std::exp(-x)))                       \
   OP(sqrt, 0.5, 0.5, std::sqrt(x))                                                 \

@@ -78,7 +78,7 @@ ENTRY(log1p) = define(
     says{"log(1 + x), exact near 0"}, math_is{"log1p(x) = ln(1 + x)"},
     value{[](auto x) { return log1p(x); }},
     slope{[](Tensor x, Tensor) { return 1.0 / (x + 1.0); }},
-    checks{ulp{1}, between{-0.8, 4}, at{0, 0}, at{1e-20, 1e-20}});
+    checks{ulp{1.1}, between{-0.8, 4}, at{0, 0}, at{1e-20, 1e-20}});
 
 ENTRY(sqrt) = define(
     says{"square root; its slope at 0 is infinite"}, math_is{"sqrt(x) = x^(1/2)"},
@@ -243,7 +243,7 @@ ENTRY(gelu) = define(
     slope{[](Tensor x, Tensor) {
       return 0.5 * erfc(-sqrt_half * x) + x * (sqrt_one_over_two_pi * exp(-0.5 * square(x)));
     }},
-    checks{ulp{4.5}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
+    checks{ulp{6}, at{0, 0}, at{1, 0.841344746068542948585}, at{-1, -0.158655253931457051415}});
 
 ENTRY(gelu_tanh) = define(
     says{"gelu by its tanh approximation"},
@@ -273,7 +273,7 @@ ENTRY(erfc) = define(
     says{"1 - erf(x), exact in the tail"}, math_is{"erfc(x) = 1 - erf(x)"},
     value{[](auto x) { return erfc(x); }},
     slope{[](Tensor x, Tensor) { return -two_over_sqrt_pi * exp(-square(x)); }},
-    checks{ulp{4.5}, at{0, 1}, at{1, 0.157299207050285130659}});
+    checks{ulp{5.5}, at{0, 1}, at{1, 0.157299207050285130659}});
 
 ENTRY(lgamma) = define(
     says{"log of the gamma function, of |Gamma(x)| below 0: ln (n-1)! at n"},
@@ -363,7 +363,7 @@ ENTRY(logaddexp) = define(
     value{[](auto a, auto b) { return logaddexp(a, b); }},
     slope{[](Tensor a, Tensor b, Tensor y) { return where(isinf(y), cast(a > b, a.dtype()), sigmoid(a - b)); },
           [](Tensor a, Tensor b, Tensor y) { return where(isinf(y), cast(b > a, a.dtype()), sigmoid(b - a)); }},
-    checks{ulp{2.5}, at2{0, 0, 0.693147180559945309417}, at2{1000, 1000, 1000.69314718055994531}});
+    checks{ulp{3}, at2{0, 0, 0.693147180559945309417}, at2{1000, 1000, 1000.69314718055994531}});
 
 ENTRY(remainder) = define(
     says{"what is left of a after whole steps of b; it has the sign of b"},
