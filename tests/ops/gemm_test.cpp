@@ -161,6 +161,16 @@ TEST_P(GemmOnTarget, deep_and_wide_shapes_are_the_naive_chain_bit_for_bit) {
   }
 }
 
+TEST_P(GemmOnTarget, far_rows_of_b_are_the_naive_chain_bit_for_bit) {
+  const int64_t m = 50, n = 310, k = 300;
+  for (const auto& [row, col] : {std::pair<int64_t, int64_t>{k, 1}, {1, m}}) {
+    check(m, n, k, Operand<float>(m, k, row, col, 1), Operand<float>(k, n, 2000, 1, 2), 0,
+          GetParam());
+    check(m, n, k, Operand<double>(m, k, row, col, 1), Operand<double>(k, n, 2000, 1, 2), 3,
+          GetParam());
+  }
+}
+
 template <class T>
 void check_threads(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed) {
   const Operand<T> a(m, k, a_transposed ? 1 : k, a_transposed ? m : 1, 3);

@@ -121,7 +121,7 @@ constexpr int64_t kPanel = 2 * kLanes<T>;
 // A panel's block of b and a tile's block of a stay in a 48 kB L1: 32 + 12 kB on AVX-512.
 constexpr int64_t kDepth = 256;
 constexpr int64_t kInPlaceB = 1 << 13;     // elements of b that stay near without packing
-constexpr int64_t kFarB = 1 << 16;         // elements of b that lie outside L2
+constexpr int64_t kFarB = 1 << 19;         // elements of b that lie outside L2
 constexpr int64_t kFarC = 1 << 16;         // elements of c that lie outside L1 and near L2
 constexpr int64_t kHigh = 20 * kTileRows;  // rows whose block of a stays in L2
 constexpr int64_t kSerialWork = 1 << 18;   // multiply-adds below which threads do not pay
@@ -349,6 +349,23 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
   }
 }
 
+// Far rows of b are read this many panels at a time.
+constexpr int64_t kGroup = 8;
+
+// `count` panels of b, one after the other, each (k, kPanel).
+template <class T>
+void pack_panels(const T* b, int64_t b_row, int64_t k, int64_t count, T* to) {
+  const Full<T> d;
+  constexpr int64_t P = kPanel<T>, L = kLanes<T>;
+  for (int64_t p = 0; p < k; ++p, b += b_row) {
+    for (int64_t q = 0; q < count; ++q) {
+      T* row = to + (q * k + p) * P;
+      hn::StoreU(hn::LoadU(d, b + q * P), d, row);
+      hn::StoreU(hn::LoadU(d, b + q * P + L), d, row + L);
+    }
+  }
+}
+
 // Whether a block of a is read often enough to be packed.
 template <class T>
 bool packs_a(int64_t rows, int64_t cols) {
@@ -375,9 +392,11 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
   const bool copy = transposed || (tiles > 3 && cols * x.k > kInPlaceB);
   const bool pack_a = packs_a<T>(rows, cols);
   const int most = copy ? 2 : most_vectors(tile_rows + (taller > 0));
-  const bool far = rows * c_row >= kFarC;
+  const bool far = rows * c_row >= kFarC, far_b = copy && !transposed && x.k * x.b.row >= kFarB;
   T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
-  T* panel = copy || (!kMasks && cols % L != 0) ? rooms().b.at_least<T>(P * depth) : nullptr;
+  T* panel = copy || (!kMasks && cols % L != 0)
+                 ? rooms().b.at_least<T>((far_b ? kGroup : 1) * P * depth)
+                 : nullptr;
 
   for (int64_t p = 0; p < x.k; p += depth) {
     const int64_t k = std::min(depth, x.k - p);
@@ -390,6 +409,7 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
       }
     }
     const bool unit = pack_a || a.row == 1;
+    int64_t group = j0, group_end = j0;  // columns whose panels are packed together
     for (int64_t j = j0; j < j1;) {
       int64_t width = j1 - j;
       int vecs = most;
@@ -406,6 +426,14 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
         pack(Matrix<T>{b, x.b.row, x.b.col}, k, width, panel, vecs * L);
         b = panel;
         b_row = vecs * L;
+      } else if (far_b && width == P) {
+        if (j >= group_end) {
+          group = j;
+          group_end = j + std::min(kGroup, (j1 - j) / P) * P;
+          pack_panels(x.b.at + p * x.b.row + j, x.b.row, k, (group_end - j) / P, panel);
+        }
+        b = panel + (j - group) * k;
+        b_row = P;
       } else if (copy) {
         fill = panel;
       }
