@@ -203,7 +203,8 @@ double clock_rate(int tries) {
   }
   return best;
 #else
-  return static_cast<double>(tries) * 0;
+  (void)tries;
+  return 0;
 #endif
 }
 
