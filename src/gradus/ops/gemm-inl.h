@@ -387,12 +387,13 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
   const int64_t tile_rows = rows / tiles;
   const int64_t taller = rows - tile_rows * tiles;  // so many of the first tiles have one row more
   const int64_t depth = x.k <= kDepth ? x.k : ceil_div(x.k, ceil_div(x.k, kDepth));
-  // A panel read by few tiles is not worth copying.
-  const bool transposed = x.b.col != 1;
-  const bool copy = transposed || (tiles > 3 && cols * x.k > kInPlaceB);
+  const bool transposed = x.b.col != 1, far_b = !transposed && x.k * x.b.row >= kFarB;
+  // A panel read by few tiles is not worth copying, unless its rows are far.
+  const bool copy =
+      transposed || (tiles > 3 && cols * x.k > kInPlaceB) || (tiles > 1 && cols >= P && far_b);
   const bool pack_a = packs_a<T>(rows, cols);
   const int most = copy ? 2 : most_vectors(tile_rows + (taller > 0));
-  const bool far = rows * c_row >= kFarC, far_b = copy && !transposed && x.k * x.b.row >= kFarB;
+  const bool far = rows * c_row >= kFarC;
   T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
   T* panel = copy || (!kMasks && cols % L != 0)
                  ? rooms().b.at_least<T>((far_b ? kGroup : 1) * P * depth)
@@ -426,7 +427,7 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
         pack(Matrix<T>{b, x.b.row, x.b.col}, k, width, panel, vecs * L);
         b = panel;
         b_row = vecs * L;
-      } else if (far_b && width == P) {
+      } else if (copy && far_b && width == P) {
         if (j >= group_end) {
           group = j;
           group_end = j + std::min(kGroup, (j1 - j) / P) * P;
