@@ -483,5 +483,21 @@ TEST(Derivatives, refuse_arguments_and_orders_that_do_not_exist) {
             "derivative: order -1 does not exist. The order is 0 or more.");
 }
 
+TEST(Grad, runs_through_bf16_numbers_as_if_they_were_not_rounded) {
+  // Whole numbers that bf16 holds, so that nothing is rounded.
+  const Tensor w = cast(Tensor{{5, -6}, {7, 8}}, DType::f32),
+               x0 = cast(Tensor{{1, 2}, {3, -4}}, DType::f32);
+  const auto stored = [](const Tensor& x) { return cast(x, DType::bf16); };
+  const auto f = [&](const Tensor& x) {
+    return sum(matmul(stored(x), transpose(stored(w))) * x0) + sum(matmul(stored(x), stored(x)));
+  };
+  const auto plain = [&](const Tensor& x) {
+    return sum(matmul(x, transpose(w)) * x0) + sum(matmul(x, x));
+  };
+  EXPECT_EQ(numbers(grad(f)(x0)), numbers(grad(plain)(x0)));
+  EXPECT_EQ(numbers(jvp(f)(x0, w).derivative), numbers(jvp(plain)(x0, w).derivative));
+  EXPECT_EQ(numbers(hvp(f)(x0, w)), numbers(hvp(plain)(x0, w)));
+}
+
 }  // namespace
 }  // namespace gradus

@@ -123,6 +123,21 @@ TEST(Train, gives_the_same_file_for_any_folder_and_thread_count) {
   EXPECT_EQ(weights[0].find(folder.path("")), std::string::npos);
 }
 
+TEST(Train, ends_with_the_same_weights_when_values_are_computed_again) {
+  const Scratch scratch;
+  const auto weights = [&](const std::string& recompute) {
+    TrainConfig c = small_config();
+    c.model = "mlp:2-16-16-16-16-2";
+    c.recompute = recompute;
+    const std::string out = scratch.path("run-" + recompute);
+    train(c, out, false);
+    return scratch.read("run-" + recompute + "/model.safetensors");
+  };
+  const auto plain = weights("");
+  EXPECT_EQ(weights("sqrt"), plain);
+  EXPECT_EQ(weights("1000000"), plain);
+}
+
 TEST(Train, records_a_run_that_diverged) {
   const Scratch folder;
   TrainConfig config = small_config();
@@ -198,6 +213,7 @@ TEST(Train, refuses_what_does_not_fit_together) {
   EXPECT_THAT(message([](TrainConfig& c) { c.batch = 0; }), HasSubstr("The batch is at least 1"));
   EXPECT_THAT(message([](TrainConfig& c) { c.val = 1; }), HasSubstr("val lies in [0, 1)"));
   EXPECT_THAT(message([](TrainConfig& c) { c.val = -1; }), HasSubstr("val lies in [0, 1)"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.recompute = "some"; }), HasSubstr("It takes sqrt"));
   EXPECT_THAT(message([](TrainConfig& c) { c.epochs = INT64_MAX; }), HasSubstr("0 to 10^9"));
   EXPECT_THAT(message([](TrainConfig& c) { c.val = std::nan(""); }), HasSubstr("val lies in"));
   EXPECT_THAT(message([](TrainConfig& c) { c.data = "monns"; }), HasSubstr("moons"));
@@ -218,7 +234,7 @@ TEST(RunToml, brings_every_setting_back) {
   c.standardise = false, c.model = "mlp:1-2", c.activation = "gelu", c.init = "normal:0.1";
   c.loss = "bce", c.init_gain = 1e-300, c.optimiser = "sgd", c.lr = 1.0 / 3, c.momentum = 0.5;
   c.weight_decay = 0, c.epochs = 9, c.batch = 8, c.seed = ~uint64_t{0}, c.checkpoint_every = 0;
-  c.shuffle_labels = true;
+  c.shuffle_labels = true, c.recompute = "sqrt";
   TrainConfig back;
   apply_entries(back, read_toml(toml_text(entries_of(c)), "run.toml"), "run.toml");
   const TomlEntries want = entries_of(c), got = entries_of(back), usual = entries_of(TrainConfig{});

@@ -14,15 +14,18 @@
 namespace gradus::app {
 namespace {
 
+constexpr const char* usual_activation = "relu";
+constexpr int64_t usual_batch = 32;
+
 struct PlanWords {
-  std::string what, wrt, activation;
+  std::string what, wrt, activation = usual_activation;
   std::vector<std::string> at;
-  int64_t batch = 0;  // 0: the usual one of a model
+  int64_t batch = usual_batch;
   bool time = false;
 };
 
 Plan plan_of_expression(const PlanWords& w) {
-  if (w.batch != 0 || !w.activation.empty())
+  if (w.batch != usual_batch || w.activation != usual_activation)
     raise(ErrorKind::usage,
           "plan: --batch and --activation belong to a model such as "
           "mlp:64-32-10, but " +
@@ -48,8 +51,7 @@ Plan plan_of_step(const PlanWords& w) {
   if (!w.at.empty() || !w.wrt.empty())
     raise(ErrorKind::usage, "plan: --at and --wrt belong to an expression, but " + w.what +
                                 " is a model. Its numbers are drawn from the seed.");
-  const int64_t batch = w.batch == 0 ? 32 : w.batch;
-  if (batch < 1 || batch > 1 << 20)
+  if (w.batch < 1 || w.batch > 1 << 20)
     raise(ErrorKind::usage,
           "plan: --batch is " + std::to_string(w.batch) + ". It must be from 1 to 1048576.");
   const MlpSpec spec = parse_mlp(w.what);
@@ -94,8 +96,8 @@ void add_plan(Command& command, const Settings& settings) {
                      "training step");
   command.option("--at", w->at, "values of names, w=2,x=[1,2]", "NAME=VALUE");
   command.option("--wrt", w->wrt, "names to differentiate by; all without it", "NAMES");
-  command.option("--batch", w->batch, "of a model: examples in a step (0: 32)");
-  command.option("--activation", w->activation, "of a model: relu, tanh, ... (empty: relu)");
+  command.option("--batch", w->batch, "of a model: examples in a step");
+  command.option("--activation", w->activation, "of a model");
   command.flag("--time", w->time, "run it and say what each instruction takes");
   command.example("gradus plan mlp:784-256-128-10 --batch 128 --time");
   command.example("gradus plan \"sum(tanh(w*x + b))\" --at w=2,x=[1,2],b=0");

@@ -40,6 +40,12 @@ struct Ends {
   }
 };
 
+// Derivatives run through bf16 numbers, which are stored between a cast and a product; their
+// cotangents are f32.
+constexpr bool is_smooth(DType t) {
+  return is_float(t) || t == DType::bf16;
+}
+
 // The values a derivative runs through: sources, and later values that depend on one, on a way to
 // the output along steps that have a derivative.
 class Between {
@@ -50,10 +56,10 @@ class Between {
     const ValueId last = *std::ranges::max_element(sources);
     marks_.resize(output - first_ + 1);
     for (ValueId s : sources)
-      if (s <= output && is_float(tape.value(s).type.dtype)) marks_[s - first_] = reached;
+      if (s <= output && is_smooth(tape.value(s).type.dtype)) marks_[s - first_] = reached;
     for (ValueId id = last + 1; id <= output; ++id) {
       const Step& s = tape.step_of(id);
-      if (s.op->kind == Kind::fixed || !is_float(tape.value(id).type.dtype)) continue;
+      if (s.op->kind == Kind::fixed || !is_smooth(tape.value(id).type.dtype)) continue;
       for (ValueId in : tape.inputs(s))
         if (in >= first_ && marks_[in - first_] != 0) marks_[id - first_] = reached;
     }
@@ -91,7 +97,7 @@ Tensor push_output(const Op& op, const Context& c, std::span<const Tensor> dots,
     case Kind::linear: {
       std::vector<Tensor> in(c.in.begin(), c.in.end());
       for (size_t i = 0; i < in.size(); ++i)
-        if (is_float(in[i].dtype())) in[i] = dots[i].is_absent() ? zeros_like(in[i]) : dots[i];
+        if (is_smooth(in[i].dtype())) in[i] = dots[i].is_absent() ? zeros_like(in[i]) : dots[i];
       return apply(op, in, c.attrs);
     }
     case Kind::bilinear:

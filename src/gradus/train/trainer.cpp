@@ -329,6 +329,7 @@ void shuffle_labels(Dataset& d, Key key) {
 
 // Before anything is counted with them.
 void check_ranges(const TrainConfig& c) {
+  if (!c.recompute.empty()) recompute_policy(c.recompute);
   constexpr int64_t most_epochs = 1'000'000'000;  // times the steps of an epoch still fits
   if (c.batch < 1 || c.epochs < 0 || c.epochs > most_epochs || !(c.val >= 0 && c.val < 1))
     raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " +
