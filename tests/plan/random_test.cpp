@@ -25,7 +25,7 @@ TEST(PlanOfDraws, gives_the_numbers_of_the_key_that_is_set) {
   const Tensor x = cast(reshape(iota(150), {3, 50}), DType::f32);
   Plan plan = compile(f, {key_tensor(Key{1}), x});
   std::vector<Tensor> seen;
-  for (uint64_t seed : {1, 2, 1}) {
+  for (uint64_t seed : {1u, 2u, 1u}) {
     plan.set(0, key_tensor(Key{seed}));
     plan.run();
     const Tensor args[] = {key_tensor(Key{seed}), x};

@@ -155,7 +155,7 @@ TEST(PeakBytes, counts_arguments_results_and_what_waits) {
 TEST(Recompute, gives_the_same_bits_on_random_perceptrons) {
   uint64_t seed = 1;
   for (const auto& [name, f] : activations)
-    for (size_t layers : {1, 2, 5, 12}) {
+    for (size_t layers : {1u, 2u, 5u, 12u}) {
       SCOPED_TRACE(std::string(name) + ", " + std::to_string(layers) + " layers");
       const auto width = static_cast<int64_t>(3 + seed % 5);
       const std::vector<Tensor> args = arguments_of(++seed, layers, width, 40);
@@ -169,7 +169,7 @@ TEST(Recompute, gives_the_same_bits_on_random_perceptrons) {
         expect_same(plan(args), expected);
       };
       check({});
-      for (size_t percent : {100, 90, 80}) {
+      for (size_t percent : {100u, 90u, 80u}) {
         const size_t budget = peak_bytes(g) * percent / 100;
         if (layers > 5) check({budget});
       }
@@ -235,7 +235,7 @@ TEST(Recompute, gives_the_same_bits_on_random_graphs) {
     const std::vector<Tensor> expected = interpret(g, args);
     const size_t before = peak_bytes(g);
     std::vector<RecomputePolicy> policies{{}};
-    for (size_t percent : {95, 80, 60}) policies.push_back({before * percent / 100});
+    for (size_t percent : {95u, 80u, 60u}) policies.push_back({before * percent / 100});
     for (const RecomputePolicy& policy : policies) {
       try {
         const Graph r = recompute(g, policy);
@@ -282,7 +282,7 @@ TEST(Recompute, keeps_a_budget_with_little_work) {
   const std::vector<Tensor> args = arguments_of(2, layers, 16, 128);
   const Graph plain = simplify(recorded(step_of(layers, activations[0].second), args));
   double before = counted(plain, args).second;
-  for (size_t percent : {90, 75, 60, 45}) {
+  for (size_t percent : {90u, 75u, 60u, 45u}) {
     const size_t budget = peak_bytes(plain) * percent / 100;
     const Graph ours = recompute(plain, {budget});
     EXPECT_LE(peak_bytes(ours), budget);

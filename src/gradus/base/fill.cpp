@@ -58,8 +58,8 @@ struct Halves {
 };
 HWY_INLINE void store(Halves h, uint64_t* to) {
 #if HWY_TARGET == HWY_SCALAR
-  to[0] = h.first.raw;
-  to[1] = h.second.raw;
+  std::memcpy(to, &h.first.raw, sizeof(uint64_t));
+  std::memcpy(to + 1, &h.second.raw, sizeof(uint64_t));
 #else
   hn::StoreU(hn::InterleaveLower(h.first, h.second), Bits(), to);
   hn::StoreU(hn::InterleaveUpper(Bits(), h.first, h.second), Bits(), to + hn::Lanes(Bits()));
