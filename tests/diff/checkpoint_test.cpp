@@ -88,7 +88,7 @@ TEST(Checkpoint, has_the_value_and_the_gradient_of_its_function) {
 TEST(Checkpoint, of_random_perceptrons_gives_the_same_bits) {
   uint64_t seed = 1;
   for (const auto& [name, f] : activations)
-    for (size_t block : {1, 2, 3, 7}) {
+    for (size_t block : {1u, 2u, 3u, 7u}) {
       SCOPED_TRACE(std::string(name) + ", blocks of " + std::to_string(block));
       std::vector<Tensor> args = drawn_weights(++seed, 7, 5);
       args.push_back(drawn(seed, {4, 5}));
