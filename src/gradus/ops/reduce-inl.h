@@ -178,22 +178,23 @@ struct Strip {
 // The reduction of f(0), f(1), ... f(n - 1), where f(i) gives a vector of them from i on, and
 // f(i, count) the last vector, of which only `count` are taken.
 template <class T, class R, class F>
-HWY_INLINE T reduce_lanes(int64_t n, const F& f) {
+HWY_NOINLINE T reduce_lanes(int64_t n, const F& f) {
   using S = Strip<T, R>;
   Joiner<T, R> joiner;
   int64_t i = 0;
-  for (; i + group <= n; i += group) {
-    S a, b, c, d;
-    for (int64_t k = i; k < i + block; k += virtual_lanes) {
-      a.take(k, f);
-      b.take(k + block, f);
-      c.take(k + 2 * block, f);
-      d.take(k + 3 * block, f);
+  if constexpr (S::vectors <= 2)  // more would not stay in registers
+    for (; i + group <= n; i += group) {
+      S a, b, c, d;
+      for (int64_t k = i; k < i + block; k += virtual_lanes) {
+        a.take(k, f);
+        b.take(k + block, f);
+        c.take(k + 2 * block, f);
+        d.take(k + 3 * block, f);
+      }
+      const T four = R::join(R::join(a.total(), b.total()), R::join(c.total(), d.total()));
+      if (n == group) return four;
+      joiner.add(four);
     }
-    const T four = R::join(R::join(a.total(), b.total()), R::join(c.total(), d.total()));
-    if (n == group) return four;
-    joiner.add(four);
-  }
   const auto rest = [&](int64_t first, int64_t end) HWY_ATTR {
     S s;
     int64_t k = first;

@@ -61,19 +61,13 @@ HWY_FLATTEN void row_1(const void* const in[], const bool single[], void* out, s
   const T* x = static_cast<const T*>(in[0]);
   T* y = static_cast<T*>(out);
   if (single[0]) {
-    const auto v = f(L(hn::Set(d, *x))).v;
-    size_t i = 0;
-    for (; i + lanes <= n; i += lanes) hn::StoreU(v, d, y + i);
-    if (i < n) store_some(d, v, y + i, n - i);
+    constexpr bool whole[] = {false};
+    T value;
+    row_1<T, F>(in, whole, &value, 1);
+    for (size_t i = 0; i < n; ++i) y[i] = value;
     return;
   }
   size_t i = 0;
-  // Two at a time: a long chain of instructions leaves room for a second.
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const auto u = f(L(hn::LoadU(d, x + i))).v, v = f(L(hn::LoadU(d, x + i + lanes))).v;
-    hn::StoreU(u, d, y + i);
-    hn::StoreU(v, d, y + i + lanes);
-  }
   for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, x + i))).v, d, y + i);
   if (i < n) store_some(d, f(L(load_some(d, x + i, n - i))).v, y + i, n - i);
 }
@@ -83,30 +77,28 @@ HWY_FLATTEN void row_2(const void* const in[], const bool single[], void* out, s
   const hn::ScalableTag<T> d;
   using L = Lanes<hn::ScalableTag<T>>;
   const size_t lanes = hn::Lanes(d);
-  const T* a = static_cast<const T*>(in[0]);
-  const T* b = static_cast<const T*>(in[1]);
-  T* y = static_cast<T*>(out);
   constexpr F f{};
-  size_t i = 0;
-  if (!single[0] && !single[1]) {
-    for (; i + lanes <= n; i += lanes)
-      hn::StoreU(f(L(hn::LoadU(d, a + i)), L(hn::LoadU(d, b + i))).v, d, y + i);
-    if (i == n) return;
-    const L left = load_some(d, a + i, n - i), right = load_some(d, b + i, n - i);
-    store_some(d, f(left, right).v, y + i, n - i);
-  } else if (!single[0]) {
-    const L right = hn::Set(d, *b);
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(L(hn::LoadU(d, a + i)), right).v, d, y + i);
-    if (i < n) store_some(d, f(L(load_some(d, a + i, n - i)), right).v, y + i, n - i);
-  } else if (!single[1]) {
-    const L left = hn::Set(d, *a);
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(left, L(hn::LoadU(d, b + i))).v, d, y + i);
-    if (i < n) store_some(d, f(left, L(load_some(d, b + i, n - i))).v, y + i, n - i);
-  } else {
-    HWY_ALIGN T v[HWY_MAX_BYTES / sizeof(T)];
-    hn::Store(f(L(hn::Set(d, *a)), L(hn::Set(d, *b))).v, d, v);
-    for (; i < n; ++i) y[i] = v[0];
+  // One number for all is laid out in a vector, so that all loads are alike.
+  HWY_ALIGN T room[2][HWY_MAX_BYTES / sizeof(T)];
+  const T* x[2];
+  size_t step[2];
+  for (int k = 0; k < 2; ++k) {
+    x[k] = static_cast<const T*>(in[k]);
+    step[k] = single[k] ? 0 : 1;
+    if (!single[k]) continue;
+    hn::Store(hn::Set(d, *x[k]), d, room[k]);
+    x[k] = room[k];
   }
+  T* y = static_cast<T*>(out);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    hn::StoreU(f(L(hn::LoadU(d, x[0] + i * step[0])), L(hn::LoadU(d, x[1] + i * step[1]))).v, d,
+               y + i);
+  if (i == n) return;
+  const auto rest = [&](int k) HWY_ATTR {
+    return L(single[k] ? hn::Load(d, x[k]) : load_some(d, x[k] + i, n - i));
+  };
+  store_some(d, f(rest(0), rest(1)).v, y + i, n - i);
 }
 
 // An integer with wrapping arithmetic and the functions that entries admitting integers use.

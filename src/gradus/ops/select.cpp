@@ -47,7 +47,7 @@ constexpr bool computes =
 // put(i) for i < n, in blocks of a length that the compiler turns into vectors.
 template <class Put>
 void each_element(size_t n, const Put& put) {
-  constexpr size_t block = 32;
+  constexpr size_t block = 16;
   size_t i = 0;
   for (; i + block <= n; i += block)
     for (size_t k = 0; k < block; ++k) put(i + k);
@@ -64,7 +64,7 @@ void compare_row(const void* const in[], const bool single[], void* out, size_t 
   else if (!single[0])
     each_element(n, [=, right = *b](size_t i) { y[i] = F{}(a[i], right); });
   else if (!single[1])
-    each_element(n, [=, left = *a](size_t i) { y[i] = F{}(left, b[i]); });
+    for (size_t i = 0; i < n; ++i) y[i] = F{}(*a, b[i]);
   else
     std::fill(y, y + n, F{}(*a, *b));
 }
@@ -134,15 +134,16 @@ void cast_row(const void* const in[], const bool single[], void* out, size_t n) 
   if (single[0]) return static_cast<void>(std::fill(y, y + n, convert<To>(*x)));
   // Through blocks of its own, which may not overlap: only then does the compiler use vectors.
   using Word = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
-  constexpr size_t block = 32;
+  constexpr size_t block = 16;
   size_t i = 0;
-  for (; i + block <= n; i += block) {
-    Word words[block];
-    To converted[block];
-    std::memcpy(words, x + i, sizeof words);
-    for (size_t k = 0; k < block; ++k) converted[k] = convert<To>(words[k]);
-    std::memcpy(y + i, converted, sizeof converted);
-  }
+  if constexpr (std::is_arithmetic_v<From> && std::is_floating_point_v<To>)
+    for (; i + block <= n; i += block) {
+      Word words[block];
+      To converted[block];
+      std::memcpy(words, x + i, sizeof words);
+      for (size_t k = 0; k < block; ++k) converted[k] = convert<To>(words[k]);
+      std::memcpy(y + i, converted, sizeof converted);
+    }
   for (; i < n; ++i) y[i] = convert<To>(x[i]);
 }
 
