@@ -21,27 +21,8 @@ namespace {
 
 using namespace gradus;
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
-// Microseconds a call: the median of 7 stretches of about 30 ms; quick, of one call each.
 double time(const std::function<void()>& f, bool quick) {
-  using clock = std::chrono::steady_clock;
-  f();
-  std::vector<double> all;
-  long calls = 1;
-  while (all.size() < 7) {
-    const auto start = clock::now();
-    for (long i = 0; i < calls; ++i) f();
-    const double us = std::chrono::duration<double, std::micro>(clock::now() - start).count();
-    if (quick || us > 20'000 || calls > 100'000)
-      all.push_back(us / static_cast<double>(calls));
-    else
-      calls = std::max(calls + 1, static_cast<long>(static_cast<double>(calls) * 30'000 / us));
-  }
-  return median(all);
+  return time_call(f, quick, 7, 30'000);
 }
 
 Tensor drawn(uint64_t seed, const Shape& shape, double scale = 1, DType dtype = DType::f32) {

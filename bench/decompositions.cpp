@@ -40,13 +40,6 @@ double seconds(const Work& f, int64_t calls) {
   return std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(calls);
 }
 
-double median(std::vector<double>& x) {
-  if (x.empty()) return not_there;
-  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
-  std::nth_element(x.begin(), middle, x.end());
-  return *middle;
-}
-
 struct Lapack {
   using Square = void (*)(const int*, const int*, double*, const int*, int*, int*);
   void (*threads)(int) = nullptr;

@@ -35,12 +35,6 @@ bool write_own_digits(const std::string& path) {
   return std::fclose(out) == 0;
 }
 
-double median(std::vector<double> v) {
-  if (v.empty()) return not_there;
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {

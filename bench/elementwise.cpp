@@ -31,27 +31,8 @@
 namespace gradus {
 namespace {
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
-// Microseconds a call: the median of 5 stretches of about 10 ms; quick, of one call each.
 double time(const std::function<void()>& f, bool quick) {
-  using clock = std::chrono::steady_clock;
-  f();
-  std::vector<double> all;
-  long calls = 1;
-  while (all.size() < 5) {
-    const auto start = clock::now();
-    for (long i = 0; i < calls; ++i) f();
-    const double us = std::chrono::duration<double, std::micro>(clock::now() - start).count();
-    if (quick || us > 7'000)
-      all.push_back(us / static_cast<double>(calls));
-    else
-      calls = std::max(calls + 1, static_cast<long>(static_cast<double>(calls) * 10'000 / us));
-  }
-  return median(all);
+  return time_call(f, quick, 5, 10'000);
 }
 
 Tensor drawn(uint64_t seed, const Shape& shape) {

@@ -4,9 +4,12 @@
 
 #include <gradus/base/text.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -52,6 +55,32 @@ inline BenchOptions bench_options(int argc, char** argv) {
       o.words.emplace_back(word);
   }
   return o;
+}
+
+// not_there where nothing was measured.
+inline double median(std::vector<double> v) {
+  if (v.empty()) return not_there;
+  std::sort(v.begin(), v.end());
+  return v[v.size() / 2];
+}
+
+// Microseconds a call: the median of stretches of about `stretch` us; quick, of one call each.
+inline double time_call(const std::function<void()>& f, bool quick, size_t stretches,
+                        double stretch) {
+  using clock = std::chrono::steady_clock;
+  f();
+  std::vector<double> all;
+  long calls = 1;
+  while (all.size() < stretches) {
+    const auto start = clock::now();
+    for (long i = 0; i < calls; ++i) f();
+    const double us = std::chrono::duration<double, std::micro>(clock::now() - start).count();
+    if (quick || us > 0.7 * stretch)
+      all.push_back(us / static_cast<double>(calls));
+    else
+      calls = std::max(calls + 1, static_cast<long>(static_cast<double>(calls) * stretch / us));
+  }
+  return median(all);
 }
 
 inline std::string json_of(const Row& r) {

@@ -63,11 +63,6 @@ double time(const std::function<void()>& f, bool quick) {
   }
 }
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
 struct Case {
   std::string name;
   std::function<void()> ours, by_hand;

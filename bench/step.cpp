@@ -17,11 +17,6 @@ namespace {
 
 using namespace gradus;
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v[v.size() / 2];
-}
-
 bool same_as_interpreted(app::TrainingStep& step) {
   std::vector<Tensor> args = step.arguments;
   for (int i = 0; i < 10; ++i) {
