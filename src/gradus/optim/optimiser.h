@@ -15,18 +15,29 @@
 namespace gradus {
 
 struct OptimiserConfig {
-  std::string method = "adam";  // adagrad, adam, adamw, rmsprop or sgd
+  std::string method = "adam";  // one of method_names()
   double lr = 1e-3;
-  double momentum = 0;                // sgd, rmsprop
+  double momentum = 0;                // sgd, rmsprop, muon
   double dampening = 0;               // sgd
-  double beta1 = 0.9, beta2 = 0.999;  // adam, adamw
-  double alpha = 0.99;                // rmsprop
-  double eps = 1e-8;                  // added after the square root
-  double weight_decay = 0;  // L2: adds weight_decay p to the gradient; adamw: shrinks p itself
+  double beta1 = 0.9, beta2 = 0.999;  // adam, adamw, adamax, nadam, radam
+  double alpha = 0.99;                // rmsprop: of the average; asgd: power of the decay
+  double rho = 0.9;                   // adadelta
+  double eps = 1e-8;                  // keeps a divisor from 0
+  double weight_decay = 0;  // L2: adds weight_decay p to the gradient; decoupled: shrinks p itself
   double lr_decay = 0;      // adagrad
+  double initial_accumulator_value = 0;             // adagrad
+  double momentum_decay = 4e-3;                     // nadam
+  double eta_minus = 0.5, eta_plus = 1.2;           // rprop: a step shrinks and grows by these
+  double step_size_min = 1e-6, step_size_max = 50;  // rprop
+  double lambd = 1e-4, t0 = 1e6;  // asgd: decay, and the step that averaging starts at
+  double ns_steps = 5;            // muon: Newton-Schulz iterations
   bool nesterov = false, amsgrad = false, centered = false;
+  bool decoupled_weight_decay = false;  // adam, nadam, radam; adamw and muon always
+  bool maximize = false;                // go up instead of down
 };
 
+// What `defaults_for` takes, in alphabetical order.
+std::vector<std::string_view> method_names();
 // PyTorch's defaults for a method. "momentum" and "nesterov" name sgd with momentum 0.9.
 OptimiserConfig defaults_for(std::string_view method);
 // Sets one hyperparameter by its name above, a switch by 0 or 1. Raises when the method has none of
@@ -40,14 +51,21 @@ struct Update {
   std::vector<Tensor> state;
 };
 
-// The state before the first step: the step count, a scalar of the parameters' type, then averages
-// of the parameters' shape, all zero. f32 counts exactly to 2^24; no bias is left to correct then.
+// The state before the first step: the step count, a scalar of the parameters' type, then what the
+// method remembers, scalars or of the parameters' shape. f32 counts exactly to 2^24; no bias is
+// left to correct then.
 std::vector<Tensor> initial_state(const OptimiserConfig& config, const Tensor& params);
 // What the state holds, by PyTorch's names: "step", "exp_avg", "exp_avg_sq".
 std::vector<std::string> state_names(const OptimiserConfig& config);
-// One step against the gradient.
+// One step against the gradient; with a `rate`, one number of the parameters' type, in place of lr,
+// as a schedule gives it.
 Update update(const OptimiserConfig& config, const Tensor& params, const Tensor& grad,
-              const std::vector<Tensor>& state);
+              const std::vector<Tensor>& state, const Tensor& rate = {});
+
+// The nearest matrix with orthonormal rows (or columns, of which there are fewer), roughly:
+// singular values between 0.7 and 1.2 after five steps of the Newton-Schulz iteration of Jordan et
+// al. 2024, "Muon: An optimizer for hidden layers in neural networks". m is a matrix.
+Tensor orthogonalised(const Tensor& m, int steps = 5);
 
 // A function of one tensor that returns one number.
 using Objective = std::function<Tensor(const Tensor&)>;

@@ -1,0 +1,284 @@
+#include <gradus/base/error.h>
+#include <gradus/base/random.h>
+#include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/diff/diff.h>
+#include <gradus/linalg/jacobi.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+#include <gradus/optim/curvature.h>
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+using Numbers = std::vector<double>;
+
+std::string small(double x) {
+  return text::significant(x, 3);
+}
+
+// Power iteration on H + shift I; the eigenvalue is of H.
+Curvature power(const Function& f, const Tensor& x, double shift, const CurvatureOptions& options) {
+  Numbers z(static_cast<size_t>(x.size()));
+  fill_normal(key_from_seed(options.seed), 0, std::span<double>(z));
+  Tensor v = from_vector(z, x.shape());
+  v = v / norm(v);
+  Curvature c;
+  const Tensor args[] = {x};
+  while (c.products < options.products) {
+    const Tensor hv = hvp(f, args, v);
+    ++c.products;
+    c.direction = v;
+    c.largest = number(sum(v * hv));
+    c.residual = number(norm(hv - c.largest * v));
+    if (!std::isfinite(c.residual)) break;
+    c.settled = c.residual <= options.tolerance * std::max(std::fabs(c.largest), shift);
+    const Tensor next = hv + shift * v;
+    const double size = number(norm(next));
+    if (c.settled || size == 0) break;
+    v = next / size;
+  }
+  return c;
+}
+
+double largest_root(double b, double c) {  // of z^2 + b z + c, in size
+  const std::complex<double> root = std::sqrt(std::complex<double>(b * b - 4 * c));
+  return std::max(std::abs(-b + root), std::abs(-b - root)) / 2;
+}
+
+}  // namespace
+
+Curvature largest_curvature(const Objective& f, const Tensor& x, const CurvatureOptions& options) {
+  if (x.dtype() != DType::f64 || x.size() == 0)
+    raise(ErrorKind::dtype, "largest_curvature: the point is " + to_string(x.type()) +
+                                ". Curvature is measured in f64, at one number or more.");
+  const Function of_list = [&f](std::span<const Tensor> a) { return f(a[0]); };
+  const Curvature c = power(of_list, x, 0, options);
+  if (!(c.largest < 0)) return c;
+  // The largest in size is negative: above it, all eigenvalues of H + |c| I are positive.
+  Curvature up = power(of_list, x, -c.largest, options);
+  up.products += c.products;
+  return up;
+}
+
+double stable_rate(double largest) {
+  return 2 / largest;
+}
+
+double best_rate(double smallest, double largest) {
+  return 2 / (smallest + largest);
+}
+
+double contraction_factor(const OptimiserConfig& sgd, std::span<const double> curvatures) {
+  if (sgd.method != "sgd")
+    raise(ErrorKind::usage, "contraction_factor: the method is " + sgd.method +
+                                ". Only sgd multiplies the error by a matrix that is always the "
+                                "same.");
+  double worst = 0;
+  for (double h : curvatures) {
+    const double beta = sgd.momentum, lr = sgd.lr * (beta == 0 ? 1 : 1 - sgd.dampening),
+                 decayed = h + sgd.weight_decay, gd = 1 - lr * decayed;
+    const double factor = beta == 0      ? std::fabs(gd)
+                          : sgd.nesterov ? largest_root(-(1 + beta) * gd, beta * gd)
+                                         : largest_root(-(beta + gd), beta);
+    worst = std::max(worst, factor);
+  }
+  return worst;
+}
+
+double measured_factor(std::span<const double> errors) {
+  size_t n = 0;
+  while (n < errors.size() && errors[n] > 0 && std::isfinite(errors[n])) ++n;
+  const size_t from = n / 2;
+  if (n < from + 2) return std::numeric_limits<double>::quiet_NaN();
+  double mean_t = 0, mean_y = 0;
+  const auto count = static_cast<double>(n - from);
+  for (size_t i = from; i < n; ++i) {
+    mean_t += static_cast<double>(i) / count;
+    mean_y += std::log(errors[i]) / count;
+  }
+  double up = 0, down = 0;
+  for (size_t i = from; i < n; ++i) {
+    const double t = static_cast<double>(i) - mean_t;
+    up += t * (std::log(errors[i]) - mean_y);
+    down += t * t;
+  }
+  return std::exp(up / down);
+}
+
+Standing standing(const Objective& f, const Tensor& x, double rate) {
+  if (x.dtype() != DType::f64 || x.size() == 0)
+    raise(ErrorKind::dtype, "standing: the point is " + to_string(x.type()) +
+                                ". It is looked at in f64, at one number or more.");
+  const Function of_list = [&f](std::span<const Tensor> a) { return f(a[0]); };
+  const Tensor args[] = {x};
+  const int first[] = {0};
+  const ValueAndGrads at = value_and_grads(of_list, args, first, "standing");
+  Standing s;
+  s.value = number(at.value);
+  s.slope = number(norm(at.grads[0]));
+  const auto say = [&](Stand stand, const std::string& reason) {
+    s.stand = stand;
+    s.reason = reason;
+    return s;
+  };
+  if (!std::isfinite(s.value) || !std::isfinite(s.slope))
+    return say(Stand::not_finite,
+               "f is " + small(s.value) + " and its slope " + small(s.slope) +
+                   ": the steps were too long, or f is not defined here; lower the rate");
+  const int64_t n = x.size();
+  const Tensor h = reshape(hessian(of_list, args), {n, n});
+  const Numbers all = numbers(h);
+  if (!std::ranges::all_of(all, [](double v) { return std::isfinite(v); }))
+    return say(Stand::not_finite, "the curvature is not finite here: f has a corner or an edge");
+  const Numbers eigenvalues = numbers(eigvalsh(0.5 * (h + transpose(h))));
+  s.smallest = eigenvalues.front();
+  s.largest = eigenvalues.back();
+  const double size = std::max(std::fabs(s.smallest), std::fabs(s.largest));
+  const double reach = 1 + number(max(abs(x)));
+  // A slope that moving x by 1e-8 of its size explains.
+  const double zero = 1e-8 * (size * reach + 1e-8 * (1 + std::fabs(s.value)));
+  const bool down = s.smallest < -1e-8 * size, resting = s.slope <= zero;
+  if (size <= 1e-8 * (1 + std::fabs(s.value)) / (reach * reach) && !resting)
+    return say(Stand::flat, "slope " + small(s.slope) + " and curvature " + small(size) +
+                                " are both small: a plateau; a larger rate or momentum crosses it");
+  if (resting)
+    return down ? say(Stand::saddle, "the slope is 0, but along one direction the curvature is " +
+                                         small(s.smallest) +
+                                         ": a saddle or a maximum; a small push leaves it")
+                : say(Stand::minimum,
+                      "the slope is 0 and no curvature is negative (the smallest is " +
+                          small(s.smallest) + "): a minimum");
+  if (rate * s.largest > 2)
+    return say(Stand::too_fast, "the rate " + small(rate) + " is above 2 / " + small(s.largest) +
+                                    " = " + small(stable_rate(s.largest)) +
+                                    ": steps along the steepest direction overshoot and grow");
+  if (down && s.slope < 1e-2 * size * reach)
+    return say(Stand::saddle, "the slope has shrunk to " + small(s.slope) +
+                                  " near a saddle: the way out has curvature " + small(s.smallest) +
+                                  ", so the distance from it grows by only " +
+                                  small(1 - rate * s.smallest) + " a step");
+  if (rate * s.largest < 0.1)
+    return say(Stand::too_slow, "the rate " + small(rate) + " could be " +
+                                    small(1 / (rate * s.largest)) +
+                                    " times as large: steps up to 1 / " + small(s.largest) + " = " +
+                                    small(1 / s.largest) + " do not overshoot");
+  if (s.smallest > 0 && s.largest > 30 * s.smallest)
+    return say(Stand::narrow, "a narrow valley: curvatures from " + small(s.smallest) + " to " +
+                                  small(s.largest) +
+                                  ", so even the best rate gains only a factor " +
+                                  small((s.largest - s.smallest) / (s.largest + s.smallest)) +
+                                  " a step; momentum or a method with curvature does better");
+  return say(Stand::underway, "it still goes down; more steps");
+}
+
+std::vector<double> range_rates(double low, double high, int64_t count) {
+  if (!(low > 0 && low < high) || !std::isfinite(high) || count < 8)
+    raise(ErrorKind::usage, "range_rates: " + std::to_string(count) + " rates from " +
+                                text::number(low) + " to " + text::number(high) +
+                                ". It takes at least 8, from above 0 upwards.");
+  std::vector<double> rates;
+  const double whole = std::log(high / low), last = static_cast<double>(count - 1);
+  for (int64_t i = 0; i < count; ++i)
+    rates.push_back(low * std::exp(whole * static_cast<double>(i) / last));
+  return rates;
+}
+
+namespace {
+
+Numbers smoothed(std::span<const double> losses, double beta) {
+  Numbers all;
+  double average = 0, weight = 0;
+  for (double loss : losses) {
+    average = beta * average + (1 - beta) * loss;
+    weight = beta * weight + (1 - beta);
+    all.push_back(average / weight);
+  }
+  return all;
+}
+
+// The first place where the smoothed loss is above the start and four times as far from its best,
+// or not finite; the count where there is none.
+size_t end_of(const Numbers& smooth) {
+  double best = smooth[0];
+  for (size_t i = 0; i < smooth.size(); ++i) {
+    if (!std::isfinite(smooth[i])) return i;
+    best = std::min(best, smooth[i]);
+    if (smooth[i] > smooth[0] && smooth[i] - best > 4 * (smooth[0] - best)) return i;
+  }
+  return smooth.size();
+}
+
+// The place before `end` where the loss falls fastest against the logarithm of the rate, over three
+// steps; 0 where it falls nowhere.
+size_t steepest_of(const Numbers& smooth, std::span<const double> rates, size_t end) {
+  size_t at = 0;
+  double fastest = 0;
+  for (size_t i = 1; i + 1 < end; ++i) {
+    const double slope = (smooth[i + 1] - smooth[i - 1]) / std::log(rates[i + 1] / rates[i - 1]);
+    if (slope < fastest) fastest = slope, at = i;
+  }
+  return at;
+}
+
+}  // namespace
+
+RangeTest read_range(std::span<const double> rates, std::span<const double> losses) {
+  if (rates.size() != losses.size() || rates.size() < 8)
+    raise(ErrorKind::usage, "read_range: " + std::to_string(rates.size()) + " rates and " +
+                                std::to_string(losses.size()) +
+                                " losses. There are as many of both, at least 8.");
+  constexpr double betas[] = {0.8, 0.9, 0.95}, middle = 0.9;
+  RangeTest r{{rates.begin(), rates.end()}, {losses.begin(), losses.end()}};
+  r.smoothed = smoothed(losses, middle);
+  const size_t end = end_of(r.smoothed);
+  if (end < rates.size()) r.diverges = rates[end];
+  r.low = std::numeric_limits<double>::infinity();
+  for (double beta : betas) {
+    const Numbers smooth = smoothed(losses, beta);
+    const size_t at = steepest_of(smooth, rates, std::min(end, end_of(smooth)));
+    if (at == 0) continue;
+    r.low = std::min(r.low, rates[at]);
+    r.high = std::max(r.high, rates[at]);
+    if (beta == middle) r.suggested = rates[at];
+  }
+  if (r.suggested == 0) {
+    r.low = r.high = 0;
+    r.reason = "the loss falls at no rate from " + small(rates.front()) + " to " +
+               small(rates[std::max<size_t>(end, 1) - 1]) +
+               ": try another range, or look for a mistake in the model";
+    return r;
+  }
+  r.reason = "the loss falls fastest at a rate of " + small(r.suggested) + " (" + small(r.low) +
+             " to " + small(r.high) + ", depending on the smoothing)" +
+             (r.diverges > 0 ? ", and rises again from " + small(r.diverges) + " on"
+                             : ", and does not rise again up to " + small(rates.back()));
+  return r;
+}
+
+RangeTest range_test(const std::function<Objective(int64_t step)>& f, const Tensor& x0,
+                     const OptimiserConfig& rule, std::span<const double> rates) {
+  std::vector<double> losses;
+  Tensor x = x0;
+  std::vector<Tensor> state = initial_state(rule, x0);
+  const int first[] = {0};
+  for (double rate : rates) {
+    const Objective loss = f(static_cast<int64_t>(losses.size()));
+    const Tensor args[] = {x};
+    const ValueAndGrads at = value_and_grads(
+        [&loss](std::span<const Tensor> a) { return loss(a[0]); }, args, first, "range_test");
+    losses.push_back(number(at.value));
+    Update next = update(rule, x, at.grads[0], state, scalar(rate, x.dtype()));
+    x = next.params;
+    state = std::move(next.state);
+  }
+  return read_range(rates, losses);
+}
+
+}  // namespace gradus
