@@ -33,7 +33,7 @@ Tensor rosenbrock(const Tensor& p) {
 
 TEST(Minimise, every_method_finds_the_bottom_of_rosenbrocks_valley) {
   for (const std::string_view method : minimiser_names()) {
-    const bool first_order = method == "gd";
+    const bool first_order = method == "steepest";
     const Minimum m = minimise(rosenbrock, Tensor({-1.2, 1}),
                                {.method = std::string(method),
                                 .tolerance = first_order ? 1e-4 : 1e-9,
@@ -80,14 +80,14 @@ TEST(Minimise, leaves_a_saddle_where_the_curvature_is_seen) {
 }
 
 TEST(Minimise, says_why_it_stopped) {
-  const Minimum few = minimise(rosenbrock, Tensor({3, 3}), {.method = "gd", .iterations = 9});
+  const Minimum few = minimise(rosenbrock, Tensor({3, 3}), {.method = "steepest", .iterations = 9});
   EXPECT_EQ(few.stop, Stop::iterations);
   EXPECT_NE(few.reason.find("9 iterations were not enough: the largest slope is "),
             std::string::npos)
       << few.reason;
   EXPECT_NE(few.reason.find(" more at that pace"), std::string::npos) << few.reason;
   const Minimum kink =
-      minimise([](const Tensor& x) { return sum(abs(x)); }, Tensor({1.0}), {.method = "gd"});
+      minimise([](const Tensor& x) { return sum(abs(x)); }, Tensor({1.0}), {.method = "steepest"});
   EXPECT_TRUE(kink.stop == Stop::no_descent || kink.converged()) << kink.reason;
   const Minimum endless = minimise([](const Tensor& x) { return sum(x); }, Tensor({1.0}));
   EXPECT_EQ(endless.stop, Stop::unbounded) << endless.reason;
@@ -113,8 +113,8 @@ TEST(Minimise, runs_update_rules_and_keeps_the_path) {
 TEST(Minimise, refuses_what_it_cannot_take) {
   EXPECT_EQ(message_of([] {
               minimise(bowl, Tensor({3, 3}), {.method = "lbfg"});
-            }).substr(0, 60),
-            "minimise: there is no method 'lbfg'. The methods are gd, cg,");
+            }).substr(0, 62),
+            "minimise: there is no method 'lbfg'. The methods are steepest,");
   EXPECT_EQ(message_of([] {
               minimise(bowl, cast(Tensor({3, 3}), DType::f32));
             }),

@@ -191,6 +191,19 @@ TEST(Resume, with_other_settings_is_refused) {
   EXPECT_EQ(folder.read("run/run.toml"), toml);
 }
 
+TEST(Resume, remembers_what_a_plateau_has_seen_and_what_was_clipped) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.schedule = "plateau(0.5,0,0.5)";
+  config.clip_norm = 0.5;
+  const Whole expected = whole(folder, config);
+  config.checkpoint_every = 7;
+  run_and_kill(config, folder.path("killed"), 4);
+  const RunRecord r = train(config, folder.path("killed"), true);
+  EXPECT_EQ(numbers_of(r), expected.numbers);
+  EXPECT_EQ(folder.read("killed/model.safetensors"), expected.weights);
+}
+
 TEST(Resume, without_data_takes_the_settings_of_the_run) {
   const Scratch folder;
   TrainConfig config = small_config();

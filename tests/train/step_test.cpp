@@ -196,7 +196,8 @@ class TrainingStep : public testing::Test {
 
 std::vector<OptimiserConfig> optimisers() {
   std::vector<OptimiserConfig> all;
-  for (const char* name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad"})
+  for (const char* name : {"sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad",
+                           "adadelta", "adamax", "nadam", "radam", "asgd", "rprop"})
     all.push_back(defaults_for(name));
   const auto with = [&](const char* name, auto set) {
     OptimiserConfig c = defaults_for(name);
@@ -207,6 +208,9 @@ std::vector<OptimiserConfig> optimisers() {
   with("adam", [](OptimiserConfig& c) { c.amsgrad = true, c.weight_decay = 0.01; });
   with("adamw", [](OptimiserConfig& c) { c.amsgrad = true; });
   with("rmsprop", [](OptimiserConfig& c) { c.centered = true, c.momentum = 0.9; });
+  with("nadam", [](OptimiserConfig& c) {
+    c.decoupled_weight_decay = true, c.weight_decay = 0.01, c.maximize = true;
+  });
   with("adagrad", [](OptimiserConfig& c) { c.lr_decay = 0.1, c.weight_decay = 0.01; });
   return all;
 }

@@ -227,6 +227,34 @@ TEST(Train, refuses_what_does_not_fit_together) {
   EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
 }
 
+TEST(Train, counts_the_steps_that_were_clipped) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.clip_norm = 1e9;
+  EXPECT_EQ(train(config, folder.path("never"), false).clipped_steps, 0);
+  config.clip_norm = 1e-9;
+  const RunRecord always = train(config, folder.path("always"), false);
+  EXPECT_EQ(always.clipped_steps, always.steps);
+  EXPECT_EQ(train(small_config(), folder.path("off"), false).clipped_steps, -1);
+  EXPECT_GT(always.peak_bytes, 0);
+}
+
+TEST(Train, refuses_schedules_limits_and_methods_that_it_cannot_follow) {
+  const Scratch folder;
+  const auto message = [&](auto set) {
+    TrainConfig c = small_config();
+    set(c);
+    return error_of([&] { train(c, folder.path("run"), false); });
+  };
+  EXPECT_THAT(message([](TrainConfig& c) { c.schedule = "cosin"; }),
+              HasSubstr("schedule: 'cosin': there is no such piece."));
+  EXPECT_THAT(message([](TrainConfig& c) { c.clip_norm = -1; }),
+              HasSubstr("train: --clip-norm is -1. It is a length above 0, or 0 for none."));
+  EXPECT_THAT(message([](TrainConfig& c) { c.optimiser = "muon"; }),
+              HasSubstr("train: muon moves matrices one by one"));
+  EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
+}
+
 TEST(RunToml, brings_every_setting_back) {
   TrainConfig c;
   c.data = "a \"b\".csv", c.labels = "l", c.label = "3", c.ignore = {"id", "x y"};
@@ -234,7 +262,7 @@ TEST(RunToml, brings_every_setting_back) {
   c.standardise = false, c.model = "mlp:1-2", c.activation = "gelu", c.init = "normal:0.1";
   c.loss = "bce", c.init_gain = 1e-300, c.optimiser = "sgd", c.lr = 1.0 / 3, c.momentum = 0.5;
   c.weight_decay = 0, c.epochs = 9, c.batch = 8, c.seed = ~uint64_t{0}, c.checkpoint_every = 0;
-  c.shuffle_labels = true, c.recompute = "sqrt";
+  c.shuffle_labels = true, c.recompute = "sqrt", c.schedule = "step(3)", c.clip_norm = 0.5;
   TrainConfig back;
   apply_entries(back, read_toml(toml_text(entries_of(c)), "run.toml"), "run.toml");
   const TomlEntries want = entries_of(c), got = entries_of(back), usual = entries_of(TrainConfig{});

@@ -2,11 +2,8 @@
 // performance table. `gradus bench step`, `bench growth` and bench/ build them here.
 #pragma once
 
-#include <gradus/nn/module.h>
-#include <gradus/optim/optimiser.h>
-#include <gradus/plan/plan.h>
+#include <gradus/train/step.h>
 
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,43 +18,19 @@ struct TrainingStep {
   double flops;                   // multiply-adds of forward and backward, two each; no d loss / dx
 };
 
-// Takes (model, x, target) to one number.
-template <class Module>
-using StepLoss = std::function<Tensor(const Module&, const Tensor&, const Tensor&)>;
-
 template <class Module>
 TrainingStep training_step(const Module& model, const StepLoss<Module>& loss, const Tensor& x,
                            const Tensor& target, double flops,
                            const OptimiserConfig& adam = defaults_for("adam")) {
-  const std::vector<Tensor> like = parameters(model);
-  const Tensor flat = flatten(like);
-  std::vector<Tensor> arguments{flat};
-  for (const Tensor& s : initial_state(adam, flat)) arguments.push_back(s);
+  RecordedStep step =
+      record_step<Module>(model, loss, x.type(), target.type(), {.optimiser = adam});
+  std::vector<Tensor> arguments = step.start;
   const size_t carried = arguments.size();
-  std::vector<Argument> types{{"parameters", flat.type()}};
-  std::vector<Carry> carries{{0, 0}};
-  for (size_t i = 1; i < carried; ++i) {
-    types.push_back({"state", arguments[i].type()});
-    carries.push_back({static_cast<int>(i), static_cast<int>(i)});
-  }
-  types.push_back({"x", x.type()});
-  types.push_back({"target", target.type()});
   arguments.push_back(x);
   arguments.push_back(target);
-  Plan plan = compile(
-      [&](std::span<const Tensor> a) {
-        const Module now = with_parameters(model, unflatten(a[0], like));
-        const ValueAndGrads r =
-            gradients(now, [&](const Module& m) { return loss(m, a[carried], a[carried + 1]); });
-        const Update u = update(adam, a[0], flatten(r.grads),
-                                {a.begin() + 1, a.begin() + static_cast<std::ptrdiff_t>(carried)});
-        std::vector<Tensor> out{u.params};
-        out.insert(out.end(), u.state.begin(), u.state.end());
-        out.push_back(r.value);
-        return out;
-      },
-      types, carries);
-  for (size_t i = 0; i < arguments.size(); ++i) plan.set(static_cast<int>(i), arguments[i]);
+  Plan plan = plan_of(std::move(step));
+  plan.set(static_cast<int>(carried), x);
+  plan.set(static_cast<int>(carried) + 1, target);
   return {std::move(plan), std::move(arguments), carried, flops};
 }
 

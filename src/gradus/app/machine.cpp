@@ -8,7 +8,10 @@
 #include <gradus/expr/functions.h>
 #include <gradus/io/json_private.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/least_squares.h>
+#include <gradus/optim/minimise.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -133,6 +136,112 @@ std::string eval_answer(std::string_view line) {
     if (n < f->least || n > f->most)
       raise(ErrorKind::usage, name + ": " + std::to_string(n) + " arguments do not fit");
     return "{\"y\":" + to_json(f->call(args)) + "}";
+  });
+}
+
+namespace {
+
+// A list sets the hyperparameters it stands for: betas (beta1, beta2).
+constexpr struct {
+  std::string_view list, first, second;
+} pairs[] = {{"betas", "beta1", "beta2"},
+             {"etas", "eta_minus", "eta_plus"},
+             {"step_sizes", "step_size_min", "step_size_max"}};
+// Of PyTorch's arguments, those that say how to compute and not what.
+constexpr std::string_view ways[] = {"foreach", "fused", "capturable", "differentiable"};
+
+OptimiserConfig rule_of(const std::string& method, const Json& hyper) {
+  OptimiserConfig rule = defaults_for(method);
+  const auto number_of = [](const std::string& name, const Json& j) {
+    if (j.is_boolean()) return j.get<bool>() ? 1.0 : 0.0;
+    if (!j.is_number()) raise(ErrorKind::usage, "input: \"" + name + "\" is not a number");
+    return j.get<double>();
+  };
+  for (const auto& [name, value] : hyper.items()) {
+    if (std::ranges::find(ways, name) != std::end(ways) || value.is_null()) continue;
+    bool is_pair = false;
+    for (const auto& p : pairs) {
+      if (p.list != name) continue;
+      if (!value.is_array() || value.size() != 2)
+        raise(ErrorKind::usage, "input: \"" + name + "\" is not a list of two numbers");
+      set_hyperparameter(rule, p.first, number_of(name, value[0]));
+      set_hyperparameter(rule, p.second, number_of(name, value[1]));
+      is_pair = true;
+    }
+    if (!is_pair) set_hyperparameter(rule, name, number_of(name, value));
+  }
+  return rule;
+}
+
+}  // namespace
+
+std::string optimise_answer(std::string_view line) {
+  return answer(line, [](const Json& q) {
+    const std::string method = q.contains("residuals") && !q.contains("method")
+                                   ? "lm"
+                                   : word(field(q, "method"), "method");
+    const Tensor x0 = tensor_of(field(q, "x0"));
+    const std::vector<std::string> names = {"x"};
+    const auto value_of = [&names](const Expression& e, const Tensor& x) {
+      const Tensor values[] = {x};
+      return e(names, values);
+    };
+    const auto tolerance = q.find("tol");
+    const auto steps = q.find("steps");
+    const auto whole = [](const Json& j, const char* name) {
+      constexpr int64_t most = 1'000'000;
+      if (!j.is_number_integer() || j.get<int64_t>() < 0 || j.get<int64_t>() > most)
+        raise(ErrorKind::usage, std::string("input: \"") + name + "\" lies in 0 to 10^6");
+      return j.get<int64_t>();
+    };
+    MinimiseOptions options;
+    options.method = method;
+    if (q.contains("residuals")) options.tolerance = 1e-14;
+    if (tolerance != q.end()) {
+      if (!tolerance->is_number()) raise(ErrorKind::usage, "input: \"tol\" is not a number");
+      options.tolerance = tolerance->get<double>();
+    }
+    const auto ended = [](const Tensor& x, double f, int64_t iterations) {
+      return "{\"x\":" + to_json(x) + ",\"f\":" + to_json(scalar(f, DType::f64)) +
+             ",\"iterations\":" + std::to_string(iterations) + "}";
+    };
+    if (q.contains("residuals")) {
+      std::vector<Expression> parts;
+      for (const Json& j : field(q, "residuals"))
+        parts.push_back(parse_expression(word(j, "residuals")));
+      if (parts.empty()) raise(ErrorKind::usage, "input: \"residuals\" is empty");
+      const Objective residuals = [&](const Tensor& x) {
+        std::vector<Tensor> all;
+        for (const Expression& e : parts) all.push_back(value_of(e, x));
+        return stack(all);
+      };
+      if (method == "lm") {
+        const LeastSquares m = levenberg_marquardt(residuals, x0, {.tolerance = options.tolerance});
+        return ended(m.x, m.value, m.iterations);
+      }
+      if (method == "gauss-newton") {
+        const Minimum m = gauss_newton(residuals, x0, options);
+        return ended(m.x, m.value, m.iterations);
+      }
+      raise(ErrorKind::unsupported, "the method " + method + " is not offered for residuals");
+    }
+    const Expression e = parse_expression(word(field(q, "expr"), "expr"));
+    const Objective f = [&](const Tensor& x) { return value_of(e, x); };
+    const std::vector<std::string_view> rules = method_names();
+    if (std::ranges::find(rules, method) == rules.end()) {
+      const std::vector<std::string_view> own = minimiser_names();
+      if (std::ranges::find(own, method) == own.end())
+        raise(ErrorKind::unsupported, "the method " + method + " is not offered");
+      if (steps != q.end()) options.iterations = whole(*steps, "steps");
+      const Minimum m = minimise(f, x0, options);
+      return ended(m.x, m.value, m.iterations);
+    }
+    const auto hyper = q.find("hyper");
+    const OptimiserConfig rule = rule_of(method, hyper == q.end() ? Json::object() : *hyper);
+    std::string points;
+    for (const Tensor& x : trajectory(f, x0, rule, whole(field(q, "steps"), "steps")))
+      points += (points.empty() ? "" : ",") + to_json(x);
+    return "{\"x\":[" + points + "]}";
   });
 }
 

@@ -1,4 +1,4 @@
-// The JSON-lines forms of grad, eval and rng: one object in, one out. An answer may be
+// The JSON-lines forms of grad, eval, optimise and rng: one object in, one out. An answer may be
 // {"unsupported":"..."} or {"error":"..."}; nothing is thrown.
 #pragma once
 
@@ -11,6 +11,10 @@ namespace gradus::app {
 std::string grad_answer(std::string_view line);
 // {"f":"erf","args":[0.5]} -> {"y":0.52049987781304652}
 std::string eval_answer(std::string_view line);
+// {"expr":E,"x0":[..],"method":"adam","hyper":{..},"steps":N} -> {"x":[[..],..]}, each step's point;
+// {"residuals":[..],"x0":[..],"method":"lm","tol":1e-14} -> {"x":[..],"f":sum of squares,
+// "iterations":n}; the same with "expr" and a method of minimise(), where f is its value.
+std::string optimise_answer(std::string_view line);
 // {"kind":"philox4x32-10","ctr":[4 hex],"key":[2 hex]} -> {"y":[4 hex]}
 std::string rng_answer(std::string_view line);
 

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
                       {"differences", "why a difference's step can be too small", add_differences},
                       {"critical", "minimum, maximum or saddle", add_critical},
                       {"convex", "convexity tried on chords and Hessians", add_convex},
+                      {"optimise", "go down a function and see how", add_optimise},
                       {"eval", "measure a trained run on data", add_eval},
                       {"float", "how a number is stored, bit by bit", add_float},
                       {"rng", "random numbers from explicit keys", add_rng},

@@ -119,6 +119,9 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
           json_or_null(record.train_loss) + ",\"steps\":" + std::to_string(record.steps) +
           ",\"seconds\":" + text::fixed(record.seconds, 3) + ",\"seed\":" +
           std::to_string(record.seed) + ",\"parameters\":" + std::to_string(record.parameters) +
+          ",\"peak_bytes\":" + std::to_string(record.peak_bytes) +
+          (record.clipped_steps >= 0 ? ",\"clipped_steps\":" + std::to_string(record.clipped_steps)
+                                     : "") +
           ",\"diverged\":" + (record.diverged ? "true" : "false") + ",\"interrupted\":" +
           (record.interrupted ? "true" : "false") + ",\"out\":" + text::quote_json(out) + "}\n");
   } else {
@@ -165,12 +168,16 @@ void add_train(Command& command, const Settings& settings) {
                  "NAME");
   command.option("--init-gain", c.init_gain, "multiplies the initial weights");
   command.option("--loss", c.loss, "cross-entropy, bce or mse (default: chosen for DATA)", "NAME");
-  command.option("--optimiser", c.optimiser,
-                 "sgd, momentum, nesterov, rmsprop, adagrad, adam or adamw", "NAME");
+  command.option("--optimiser", c.optimiser, text::join(method_names(), ", "), "NAME");
   command.option("--lr", c.lr, "learning rate (0: the method's own)");
   command.option("--momentum", c.momentum,
                  "momentum of sgd and rmsprop (below 0: the method's own)");
   command.option("--weight-decay", c.weight_decay, "weight decay (below 0: the method's own)");
+  command.option("--schedule", c.schedule,
+                 "what multiplies the rate at each step, such as warmup(100)+cosine, step(500), "
+                 "onecycle or plateau",
+                 "TEXT");
+  command.option("--clip-norm", c.clip_norm, "longest gradient of a step (0: any)");
   command.option("--epochs", c.epochs, "passes over the training data");
   command.option("--batch", c.batch, "examples in a step");
   command.option("--checkpoint-every", c.checkpoint_every,

@@ -14,6 +14,7 @@ void add_why_zero(Command& command, const Settings& settings);
 void add_shapes(Command& command, const Settings& settings);
 void add_critical(Command& command, const Settings& settings);
 void add_convex(Command& command, const Settings& settings);
+void add_optimise(Command& command, const Settings& settings);
 void add_differences(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);

@@ -18,8 +18,8 @@ namespace {
 
 using Vec = std::vector<double>;
 
-constexpr std::string_view own_names[] = {"gd",     "cg",        "hager-zhang", "lbfgs",
-                                          "newton", "newton-cg", "trust"};
+constexpr std::string_view own_names[] = {"steepest", "cg",        "hager-zhang", "lbfgs",
+                                          "newton",   "newton-cg", "trust"};
 constexpr double far_away = 1e30;  // |x| beyond it: f falls without end
 
 double dot(const Vec& a, const Vec& b) {
@@ -451,8 +451,15 @@ Minimum by_rule(Landscape& f, Vec x0, const MinimiseOptions& options) {
   Tensor x = f.tensor(x0);
   std::vector<Tensor> state = initial_state(options.rule, x);
   Point p = f.at(std::move(x0));
+  PlateauState seen;
   while (!walk.ends_at(p)) {
-    Update next = update(options.rule, x, f.tensor(p.g), state);
+    Tensor rate;
+    if (!options.schedule.empty()) {
+      rate = scalar(options.rule.lr * options.schedule.factor(walk.result.iterations, seen),
+                    DType::f64);
+      seen = options.schedule.observe(seen, p.f);
+    }
+    Update next = update(options.rule, x, f.tensor(p.g), state, rate);
     x = next.params;
     state = std::move(next.state);
     p = f.at(numbers(x));
@@ -485,7 +492,7 @@ Minimum minimise(const Objective& f, const Tensor& x0, const MinimiseOptions& op
   const auto follow = [&](Direction&& direction) {
     return along_lines(landscape, direction, std::move(x), options);
   };
-  if (m == "gd") return follow(Steepest());
+  if (m == "steepest") return follow(Steepest());
   if (m == "cg") return follow(Conjugate(false));
   if (m == "hager-zhang") return follow(Conjugate(true));
   if (m == "lbfgs") return follow(Lbfgs(options.memory));

@@ -4,6 +4,7 @@
 
 #include <gradus/diff/diff.h>
 #include <gradus/optim/optimiser.h>
+#include <gradus/optim/schedule.h>
 
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@
 namespace gradus {
 
 // The methods of `minimise`; pages are of Nocedal and Wright, Numerical Optimization, 2nd ed.
-//   gd          steepest descent with Armijo's rule
+//   steepest    steepest descent with Armijo's rule
 //   cg          nonlinear conjugate gradients, Polak-Ribiere+ (5.2), strong Wolfe steps
 //   hager-zhang conjugate gradients with the update of Hager and Zhang 2005
 //   lbfgs       limited memory BFGS (7.2), strong Wolfe steps
@@ -30,8 +31,9 @@ struct MinimiseOptions {
   int64_t iterations = 1000;
   int64_t memory = 10;  // lbfgs: pairs kept
   double radius = 1;    // trust: the first region
-  // Where the method is an update rule: its hyperparameters.
+  // Where the method is an update rule: its hyperparameters, and what multiplies the rate.
   OptimiserConfig rule = {};
+  Schedule schedule = {};
   bool keep_path = false;
 };
 

@@ -24,6 +24,7 @@ class Schedule {
   // threshold): after `patience` observations without progress the next one lowers the scale.
   PlateauState observe(PlateauState seen, double loss) const;
   bool watches_loss() const;
+  bool empty() const { return pieces_.empty(); }
   int64_t steps() const;  // of its finite pieces together
   // What parse_schedule reads back.
   std::string text() const;

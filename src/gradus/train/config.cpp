@@ -27,6 +27,8 @@ void settings(Config& c, Visit visit) {
   visit("optimiser.lr", c.lr);
   visit("optimiser.momentum", c.momentum);
   visit("optimiser.weight_decay", c.weight_decay);
+  visit("optimiser.schedule", c.schedule);
+  visit("optimiser.clip_norm", c.clip_norm);
   visit("training.epochs", c.epochs);
   visit("training.batch", c.batch);
   visit("training.seed", c.seed);

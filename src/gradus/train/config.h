@@ -24,6 +24,8 @@ struct TrainConfig {
   std::string optimiser = "adam";
   double lr = 0;                            // 0: the method's own default
   double momentum = -1, weight_decay = -1;  // below 0: the method's own default
+  std::string schedule;                     // what multiplies lr, as parse_schedule reads it
+  double clip_norm = 0;                     // 0: gradients are not clipped
   int64_t epochs = 20, batch = 64;
   uint64_t seed = 0;
   int64_t checkpoint_every = 1000;  // steps; 0: only at the end

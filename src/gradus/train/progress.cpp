@@ -350,6 +350,14 @@ std::string final_summary(const RunRecord& run, const Terminal& terminal) {
       out += "\n";
     }
   }
+  std::vector<std::string> facts;
+  if (run.peak_bytes > 0)
+    facts.push_back(text::significant(static_cast<double>(run.peak_bytes) / (1 << 20), 3) +
+                    " MiB of memory at most");
+  if (run.clipped_steps >= 0)
+    facts.push_back("gradients clipped in " + text::grouped(run.clipped_steps) + " of " +
+                    counted(run.steps, "step"));
+  if (!facts.empty()) out += painted("cost    ", dim, terminal) + text::join(facts, ", ") + "\n";
   const std::string_view sign = reading.level == Level::fine   ? "ok"
                                 : reading.level == Level::note ? "note"
                                                                : "bad";

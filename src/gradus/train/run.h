@@ -65,6 +65,8 @@ struct RunRecord {
   bool diverged = false;
   int64_t diverged_step = -1;  // counted from 1
   bool interrupted = false;
+  int64_t clipped_steps = -1;  // below 0: gradients were not clipped
+  int64_t peak_bytes = 0;      // the most that tensors and plans of the process held
   // With the final weights.
   double val_loss = not_measured, val_accuracy = not_measured;
   double train_loss = not_measured, train_accuracy = not_measured;

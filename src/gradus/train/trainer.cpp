@@ -3,6 +3,7 @@
 #include <gradus/base/text.h>
 #include <gradus/base/version.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/memory.h>
 #include <gradus/io/file.h>
 #include <gradus/io/safetensors.h>
 #include <gradus/io/sha256.h>
@@ -13,8 +14,10 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/schedule.h>
 #include <gradus/plan/recompute.h>
 #include <gradus/train/report.h>
+#include <gradus/train/step.h>
 #include <gradus/train/trainer.h>
 
 #include <algorithm>
@@ -83,6 +86,8 @@ struct State {
   std::vector<double> step_loss;
   std::vector<EpochRecord> epochs;
   double start_loss = not_measured;
+  PlateauState plateau;
+  int64_t clipped = 0;  // steps
 };
 
 RecomputePolicy recompute_policy(const std::string& word) {
@@ -100,8 +105,9 @@ class StepPlan {
  public:
   StepPlan(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features,
            int64_t outputs, bool measured)
-      : optimiser_(optimiser_of(config)),
-        plan_(make(config, model, rows, features, outputs, measured)) {}
+      : clips_(config.clip_norm > 0),
+        step_(recorded(config, model, rows, features, outputs, measured)),
+        plan_(make(config)) {}
 
   void load(const State& s) {
     plan_.set(0, s.params);
@@ -113,66 +119,55 @@ class StepPlan {
     for (size_t i = 0; i < s.optimiser.size(); ++i)
       s.optimiser[i] = plan_.input_tensor(static_cast<int>(i) + 1);
   }
-  std::span<float> features() { return plan_.input<float>(states_ + 1); }
-  std::span<float> targets() { return plan_.input<float>(states_ + 2); }
+  std::span<float> features() { return plan_.input<float>(step_.x()); }
+  std::span<float> targets() { return plan_.input<float>(step_.target()); }
+  void set_rate(double rate) { plan_.input<float>(step_.rate())[0] = static_cast<float>(rate); }
   void run() { plan_.run(); }
-  double loss() const { return static_cast<double>(plan_.output<float>(states_ + 1)[0]); }
+  double loss() const { return static_cast<double>(plan_.output<float>(step_.loss())[0]); }
+  bool clipped() const { return clips_ && plan_.output<float>(step_.clipped())[0] != 0; }
   // Gradient norms of the layers, then |change| / |parameters|.
-  std::span<const float> measurements() const { return plan_.output<float>(states_ + 2); }
-
- private:
-  Plan make(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features,
-            int64_t outputs, bool measured) {
-    const std::vector<Tensor> like = parameters(model);
-    const Tensor flat = flatten(like);
-    const std::vector<Tensor> state = initial_state(optimiser_, flat);
-    states_ = static_cast<int>(state.size());
-    std::vector<Argument> arguments{{"parameters", flat.type()}};
-    std::vector<Carry> carries{{0, 0}};
-    for (int i = 0; i < states_; ++i) {
-      arguments.push_back({"state " + std::to_string(i), state[static_cast<size_t>(i)].type()});
-      carries.push_back({i + 1, i + 1});
-    }
-    arguments.push_back({"x", {DType::f32, {rows, features}}});
-    arguments.push_back({"target", {DType::f32, {rows, outputs}}});
-    const auto step = [&](std::span<const Tensor> a) {
-      const Tensor& params = a[0];
-      const std::vector<Tensor> old_state(a.begin() + 1, a.begin() + 1 + states_);
-      const Tensor &x = a[static_cast<size_t>(states_) + 1],
-                   &target = a[static_cast<size_t>(states_) + 2];
-      const Mlp now = with_parameters(model, unflatten(params, like));
-      const ValueAndGrads r =
-          gradients(now, [&](const Mlp& m) { return loss_of(config.loss, m(x), target); });
-      std::vector<Tensor> rows_of;
-      for (const Tensor& g : r.grads) rows_of.push_back(reshape(g, {g.size()}));
-      const Tensor gradient = concatenate(rows_of);
-      Update u = update(optimiser_, params, gradient, old_state);
-      std::vector<Tensor> out{u.params};
-      out.insert(out.end(), u.state.begin(), u.state.end());
-      out.push_back(r.value);
-      if (measured) {
-        std::vector<Tensor> norms;
-        size_t at = 0;
-        for (const Linear& layer : now.layers) {
-          Tensor n = norm(rows_of[at++]);
-          if (!layer.bias.is_absent()) n = hypot(n, norm(rows_of[at++]));
-          norms.push_back(expand_dims(n, 0));
-        }
-        norms.push_back(expand_dims(norm(u.params - params) / norm(params), 0));
-        out.push_back(concatenate(norms));
-      }
-      return out;
-    };
-    Graph graph = record(step, arguments);
-    if (!config.recompute.empty())
-      graph = recompute(graph, recompute_policy(config.recompute), carries);
-    std::vector<std::string> names;
-    for (const Argument& a : arguments) names.push_back(a.name);
-    return Plan(std::move(graph), std::move(names), carries);
+  std::span<const float> measurements() const {
+    return plan_.output<float>(step_.loss() + (clips_ ? 2 : 1));
   }
 
-  OptimiserConfig optimiser_;
-  int states_ = 0;
+ private:
+  static RecordedStep recorded(const TrainConfig& config, const Mlp& model, int64_t rows,
+                               int64_t features, int64_t outputs, bool measured) {
+    StepOptions<Mlp> options{.optimiser = optimiser_of(config),
+                             .takes_rate = !config.schedule.empty(),
+                             .clip_norm = config.clip_norm};
+    if (measured)
+      options.also = [](const StepView<Mlp>& view, std::vector<Tensor>& out) {
+        std::vector<Tensor> norms;
+        size_t at = 0;
+        const auto next = [&] {
+          const Tensor& g = view.grads[at++];
+          return norm(reshape(g, {g.size()}));
+        };
+        for (const Linear& layer : view.model.layers) {
+          Tensor n = next();
+          if (!layer.bias.is_absent()) n = hypot(n, next());
+          norms.push_back(expand_dims(n, 0));
+        }
+        norms.push_back(expand_dims(norm(view.after - view.before) / norm(view.before), 0));
+        out.push_back(concatenate(norms));
+      };
+    return record_step<Mlp>(
+        model,
+        [&config](const Mlp& m, const Tensor& x, const Tensor& target) {
+          return loss_of(config.loss, m(x), target);
+        },
+        {DType::f32, {rows, features}}, {DType::f32, {rows, outputs}}, options);
+  }
+  Plan make(const TrainConfig& config) {
+    Graph graph = std::move(step_.graph);
+    if (!config.recompute.empty())
+      graph = recompute(graph, recompute_policy(config.recompute), step_.carries);
+    return Plan(std::move(graph), step_.names, step_.carries);
+  }
+
+  bool clips_;
+  RecordedStep step_;  // its graph is the plan's
   Plan plan_;
 };
 
@@ -212,6 +207,11 @@ SafeTensors pack(const State& s, const std::string& config) {
     epochs.insert(epochs.end(), e.grad_norm.begin(), e.grad_norm.end());
   }
   file.tensors.emplace_back("epochs", from_vector(epochs));
+  const PlateauState& p = s.plateau;
+  file.tensors.emplace_back(
+      "course", from_vector(std::vector<double>{p.best, p.scale, static_cast<double>(p.seen),
+                                                static_cast<double>(p.without_progress),
+                                                static_cast<double>(s.clipped)}));
   file.metadata = {{"format", "gradus checkpoint"}, {"config", config}};
   file.metadata.emplace_back("sha256", checksum_of(file));
   return file;
@@ -245,6 +245,11 @@ void unpack(const SafeTensors& file, const std::string& path, State& s) {
   s.start_loss = numbers[5];
   s.grad_norm.assign(numbers.begin() + 6, numbers.end());
   s.step_loss = values<double>(find("step_loss"));
+  const std::vector<double> course = values<double>(find("course"));
+  if (course.size() != 5) raise(ErrorKind::file, path + ": 'course' has the wrong length");
+  s.plateau = {course[0], course[1], static_cast<int64_t>(course[2]),
+               static_cast<int64_t>(course[3])};
+  s.clipped = static_cast<int64_t>(course[4]);
   const std::vector<double> epochs = values<double>(find("epochs"));
   const size_t width = epoch_numbers + layers;
   s.epochs.clear();
@@ -330,6 +335,9 @@ void shuffle_labels(Dataset& d, Key key) {
 // Before anything is counted with them.
 void check_ranges(const TrainConfig& c) {
   if (!c.recompute.empty()) recompute_policy(c.recompute);
+  if (!(c.clip_norm >= 0) || !std::isfinite(c.clip_norm))
+    raise(ErrorKind::usage, "train: --clip-norm is " + text::number(c.clip_norm) +
+                                ". It is a length above 0, or 0 for none.");
   constexpr int64_t most_epochs = 1'000'000'000;  // times the steps of an epoch still fits
   if (c.batch < 1 || c.epochs < 0 || c.epochs > most_epochs || !(c.val >= 0 && c.val < 1))
     raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " +
@@ -372,6 +380,10 @@ void resolve(TrainConfig& c, const Dataset& d) {
     raise(ErrorKind::usage,
           "train: --missing '" + c.missing + "' is unknown. Choose error, drop or mean.");
   optimiser_of(c);
+  if (c.optimiser == "muon")
+    raise(ErrorKind::unsupported,
+          "train: muon moves matrices one by one, but here all parameters are one vector. Choose "
+          "another --optimiser, such as adamw.");
 }
 
 MlpSpec spec_of(const TrainConfig& c) {
@@ -481,6 +493,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   const int64_t rest = training.examples % batch;
   const int64_t steps_per_epoch = training.examples / batch + (rest > 0);
   const int64_t steps = steps_per_epoch * config.epochs;
+  const Schedule schedule =
+      config.schedule.empty() ? Schedule() : parse_schedule(config.schedule, steps);
+  const double base_rate = optimiser_of(config).lr;
 
   State state;
   state.params = flatten(like);
@@ -642,7 +657,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
       fill_target(training, config.loss, example,
                   target.subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
     }
+    if (!schedule.empty()) plan.set_rate(base_rate * schedule.factor(state.step, state.plateau));
     plan.run();
+    state.clipped += plan.clipped();
     ++state.step;
     const double loss = plan.loss();
     state.epoch_loss += loss * static_cast<double>(rows);
@@ -683,6 +700,9 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
       e.update_ratio = state.measured ? state.update_ratio / measures : not_measured;
       e.seconds = earlier + seconds_since(start);
       state.epochs.push_back(e);
+      if (schedule.watches_loss())
+        state.plateau =
+            schedule.observe(state.plateau, validation.examples > 0 ? e.val_loss : e.train_loss);
       state.epoch_loss = 0;
       state.epoch_steps = state.measured = 0;
       state.update_ratio = 0;
@@ -715,6 +735,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   run.steps = state.step;
   run.epochs = state.epochs;
   run.interrupted = stopped;
+  run.clipped_steps = config.clip_norm > 0 ? state.clipped : -1;
+  run.peak_bytes = peak_bytes();
   write_checkpoint();
 
   const Mlp model = model_of(state.params);
