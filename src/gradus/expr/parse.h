@@ -28,11 +28,22 @@ class Expression {
  public:
   // Called before a part is computed, with no value, and again with its value.
   using Watch = std::function<void(const ExpressionPart&, const Tensor* value)>;
+  enum class Kind : uint8_t { number, name, list, call };
+  struct Node {
+    Kind kind;
+    uint32_t count = 0;  // arguments, or the place in names()
+    double number = 0;
+    const ExprFunction* function = nullptr;
+    uint32_t from = 0, to = 0, at = 0;  // ExpressionPart
+  };
 
   // The names it reads, in order of appearance; pi, e, inf and nan stand for themselves.
   const std::vector<std::string>& names() const { return names_; }
   // The sizes written behind each name, where sizes are read.
   const std::vector<std::optional<Shape>>& shapes() const { return shapes_; }
+  // In the order of computing: a list or a call takes its arguments from the values before it. For
+  // those who compute in other numbers.
+  const std::vector<Node>& nodes() const { return nodes_; }
   // What stands before `=`, or nothing.
   const std::string& result() const { return result_; }
   // The value where names[i] is values[i]. Operations on recorded values are recorded.
@@ -41,15 +52,6 @@ class Expression {
 
  private:
   friend class ExpressionParser;
-  enum class Kind : uint8_t { number, name, list, call };
-  // In the order of computing: a list or a call takes its arguments from the values before it.
-  struct Node {
-    Kind kind;
-    uint32_t count = 0;  // arguments, or the place in names_
-    double number = 0;
-    const ExprFunction* function = nullptr;
-    uint32_t from = 0, to = 0, at = 0;  // ExpressionPart
-  };
   std::vector<Node> nodes_;
   std::vector<std::string> names_;
   std::vector<std::optional<Shape>> shapes_;
