@@ -14,4 +14,7 @@
 #include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/curvature.h>
+#include <gradus/optim/gradients.h>
+#include <gradus/optim/minimise.h>
 #include <gradus/scalar/var.h>

@@ -44,7 +44,7 @@ int64_t steps_until(const Objective& f, const std::string& method, const Optimis
 }
 
 TEST(Curvature, the_largest_gives_the_bound_of_the_rate) {
-  const Curvature c = largest_curvature(valley(4), Tensor({3, 3}));
+  const CurvatureEstimate c = largest_curvature(valley(4), Tensor({3, 3}));
   EXPECT_TRUE(c.settled);
   EXPECT_NEAR(c.largest, 8, 1e-9);
   EXPECT_NEAR(stable_rate(c.largest), 0.25, 1e-9);
@@ -53,7 +53,7 @@ TEST(Curvature, the_largest_gives_the_bound_of_the_rate) {
 
 TEST(Curvature, of_a_saddle_is_the_upward_one) {
   const auto f = [](const Tensor& x) { return sum(square(x) * Tensor({1, -4})); };
-  const Curvature c = largest_curvature(f, Tensor({0.3, 0.2}));
+  const CurvatureEstimate c = largest_curvature(f, Tensor({0.3, 0.2}));
   EXPECT_NEAR(c.largest, 2, 1e-4);
   const Tensor m = from_vector(
       [] {
@@ -63,7 +63,7 @@ TEST(Curvature, of_a_saddle_is_the_upward_one) {
       }(),
       {6, 6});
   const Tensor h = m + transpose(m);
-  const Curvature any =
+  const CurvatureEstimate any =
       largest_curvature([&](const Tensor& x) { return 0.5 * sum(x * matmul(h, x)); }, zeros({6}));
   const std::vector<double> all = numbers(eigvalsh(h));
   double nearest = 1e9;

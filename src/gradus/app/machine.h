@@ -11,7 +11,7 @@ namespace gradus::app {
 std::string grad_answer(std::string_view line);
 // {"f":"erf","args":[0.5]} -> {"y":0.52049987781304652}
 std::string eval_answer(std::string_view line);
-// {"expr":E,"x0":[..],"method":"adam","hyper":{..},"steps":N} -> {"x":[[..],..]}, each step's point;
+// {"expr":E,"x0":[..],"method":"adam","hyper":{..},"steps":N} -> {"x":[[..],..]}, a point a step;
 // {"residuals":[..],"x0":[..],"method":"lm","tol":1e-14} -> {"x":[..],"f":sum of squares,
 // "iterations":n}; the same with "expr" and a method of minimise(), where f is its value.
 std::string optimise_answer(std::string_view line);

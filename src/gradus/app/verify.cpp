@@ -18,6 +18,9 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/critical.h>
+#include <gradus/optim/curvature.h>
+#include <gradus/optim/gradients.h>
+#include <gradus/optim/minimise.h>
 #include <gradus/optim/optimiser.h>
 #include <gradus/scalar/var.h>
 
@@ -38,8 +41,9 @@ constexpr std::string_view delivered[] = {
     "CA-10", "CA-11", "CA-14", "CA-15", "CA-16", "CA-17", "CA-18", "CA-20", "CA-23", "CA-24",
     "CA-25", "CA-26", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04", "NU-05",
     "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05",
-    "OP-06", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16", "IT-03", "IT-04",
-    "RE-01", "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
+    "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15", "OP-16", "OP-17",
+    "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16",
+    "IT-03", "IT-04", "RE-01", "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
 
 constexpr uint64_t seed = 42;
 
@@ -368,6 +372,126 @@ void optimisation(Book& b) {
       number(grad([&](const Tensor& w) { return mean(square(w * x - y)); })(Tensor(0.5)));
   b.check("OP-03", "mean of eight gradients minus the gradient of the mean", 0, total / 8 - whole,
           1e-14);
+  adam.lr = 0.1;
+  b.check("E1", "Adam after 100 steps of 0.1", 0.019345,
+          number(element(descend(bowl, Tensor({3, 3}), adam, 100), {100, 0})), 5e-7);
+}
+
+// x^2 + k y^2 and its descent.
+void convergence(Book& b) {
+  const auto valley = [](double k) {
+    return [k](const Tensor& v) { return sum(square(v) * Tensor({1.0, k})); };
+  };
+  const auto sgd = [](double lr, double momentum = 0) {
+    OptimiserConfig c = defaults_for("sgd");
+    c.lr = lr, c.momentum = momentum;
+    return c;
+  };
+  const auto steps_until = [&](double k, const char* method, const OptimiserConfig& rule) {
+    const Minimum m = minimise(
+        valley(k), Tensor({1, 1}),
+        {.method = method, .tolerance = 0, .iterations = 20000, .rule = rule, .keep_path = true});
+    const auto there = std::ranges::find_if(m.values, [](double v) { return v <= 1e-6; });
+    return static_cast<double>(there - m.values.begin());
+  };
+  const double largest = largest_curvature(valley(4), Tensor({3, 3})).largest;
+  b.check("OP-02", "rate below which gradient descent is stable", 0.25, stable_rate(largest), 1e-9);
+  const auto end_y = [&](double lr) {
+    return std::fabs(number(element(descend(valley(4), Tensor({3, 3}), sgd(lr), 300), {300, 1})));
+  };
+  b.check("OP-02", "|y| after 300 steps of 0.25: it oscillates", 3, end_y(0.25), 1e-9);
+  b.check("OP-02", "whether it has grown after 300 steps of 0.26", 1, end_y(0.26) > 1e6);
+  b.check("OP-02", "best fixed rate", 0.2, best_rate(2, largest), 1e-9);
+  const double curvatures[] = {2, 8};
+  b.check("OP-02", "its factor a step", 0.6, contraction_factor(sgd(0.2), curvatures), 1e-15);
+  const Minimum run = minimise(valley(4), Tensor({3, 3}),
+                               {.method = "sgd",
+                                .tolerance = 0,
+                                .iterations = 200,
+                                .rule = sgd(0.1, 0.9),
+                                .keep_path = true});
+  b.check("OP-23", "momentum: factor foretold minus measured", 0,
+          contraction_factor(sgd(0.1, 0.9), curvatures) - std::sqrt(measured_factor(run.values)),
+          0.01);
+  const auto rosenbrock = [](const Tensor& p) {
+    const Tensor x = element(p, {0}), y = element(p, {1});
+    return 100 * square(y - square(x)) + square(1 - x);
+  };
+  for (const std::string_view method : minimiser_names()) {
+    if (method == "steepest") continue;
+    const Minimum m = minimise(rosenbrock, Tensor({-1.2, 1}), {.method = std::string(method)});
+    b.check("OP-07", "Rosenbrock's minimum by " + std::string(method), {1, 1}, m.x, 1e-6);
+  }
+  const Schedule schedule = parse_schedule("warmup(100)+cosine(900)");
+  constexpr struct {
+    int64_t step;
+    double rate;
+  } rates[] = {{50, 5e-4}, {100, 1e-3}, {550, 5e-4}, {1000, 0}};
+  for (const auto& r : rates)
+    b.check("OP-08", "warm-up and cosine: rate at step " + std::to_string(r.step), r.rate,
+            1e-3 * schedule.factor(r.step), 1e-15);
+  const auto spread = [](const Objective& f) {
+    double low = 1e9, high = -1e9;
+    for (int i = 0; i < 20; ++i) {
+      const double x = number(minimise(f, Tensor(-2.0 + 0.21 * i)).x);
+      low = std::min(low, x), high = std::max(high, x);
+    }
+    return high - low;
+  };
+  b.check("OP-09", "x^2 + e^x from 20 starts: distance of the ends", 0,
+          spread([](const Tensor& x) { return square(x) + exp(x); }), 1e-6);
+  b.check("OP-09", "(x^2 - 1)^2 from 20 starts", 2,
+          spread([](const Tensor& x) { return square(square(x) - 1); }), 1e-6);
+  int64_t stalled = -1, escaped = -1;
+  trajectory(
+      [](const Tensor& x) {
+        return sum(square(x) * Tensor({1, -1}));
+      },
+      Tensor({1, 1e-6}), sgd(0.2), 1000,
+      [&](const Iterate& i) {
+        if (stalled < 0 && number(norm(i.grad)) < 1e-3) stalled = i.step;
+        escaped = i.step;
+        return std::fabs(number(element(i.x, {1}))) <= 1;
+      });
+  b.check("OP-10", "saddle, rate 0.2: slope below 1e-3 at step", 15, static_cast<double>(stalled));
+  b.check("OP-10", "escaped at step", 42, static_cast<double>(escaped));
+  b.check("OP-13", "steps of Newton on x^2 + 1000 y^2", 1, steps_until(1000, "newton", {}));
+  b.check("OP-13", "gradient descent, k 1000 over k 100: steps", 10,
+          steps_until(1000, "sgd", sgd(best_rate(2, 2000))) /
+              steps_until(100, "sgd", sgd(best_rate(2, 200))),
+          2);
+  const auto polyak = [&](double k) {
+    const double root = std::sqrt(k), share = (root - 1) / (root + 1);
+    return steps_until(k, "sgd", sgd(2 / ((1 + root) * (1 + root)), share * share));
+  };
+  b.check("OP-13", "momentum, the same", std::sqrt(10.0), polyak(1000) / polyak(100), 1);
+  const std::vector<Tensor> grads = {Tensor({3.0}), Tensor({0.0, 4.0})};
+  b.check("OP-15", "norm of gradients [3] and [0, 4], clipped to 1", 1,
+          number(norm(stack(
+              {norm(clip_by_norm(grads, 1).grads[0]), norm(clip_by_norm(grads, 1).grads[1])}))),
+          1e-15);
+  const auto decayed = [](const char* method, bool decoupled) {
+    OptimiserConfig c = defaults_for(method);
+    c.lr = 0.1, c.weight_decay = 0.05, c.decoupled_weight_decay = decoupled;
+    const Tensor p({2.0});
+    return number(update(c, p, Tensor({0.3}), initial_state(c, p)).params);
+  };
+  b.check("OP-16", "SGD: 2 after a step of 0.1 with decay 0.05", 1.96, decayed("sgd", false),
+          1e-15);
+  b.check("OP-16", "Adam: decoupled minus L2 after one step", -0.01,
+          decayed("adam", true) - decayed("adam", false), 1e-8);
+  Accumulated sums;
+  for (const auto& [slope, examples] : {std::pair{1.0, 7.0}, {2.0, 1.0}, {4.0, 12.0}})
+    sums = accumulate(sums, std::vector{Tensor(slope) + 0.0}, examples);
+  b.check("OP-17", "gradient of 20 examples from parts of 7, 1 and 12", 57.0 / 20,
+          number(mean_gradients(sums)[0]), 1e-15);
+  Tensor average(1.0);
+  for (int i = 0; i < 3; ++i) average = moving_average(average, Tensor(0.0), 0.5);
+  b.check("OP-18", "moving average after three halvings", 0.125, number(average));
+  const ScalarMinimum heads =
+      minimise_scalar([](double p) { return -7 * std::log(p) - 3 * std::log1p(-p); }, 0, 1);
+  b.check("PR-22", "Brent: likeliest share of 7 in 10", 0.7, heads.x, 1e-7);
+  b.check("PR-22", "its negative log-likelihood", 6.1086, heads.value, 5e-5);
 }
 
 void networks(Book& b) {
@@ -417,6 +541,7 @@ void add_verify(Command& command, const Settings& settings) {
     numbers_in_machines(book);
     probability(book);
     optimisation(book);
+    convergence(book);
     networks(book);
 
     std::set<std::string> seen;

@@ -24,12 +24,13 @@ std::string small(double x) {
 }
 
 // Power iteration on H + shift I; the eigenvalue is of H.
-Curvature power(const Function& f, const Tensor& x, double shift, const CurvatureOptions& options) {
+CurvatureEstimate power(const Function& f, const Tensor& x, double shift,
+                        const CurvatureOptions& options) {
   Numbers z(static_cast<size_t>(x.size()));
   fill_normal(key_from_seed(options.seed), 0, std::span<double>(z));
   Tensor v = from_vector(z, x.shape());
   v = v / norm(v);
-  Curvature c;
+  CurvatureEstimate c;
   const Tensor args[] = {x};
   while (c.products < options.products) {
     const Tensor hv = hvp(f, args, v);
@@ -54,15 +55,16 @@ double largest_root(double b, double c) {  // of z^2 + b z + c, in size
 
 }  // namespace
 
-Curvature largest_curvature(const Objective& f, const Tensor& x, const CurvatureOptions& options) {
+CurvatureEstimate largest_curvature(const Objective& f, const Tensor& x,
+                                    const CurvatureOptions& options) {
   if (x.dtype() != DType::f64 || x.size() == 0)
     raise(ErrorKind::dtype, "largest_curvature: the point is " + to_string(x.type()) +
                                 ". Curvature is measured in f64, at one number or more.");
   const Function of_list = [&f](std::span<const Tensor> a) { return f(a[0]); };
-  const Curvature c = power(of_list, x, 0, options);
+  const CurvatureEstimate c = power(of_list, x, 0, options);
   if (!(c.largest < 0)) return c;
   // The largest in size is negative: above it, all eigenvalues of H + |c| I are positive.
-  Curvature up = power(of_list, x, -c.largest, options);
+  CurvatureEstimate up = power(of_list, x, -c.largest, options);
   up.products += c.products;
   return up;
 }

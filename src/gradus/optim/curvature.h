@@ -11,7 +11,7 @@
 
 namespace gradus {
 
-struct Curvature {
+struct CurvatureEstimate {
   double largest = 0;  // the largest eigenvalue of the Hessian
   // |H v - largest v| of the unit vector v that was found: some eigenvalue is no farther away.
   double residual = 0;
@@ -26,7 +26,8 @@ struct CurvatureOptions {
 };
 // Of f at x, by power iteration on Hessian-vector products from a drawn start; once more on a
 // shifted Hessian where the largest in size is negative.
-Curvature largest_curvature(const Objective& f, const Tensor& x, const CurvatureOptions& = {});
+CurvatureEstimate largest_curvature(const Objective& f, const Tensor& x,
+                                    const CurvatureOptions& = {});
 
 // Gradient descent on a quadratic is stable for rates below this: 2 / largest.
 double stable_rate(double largest);
