@@ -126,5 +126,18 @@ TEST(Optimise, says_what_is_wrong) {
   expect_parts("optimise 'x^2' --at x=3 --lr 0.1 --schedule 'cosine(' 2>&1", 2, {"schedule: "});
 }
 
+TEST(LrFind, suggests_a_rate_and_says_why) {
+  expect_parts("lr-find moons --examples 300 --plain", 0,
+               {"suggested  --lr ", "because    the loss falls fastest at a rate of ",
+                "depending on the smoothing", "curvature  "});
+  expect_parts("lr-find moons --examples 300 --optimiser sgd --json", 0,
+               {"{\"suggested\":", "\"stable_below\":", "\"losses\":["});
+  expect_parts("lr-find moons --quiet --examples 300", 0, {"suggested  --lr "});
+  expect("lr-find moons --steps 5 2>&1", 2,
+         "gradus lr-find: range_rates: 5 rates from 1e-06 to 10. It takes at least 8, from above 0 "
+         "upwards.\n");
+  expect_parts("lr-find 2>&1", 2, {"gradus lr-find: there is nothing to train on."});
+}
+
 }  // namespace
 }  // namespace gradus::app

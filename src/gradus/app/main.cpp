@@ -5,6 +5,7 @@ int main(int argc, char** argv) {
   using namespace gradus::app;
   return run_program(argc, argv,
                      {{"train", "train a network and explain what happened", add_train},
+                      {"lr-find", "a learning rate, and why that one", add_lr_find},
                       {"learn", "the guide: lessons with real numbers", add_learn},
                       {"exercise", "exercises of the guide, checked", add_exercise},
                       {"quiz", "interview questions of the guide", add_quiz},

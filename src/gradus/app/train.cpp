@@ -136,12 +136,9 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
   return record.diverged ? numerical_failure : done;
 }
 
-}  // namespace
-
-void add_train(Command& command, const Settings& settings) {
-  auto o = std::make_shared<Options>();
-  const TrainConfig defaults;
-  TrainConfig& c = o->config;
+// What train and lr-find share: data, model, optimiser.
+void add_setup(Command& command, Options& o) {
+  TrainConfig& c = o.config;
   command.word("DATA", c.data,
                "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz, CIFAR .bin",
                false);
@@ -158,7 +155,7 @@ void add_train(Command& command, const Settings& settings) {
   command.option("--val", c.val, "the share of DATA held out", "SHARE");
   command.option("--examples", c.examples,
                  "how many examples a generator draws (0: its usual count)");
-  command.flag("--no-standardise", o->no_standardise, "leave features as they are");
+  command.flag("--no-standardise", o.no_standardise, "leave features as they are");
   command.option("--model", c.model,
                  "layer sizes, such as mlp:64-128-10 (default: chosen for DATA)", "MODEL");
   command.option("--activation", c.activation,
@@ -169,17 +166,87 @@ void add_train(Command& command, const Settings& settings) {
   command.option("--init-gain", c.init_gain, "multiplies the initial weights");
   command.option("--loss", c.loss, "cross-entropy, bce or mse (default: chosen for DATA)", "NAME");
   command.option("--optimiser", c.optimiser, text::join(method_names(), ", "), "NAME");
-  command.option("--lr", c.lr, "learning rate (0: the method's own)");
   command.option("--momentum", c.momentum,
                  "momentum of sgd and rmsprop (below 0: the method's own)");
   command.option("--weight-decay", c.weight_decay, "weight decay (below 0: the method's own)");
+  command.option("--batch", c.batch, "examples in a step");
+}
+
+std::string grade(double x) {
+  return text::significant(x, 3);
+}
+
+struct SearchWords {
+  double low = 1e-6, high = 10;
+  int64_t steps = 200;
+};
+
+int search(const Options& o, const SearchWords& w, const Settings& settings) {
+  TrainConfig config = o.config;
+  config.seed = settings.seed;
+  if (o.no_standardise) config.standardise = false;
+  if (config.data.empty())
+    raise(ErrorKind::usage,
+          "there is nothing to train on. Name a generator (" + generator_names() + ") or a file.");
+  constexpr int64_t most = 1'000'000;
+  if (w.steps > most) raise(ErrorKind::usage, "--steps lies in 8 to 10^6");
+  const RateSearch found = find_rate(config, w.low, w.high, w.steps);
+  const RangeTest& r = found.range;
+  const CurvatureEstimate& h = found.curvature;
+  const double bound = h.largest > 0 ? stable_rate(h.largest) : not_measured;
+  const int status = r.suggested > 0 ? done : answer_is_no;
+  if (settings.json) {
+    std::string list[3];
+    const std::vector<double>* const all[] = {&r.rates, &r.losses, &r.smoothed};
+    for (size_t k = 0; k < 3; ++k)
+      for (double v : *all[k]) list[k] += (list[k].empty() ? "" : ",") + json_or_null(v);
+    print("{\"suggested\":" + json_or_null(r.suggested) + ",\"low\":" + json_or_null(r.low) +
+          ",\"high\":" + json_or_null(r.high) + ",\"diverges\":" + json_or_null(r.diverges) +
+          ",\"reason\":" + text::quote_json(r.reason) + ",\"curvature\":" +
+          json_or_null(h.largest) + ",\"curvature_residual\":" + json_or_null(h.residual) +
+          ",\"stable_below\":" + json_or_null(bound) + ",\"rates\":[" + list[0] + "],\"losses\":[" +
+          list[1] + "],\"smoothed\":[" + list[2] + "]}\n");
+    return status;
+  }
+  if (!settings.quiet) {
+    constexpr size_t width = 60, rows = 4;
+    std::vector<double> shown = r.smoothed;
+    // What lies far above the start would flatten the rest.
+    for (double& v : shown)
+      if (!(v < 1.5 * r.smoothed.front())) v = 1.5 * r.smoothed.front();
+    const std::string left = grade(r.rates.front()), right = grade(r.rates.back());
+    if (!settings.plain)
+      for (const std::string& line : braille_curve(shown, width, rows)) print("  " + line + "\n");
+    print("  " + text::pad_right(left, width - right.size()) + right +
+          "   smoothed loss by learning rate, " + std::to_string(r.rates.size()) + " steps of " +
+          found.optimiser + "\n\n");
+  }
+  print("suggested  " + (r.suggested > 0 ? "--lr " + grade(r.suggested) : std::string("none")) +
+        "\n");
+  if (settings.quiet) return status;
+  print("because    " + r.reason + "\n");
+  if (h.largest > 0)
+    print("curvature  " + grade(h.largest) + " at the start" +
+          (h.settled ? "" : ", give or take " + grade(h.residual)) +
+          ": plain gradient descent is stable there for rates below 2 / " + grade(h.largest) +
+          " = " + grade(bound) + "\n");
+  return status;
+}
+
+}  // namespace
+
+void add_train(Command& command, const Settings& settings) {
+  auto o = std::make_shared<Options>();
+  const TrainConfig defaults;
+  TrainConfig& c = o->config;
+  add_setup(command, *o);
+  command.option("--lr", c.lr, "learning rate (0: the method's own)");
   command.option("--schedule", c.schedule,
                  "what multiplies the rate at each step, such as warmup(100)+cosine, step(500), "
                  "onecycle or plateau",
                  "TEXT");
   command.option("--clip-norm", c.clip_norm, "longest gradient of a step (0: any)");
   command.option("--epochs", c.epochs, "passes over the training data");
-  command.option("--batch", c.batch, "examples in a step");
   command.option("--checkpoint-every", c.checkpoint_every,
                  "steps between checkpoints (0: only at the end)", "STEPS");
   command.option("--recompute", c.recompute,
@@ -195,6 +262,18 @@ void add_train(Command& command, const Settings& settings) {
   command.example("gradus train data.csv --label species --epochs 50");
   command.example("gradus train train-images.idx --labels train-labels.idx --model mlp:784-128-10");
   command.runs([o, &settings, defaults] { return run(settings, *o, defaults); });
+}
+
+void add_lr_find(Command& command, const Settings& settings) {
+  const auto o = std::make_shared<Options>();
+  const auto w = std::make_shared<SearchWords>();
+  add_setup(command, *o);
+  command.option("--low", w->low, "the first rate");
+  command.option("--high", w->high, "the last");
+  command.option("--steps", w->steps, "so many rates, a step of training each");
+  command.example("gradus lr-find digits");
+  command.example("gradus lr-find data.csv --label species --optimiser sgd");
+  command.runs([o, w, &settings] { return search(*o, *w, settings); });
 }
 
 // With no words at all: the first thing to try.

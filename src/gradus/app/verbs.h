@@ -20,6 +20,7 @@ void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
 void add_ops(Command& command, const Settings& settings);
 void add_train(Command& command, const Settings& settings);
+void add_lr_find(Command& command, const Settings& settings);
 void add_quickstart(Command& command, const Settings& settings);
 void add_predict(Command& command, const Settings& settings);
 void add_inspect(Command& command, const Settings& settings);

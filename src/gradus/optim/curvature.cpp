@@ -194,39 +194,26 @@ std::vector<double> range_rates(double low, double high, int64_t count) {
 
 namespace {
 
-Numbers smoothed(std::span<const double> losses, double beta) {
-  Numbers all;
-  double average = 0, weight = 0;
-  for (double loss : losses) {
-    average = beta * average + (1 - beta) * loss;
-    weight = beta * weight + (1 - beta);
-    all.push_back(average / weight);
+// Straight lines through the losses around each step, against the logarithm of the rate.
+struct Lines {
+  Numbers values, slopes;
+};
+Lines lines_through(std::span<const double> rates, std::span<const double> losses, size_t half) {
+  Lines lines;
+  for (size_t i = 0; i < losses.size(); ++i) {
+    const size_t from = i < half ? 0 : i - half, to = std::min(i + half + 1, losses.size());
+    const auto count = static_cast<double>(to - from);
+    double t = 0, y = 0, up = 0, down = 0;
+    for (size_t k = from; k < to; ++k) t += std::log(rates[k]) / count, y += losses[k] / count;
+    for (size_t k = from; k < to; ++k) {
+      const double off = std::log(rates[k]) - t;
+      up += off * (losses[k] - y);
+      down += off * off;
+    }
+    lines.slopes.push_back(up / down);
+    lines.values.push_back(y + up / down * (std::log(rates[i]) - t));
   }
-  return all;
-}
-
-// The first place where the smoothed loss is above the start and four times as far from its best,
-// or not finite; the count where there is none.
-size_t end_of(const Numbers& smooth) {
-  double best = smooth[0];
-  for (size_t i = 0; i < smooth.size(); ++i) {
-    if (!std::isfinite(smooth[i])) return i;
-    best = std::min(best, smooth[i]);
-    if (smooth[i] > smooth[0] && smooth[i] - best > 4 * (smooth[0] - best)) return i;
-  }
-  return smooth.size();
-}
-
-// The place before `end` where the loss falls fastest against the logarithm of the rate, over three
-// steps; 0 where it falls nowhere.
-size_t steepest_of(const Numbers& smooth, std::span<const double> rates, size_t end) {
-  size_t at = 0;
-  double fastest = 0;
-  for (size_t i = 1; i + 1 < end; ++i) {
-    const double slope = (smooth[i + 1] - smooth[i - 1]) / std::log(rates[i + 1] / rates[i - 1]);
-    if (slope < fastest) fastest = slope, at = i;
-  }
-  return at;
+  return lines;
 }
 
 }  // namespace
@@ -236,30 +223,56 @@ RangeTest read_range(std::span<const double> rates, std::span<const double> loss
     raise(ErrorKind::usage, "read_range: " + std::to_string(rates.size()) + " rates and " +
                                 std::to_string(losses.size()) +
                                 " losses. There are as many of both, at least 8.");
-  constexpr double betas[] = {0.8, 0.9, 0.95}, middle = 0.9;
   RangeTest r{{rates.begin(), rates.end()}, {losses.begin(), losses.end()}};
-  r.smoothed = smoothed(losses, middle);
-  const size_t end = end_of(r.smoothed);
-  if (end < rates.size()) r.diverges = rates[end];
+  size_t finite = 0;
+  while (finite < losses.size() && std::isfinite(losses[finite])) ++finite;
+  losses = losses.first(finite);
+  if (finite < rates.size()) r.diverges = rates[finite];
+  const auto falls_nowhere = [&] {
+    r.reason = "the loss falls at no rate from " + small(rates.front()) + " to " +
+               small(r.diverges > 0 ? r.diverges : rates.back()) +
+               ": try another range, or look for a mistake in the model";
+    return r;
+  };
+  if (finite < 3) return falls_nowhere();
+  // A 20th, a 10th and a 5th of the steps to each side.
+  const size_t parts[] = {20, 10, 5};
+  constexpr size_t middle = 1;
   r.low = std::numeric_limits<double>::infinity();
-  for (double beta : betas) {
-    const Numbers smooth = smoothed(losses, beta);
-    const size_t at = steepest_of(smooth, rates, std::min(end, end_of(smooth)));
-    if (at == 0) continue;
-    r.low = std::min(r.low, rates[at]);
-    r.high = std::max(r.high, rates[at]);
-    if (beta == middle) r.suggested = rates[at];
+  for (size_t k = 0; k < 3; ++k) {
+    const Lines lines = lines_through(rates, losses, std::max<size_t>(rates.size() / parts[k], 1));
+    const auto lowest = static_cast<size_t>(
+        std::min_element(lines.values.begin(), lines.values.end()) - lines.values.begin());
+    const auto steepest =
+        static_cast<size_t>(std::min_element(lines.slopes.begin(),
+                                             lines.slopes.begin() + static_cast<long>(lowest) + 1) -
+                            lines.slopes.begin());
+    // What rounding of the losses moves is no fall.
+    const bool falls =
+        lines.values.front() - lines.values[lowest] > 1e-9 * std::fabs(lines.values.front());
+    if (falls && lines.slopes[steepest] < 0) {
+      r.low = std::min(r.low, rates[steepest]);
+      r.high = std::max(r.high, rates[steepest]);
+    }
+    if (k != middle) continue;
+    r.smoothed = lines.values;
+    if (!falls) break;
+    r.suggested = rates[steepest];
+    // Half of what was gained is lost again.
+    const double lost = 0.5 * (lines.values.front() + lines.values[lowest]);
+    for (size_t i = lowest; i < finite; ++i)
+      if (lines.values[i] > lost) {
+        r.diverges = rates[i];
+        break;
+      }
   }
   if (r.suggested == 0) {
     r.low = r.high = 0;
-    r.reason = "the loss falls at no rate from " + small(rates.front()) + " to " +
-               small(rates[std::max<size_t>(end, 1) - 1]) +
-               ": try another range, or look for a mistake in the model";
-    return r;
+    return falls_nowhere();
   }
   r.reason = "the loss falls fastest at a rate of " + small(r.suggested) + " (" + small(r.low) +
              " to " + small(r.high) + ", depending on the smoothing)" +
-             (r.diverges > 0 ? ", and rises again from " + small(r.diverges) + " on"
+             (r.diverges > 0 ? ", and has risen again at " + small(r.diverges)
                              : ", and does not rise again up to " + small(rates.back()));
   return r;
 }

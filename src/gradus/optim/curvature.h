@@ -66,17 +66,18 @@ struct Standing {
 // to a few hundred numbers.
 Standing standing(const Objective& f, const Tensor& x, double rate);
 
-// What a range test read: losses while the rate grows a little with every step (Smith 2017).
+// What a range test read: losses while the rate grows a little with every step (Smith 2017). The
+// smoothed loss is a line through the steps around, up to the first loss that is not finite.
 struct RangeTest {
   std::vector<double> rates, losses, smoothed;
-  double suggested = 0;      // where the smoothed loss falls fastest
+  double suggested = 0;      // where the smoothed loss falls fastest; 0: nowhere
   double low = 0, high = 0;  // the same for weaker and stronger smoothing: how sure that is
-  double diverges = 0;       // the first rate where the loss has risen again; 0: none
+  double diverges = 0;       // the first rate with half of the gain lost again; 0: none
   std::string reason;        // one sentence
 };
 // `count` rates from low to high, each the same factor above the one before.
 std::vector<double> range_rates(double low, double high, int64_t count);
-// Smooths by a running mean with the bias corrected. At least eight losses.
+// At least eight losses.
 RangeTest read_range(std::span<const double> rates, std::span<const double> losses);
 // Runs the rule from x0, a step for each rate, on the loss that f(step) gives.
 RangeTest range_test(const std::function<Objective(int64_t step)>& f, const Tensor& x0,

@@ -24,7 +24,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <numeric>
 
@@ -394,6 +393,56 @@ MlpSpec spec_of(const TrainConfig& c) {
   return spec;
 }
 
+// The data of a run, and its configuration with nothing left open. The held-out part is drawn from
+// the seed; standardisation looks at the training part only.
+struct Prepared {
+  Dataset training, validation, raw_validation;
+  Scaling scaling;
+};
+
+Prepared prepare(TrainConfig& config) {
+  const Key key = key_from_seed(config.seed);
+  Dataset all = load_dataset(config, config.data, config.seed);
+  Prepared p;
+  if (config.validation.empty()) {
+    const std::vector<int64_t> order = permutation(split(key, split_stream), all.examples);
+    const auto held =
+        static_cast<int64_t>(std::llround(config.val * static_cast<double>(all.examples)));
+    p.validation = pick(all, std::span(order).first(static_cast<size_t>(held)));
+    p.training = pick(all, std::span(order).subspan(static_cast<size_t>(held)));
+  } else {
+    p.training = std::move(all);
+    p.validation = load_dataset(config, config.validation, config.seed, &p.training);
+  }
+  if (p.training.examples == 0)
+    raise(ErrorKind::usage, "train: nothing is left to train on. Hold out less with --val.");
+  resolve(config, p.training);
+  p.raw_validation = p.validation;
+  if (config.standardise) {
+    p.scaling = scaling_of(p.training);
+    p.scaling.apply(p.training);
+    p.scaling.apply(p.validation);
+  }
+  if (config.shuffle_labels) shuffle_labels(p.training, split(key, label_stream));
+  return p;
+}
+
+std::vector<int64_t> order_of(const TrainConfig& config, int64_t epoch, int64_t examples) {
+  const Key key = split(key_from_seed(config.seed), order_stream);
+  return permutation(split(key, static_cast<uint64_t>(epoch)), examples);
+}
+
+void fill_batch(StepPlan& plan, const Dataset& training, std::string_view loss, int64_t outputs,
+                std::span<const int64_t> examples) {
+  const std::span<float> x = plan.features(), target = plan.targets();
+  for (size_t r = 0; r < examples.size(); ++r) {
+    std::ranges::copy(training.row(examples[r]),
+                      x.begin() + static_cast<std::ptrdiff_t>(r) * training.features);
+    fill_target(training, loss, examples[r],
+                target.subspan(r * static_cast<size_t>(outputs), static_cast<size_t>(outputs)));
+  }
+}
+
 }  // namespace
 
 Tensor feature_tensor(const Dataset& data) {
@@ -453,33 +502,11 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
                   (folder / "run.toml").string());
   check_ranges(config);
 
-  // Data. The held-out part is drawn from the seed; standardisation looks at the training part
-  // only.
   const Key key = key_from_seed(config.seed);
-  Dataset all = load_dataset(config, config.data, config.seed);
-  Dataset training, validation;
-  if (config.validation.empty()) {
-    const std::vector<int64_t> order = permutation(split(key, split_stream), all.examples);
-    const auto held =
-        static_cast<int64_t>(std::llround(config.val * static_cast<double>(all.examples)));
-    validation = pick(all, std::span(order).first(static_cast<size_t>(held)));
-    training = pick(all, std::span(order).subspan(static_cast<size_t>(held)));
-  } else {
-    TrainConfig other = config;
-    training = std::move(all);
-    validation = load_dataset(other, config.validation, config.seed, &training);
-  }
-  if (training.examples == 0)
-    raise(ErrorKind::usage, "train: nothing is left to train on. Hold out less with --val.");
-  resolve(config, training);
-  const Dataset raw_validation = validation;
-  Scaling scaling;
-  if (config.standardise) {
-    scaling = scaling_of(training);
-    scaling.apply(training);
-    scaling.apply(validation);
-  }
-  if (config.shuffle_labels) shuffle_labels(training, split(key, label_stream));
+  Prepared data = prepare(config);
+  Dataset &training = data.training, &validation = data.validation;
+  const Dataset& raw_validation = data.raw_validation;
+  const Scaling& scaling = data.scaling;
 
   // Model and state.
   const MlpSpec spec = spec_of(config);
@@ -641,22 +668,15 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
     }
     const int64_t epoch = state.step / steps_per_epoch, within = state.step % steps_per_epoch;
     if (epoch != order_epoch) {
-      order = permutation(split(split(key, order_stream), static_cast<uint64_t>(epoch)),
-                          training.examples);
+      order = order_of(config, epoch, training.examples);
       order_epoch = epoch;
     }
     const int64_t from = within * batch;
     const int64_t rows = std::min(batch, training.examples - from);
     const bool measured = state.step % measure_every == 0;
     StepPlan& plan = plan_for(rows, measured);
-    const std::span<float> x = plan.features(), target = plan.targets();
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t example = order[static_cast<size_t>(from + r)];
-      std::memcpy(x.data() + r * training.features, training.row(example).data(),
-                  static_cast<size_t>(training.features) * sizeof(float));
-      fill_target(training, config.loss, example,
-                  target.subspan(static_cast<size_t>(r * outputs), static_cast<size_t>(outputs)));
-    }
+    fill_batch(plan, training, config.loss, outputs,
+               std::span(order).subspan(static_cast<size_t>(from), static_cast<size_t>(rows)));
     if (!schedule.empty()) plan.set_rate(base_rate * schedule.factor(state.step, state.plateau));
     plan.run();
     state.clipped += plan.clipped();
@@ -778,6 +798,51 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   run.command = "gradus train --config " + (folder / "run.toml").string();
   write_text(folder / "report.html", render_report(run));
   return run;
+}
+
+RateSearch find_rate(const TrainConfig& wanted, double low, double high, int64_t steps) {
+  TrainConfig config = wanted;
+  check_ranges(config);
+  const std::vector<double> rates = range_rates(low, high, steps);
+  const Prepared data = prepare(config);
+  const Dataset& training = data.training;
+  config.schedule = "constant";  // the plan takes a rate with every run
+  const MlpSpec spec = spec_of(config);
+  const Mlp model = make_mlp(spec, split(key_from_seed(config.seed), init_stream));
+  const int64_t outputs = spec.sizes.back(), batch = std::min(config.batch, training.examples);
+  StepPlan plan(config, model, batch, training.features, outputs, false);
+  State state;
+  state.params = flatten(parameters(model));
+  state.optimiser = initial_state(optimiser_of(config), state.params);
+  plan.load(state);
+  const int64_t per_epoch = training.examples / batch;
+  std::vector<int64_t> order;
+  std::vector<double> losses;
+  for (int64_t step = 0; step < steps; ++step) {
+    if (step % per_epoch == 0) order = order_of(config, step / per_epoch, training.examples);
+    fill_batch(plan, training, config.loss, outputs,
+               std::span(order).subspan(static_cast<size_t>(step % per_epoch * batch),
+                                        static_cast<size_t>(batch)));
+    plan.set_rate(rates[static_cast<size_t>(step)]);
+    if (losses.empty() || std::isfinite(losses.back())) plan.run();
+    losses.push_back(plan.loss());
+  }
+  RateSearch found{read_range(rates, losses), {}, config.optimiser};
+  // The curvature before the first step, on so many rows, in f64.
+  constexpr int64_t most_rows = 512;
+  std::vector<int64_t> rows(static_cast<size_t>(std::min(training.examples, most_rows)));
+  std::iota(rows.begin(), rows.end(), 0);
+  const Dataset some = pick(training, rows);
+  const Tensor x = cast(feature_tensor(some), DType::f64),
+               target = cast(target_tensor(some, config.loss, outputs), DType::f64);
+  std::vector<Tensor> like;
+  for (const Tensor& p : parameters(model)) like.push_back(cast(p, DType::f64));
+  found.curvature = largest_curvature(
+      [&](const Tensor& flat) {
+        return loss_of(config.loss, with_parameters(model, unflatten(flat, like))(x), target);
+      },
+      flatten(like), {.tolerance = 1e-2, .products = 100});
+  return found;
 }
 
 TrainedRun load_run(const std::string& folder) {

@@ -2,6 +2,7 @@
 // folder with run.toml, metrics.jsonl, checkpoints, model.safetensors and report.html.
 #pragma once
 
+#include <gradus/optim/curvature.h>
 #include <gradus/train/data.h>
 #include <gradus/train/progress.h>
 
@@ -22,6 +23,15 @@ struct TrainHooks {
 // The record says whether it diverged or was interrupted.
 RunRecord train(const TrainConfig& config, const std::string& out, bool resume,
                 const TrainHooks& hooks = {});
+
+// Learning rates for a model that has not been trained yet.
+struct RateSearch {
+  RangeTest range;              // one step of training for each rate
+  CurvatureEstimate curvature;  // of the loss before the first step, on up to 512 rows
+  std::string optimiser;
+};
+// `steps` rates from low to high, 8 at least; writes nothing.
+RateSearch find_rate(const TrainConfig& config, double low, double high, int64_t steps);
 
 // A trained model with what its data must look like.
 struct TrainedRun {
