@@ -187,6 +187,10 @@ TEST(Standing, names_what_is_in_the_way) {
   EXPECT_EQ(of(valley(4), Tensor({3, 3}), 0.001), Stand::too_slow);
   EXPECT_EQ(of(valley(4), Tensor({3, 3}), 0.2), Stand::underway);
   EXPECT_EQ(of(valley(1000), Tensor({3, 3}), 0.0009), Stand::narrow);
+  EXPECT_EQ(of(valley(0), Tensor({0, 3}), 0.1), Stand::flat);
+  EXPECT_EQ(of([](const Tensor& x) { return sum(x); }, Tensor({-1e35}), 0.1), Stand::flat);
+  EXPECT_EQ(standing(valley(4), Tensor({0, 0}), 0.1).reason,
+            "the slope is 0 and all curvatures are positive, the smallest 2: a minimum");
   const auto saddle = [](const Tensor& x) { return sum(square(x) * Tensor({1, -1})); };
   EXPECT_EQ(of(saddle, Tensor({0, 0}), 0.1), Stand::saddle);
   EXPECT_EQ(of(saddle, Tensor({1e-4, 1e-5}), 0.1), Stand::saddle);

@@ -100,6 +100,36 @@ TEST(Accumulation, over_parts_of_any_size_is_the_large_batch) {
             "mean_gradients: 0 examples. A mean needs one at least.");
 }
 
+// Gradients of mini-batches drawn without replacement: their mean is the gradient, and B times
+// their variance is that of one example, but for the share (N - B) / (N - 1) that is left to draw.
+TEST(MiniBatches, are_unbiased_and_vary_like_one_over_their_size) {
+  constexpr int64_t n = 400, draws = 4000;
+  const std::vector<double> x = numbers(drawn(1, {n})), y = numbers(drawn(2, {n}));
+  std::vector<double> slopes;
+  double whole = 0, spread = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    slopes.push_back(2 * (0.5 * x[i] - y[i]) * x[i]);
+    whole += slopes.back() / n;
+  }
+  for (double s : slopes) spread += (s - whole) * (s - whole) / n;
+  for (const int64_t batch : {1, 4, 16, 64}) {
+    double mean = 0, variance = 0;
+    for (int64_t k = 0; k < draws; ++k) {
+      const auto order = permutation(split(key_from_seed(7), static_cast<uint64_t>(k)), n);
+      double g = 0;
+      for (int64_t i = 0; i < batch; ++i)
+        g +=
+            slopes[static_cast<size_t>(order[static_cast<size_t>(i)])] / static_cast<double>(batch);
+      mean += g / draws;
+      variance += (g - whole) * (g - whole) / draws;
+    }
+    const double wanted = spread / static_cast<double>(batch) * static_cast<double>(n - batch) /
+                          static_cast<double>(n - 1);
+    EXPECT_NEAR(variance / wanted, 1, 0.15) << batch;
+    EXPECT_NEAR(mean, whole, 4 * std::sqrt(wanted / draws)) << batch;
+  }
+}
+
 TEST(Averages, of_weights) {
   Tensor ema({1.0}), swa({0.0});
   for (int i = 0; i < 3; ++i) ema = moving_average(ema, Tensor({0.0}), 0.5);

@@ -318,7 +318,8 @@ int run_method(const Task& t, const OptimiseWords& w, const std::string& method,
                                 "rules, such as sgd.");
   const Minimum m = run_one(t, method, w, rule);
   const Numbers end = numbers(m.x);
-  const bool finite = std::isfinite(m.value) && std::isfinite(m.gradient_norm);
+  const bool finite =
+      m.stop != Stop::unbounded && std::isfinite(m.value) && std::isfinite(m.gradient_norm);
   const Explained e = finite ? explained(t, m, by_rule ? &rule : nullptr) : Explained();
   // The steps that were asked for are no failure of a rule.
   const std::string reason = by_rule && m.stop == Stop::iterations
@@ -444,10 +445,17 @@ int run(const OptimiseWords& w, const Settings& settings) {
   if (w.expression.empty()) raise(ErrorKind::usage, "EXPR is required. See gradus help optimise.");
   constexpr int64_t most = 1'000'000;
   if (w.steps < 0 || w.steps > most) raise(ErrorKind::usage, "--steps lies in 1 to 10^6");
+  if (std::isnan(w.lr) || std::isnan(w.tolerance))
+    raise(ErrorKind::usage, "--lr and --tolerance are numbers, not nan");
   const Problem p = make_problem(w.expression, w.at, w.wrt);
   if (p.wrt.empty()) raise(ErrorKind::usage, "there is no start. Give one, as in --at x=3,y=3.");
   Task t{p, p.flat_point(), {}};
   if (t.start.size() == 0) raise(ErrorKind::usage, "the start holds no number");
+  constexpr int64_t most_numbers = 50'000'000;  // of the whole way, which is kept
+  if (t.start.size() > most_numbers / std::max<int64_t>(w.steps, 1000))
+    raise(ErrorKind::unsupported, std::to_string(t.start.size()) + " numbers for " +
+                                      std::to_string(std::max<int64_t>(w.steps, 1000)) +
+                                      " steps are more than the way that is shown can hold");
   if (const Type type = t(t.start).type(); type.shape.size() != 0)
     raise(ErrorKind::shape, "optimise: the expression is " + to_string(type) +
                                 ", but one number is made small. Take sum(...) or mean(...).");

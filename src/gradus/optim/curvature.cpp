@@ -145,18 +145,22 @@ Standing standing(const Objective& f, const Tensor& x, double rate) {
   const double size = std::max(std::fabs(s.smallest), std::fabs(s.largest));
   const double reach = 1 + number(max(abs(x)));
   // A slope that moving x by 1e-8 of its size explains.
-  const double zero = 1e-8 * (size * reach + 1e-8 * (1 + std::fabs(s.value)));
+  const double zero = 1e-8 * size * reach + 1e-16 * (1 + std::fabs(s.value)) / reach;
   const bool down = s.smallest < -1e-8 * size, resting = s.slope <= zero;
   if (size <= 1e-8 * (1 + std::fabs(s.value)) / (reach * reach) && !resting)
     return say(Stand::flat, "slope " + small(s.slope) + " and curvature " + small(size) +
                                 " are both small: a plateau; a larger rate or momentum crosses it");
+  if (resting && down)
+    return say(Stand::saddle, "the slope is 0, but along one direction the curvature is " +
+                                  small(s.smallest) +
+                                  ": a saddle or a maximum; a small push leaves it");
+  if (resting && s.smallest > 1e-8 * size)
+    return say(Stand::minimum, "the slope is 0 and all curvatures are positive, the smallest " +
+                                   small(s.smallest) + ": a minimum");
   if (resting)
-    return down ? say(Stand::saddle, "the slope is 0, but along one direction the curvature is " +
-                                         small(s.smallest) +
-                                         ": a saddle or a maximum; a small push leaves it")
-                : say(Stand::minimum,
-                      "the slope is 0 and no curvature is negative (the smallest is " +
-                          small(s.smallest) + "): a minimum");
+    return say(Stand::flat,
+               "the slope is 0 and so is the smallest curvature: flat along a direction, and "
+               "curvature does not say whether f is least there");
   if (rate * s.largest > 2)
     return say(Stand::too_fast, "the rate " + small(rate) + " is above 2 / " + small(s.largest) +
                                     " = " + small(stable_rate(s.largest)) +

@@ -47,7 +47,7 @@ double measured_factor(std::span<const double> errors);
 
 // Why a run stands where it stands.
 enum class Stand {
-  minimum,    // the slope is 0 and no direction goes down
+  minimum,    // the slope is 0 and every direction goes up
   saddle,     // the slope is 0 or small, and a direction goes down
   flat,       // slope and curvature are both small: a plateau
   too_fast,   // the rate is above 2 / largest

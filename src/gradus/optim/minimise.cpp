@@ -302,19 +302,20 @@ class Walk {
   // Whether p is where the walk ends.
   bool ends_at(const Point& p) {
     result.value = p.f;
+    if (result.iterations == 0) first_slope_ = largest_of(p.g), start_value_ = p.f;
     result.gradient_norm = largest_of(p.g);
     result.gradient_norms.push_back(result.gradient_norm);
     if (options_.keep_path) {
       result.path.push_back(p.x);
       result.values.push_back(p.f);
     }
-    if (p.f < -1e100 || largest_of(p.x) > far_away)
-      return stop(Stop::unbounded, "f falls without end: it is " + small(p.f) +
-                                       " at |x| = " + small(largest_of(p.x)));
+    const double reach = largest_of(p.x);
+    if (p.f < -1e100 || (reach > far_away && std::isfinite(reach) && p.f < start_value_))
+      return stop(Stop::unbounded,
+                  "f falls without end: it is " + small(p.f) + " at |x| = " + small(reach));
     if (!std::isfinite(p.f) || !std::isfinite(result.gradient_norm))
       return stop(Stop::not_finite, "f is " + small(p.f) + " and its largest slope " +
                                         small(result.gradient_norm) + ": no direction to go");
-    if (result.iterations == 0) first_slope_ = result.gradient_norm;
     const double wanted = options_.tolerance * (1 + std::min(first_slope_, std::fabs(p.f)));
     if (result.gradient_norm <= wanted)
       return stop(Stop::converged, "the largest slope is " + small(result.gradient_norm) +
@@ -367,7 +368,7 @@ class Walk {
 
   const MinimiseOptions& options_;
   Landscape& f_;
-  double first_slope_ = 0;
+  double first_slope_ = 0, start_value_ = 0;
 };
 
 Minimum along_lines(Landscape& f, Direction& direction, Vec x0, const MinimiseOptions& options) {
