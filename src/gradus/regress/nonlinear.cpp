@@ -221,8 +221,8 @@ NonlinearFit fit_nonlinear(const Expression& model, const NamedColumns& columns,
     const levenberg::Result<DoubleDouble> sharp = levenberg::descend(
         precise, std::vector<DoubleDouble>(best.x.begin(), best.x.end()),
         {.value_tolerance = 1e-31, .x_tolerance = 1e-22, .iterations = 500, .factor = 1});
-    if (sharp.end != levenberg::End::not_finite &&
-        static_cast<double>(sharp.value) <= best.value * (1 + 1e-6)) {
+    // It starts where f64 ended and only goes down.
+    if (sharp.end != levenberg::End::not_finite) {
       fit.sharpened = true;
       fit.iterations += sharp.iterations;
       fit.evaluations += sharp.evaluations;
