@@ -129,6 +129,18 @@ bad 2 'of one number' differences 'x*y' --at x=1,y=2
 bad 2 'of one number' differences '[x, x]' --at x=1
 bad 2 'gradient is of one number' why-zero '[x, x]' --at x=1
 bad 2 'no point' critical '1'
+bad 2 'there is no start' optimise 'x^2'
+bad 2 "Did you mean 'lbfgs'?" optimise 'x^2' --at x=1 --method lbfg
+bad 2 'NAME=NUMBER' optimise 'x^2' --at x=1 --set lr
+bad 2 "no hyperparameter 'beta'" optimise 'x^2' --at x=1 --method adam --set beta=1
+bad 2 'one number is made small' optimise 'x*[1,2]' --at x=1
+bad 2 'not nan' optimise 'x^2' --at x=1 --lr nan
+bad 3 'more than the way' optimise 'sum(x^2)' --at 'x=[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51]' --steps 1000000
+bad 2 "Did you mean 'cosine'?" train moons --schedule cosin
+bad 2 'It is a length' train moons --clip-norm -1
+bad 3 'muon moves matrices' train moons --optimiser muon
+bad 2 'at least 8' lr-find moons --steps 3
+bad 2 'nothing to train on' lr-find
 bad 2 '--box is two numbers' convex 'x^2' --box 1
 bad 2 'low end must be below' convex 'x^2' --box 2,1
 bad 2 'reads no name' convex '1'
@@ -164,6 +176,9 @@ json differences 'exp(x)' --at x=1
 json shapes 'x[3] + y[]'
 json critical 'x^2 + y^4' --at x=0,y=0
 json convex 'x^2 + y^2'
+json optimise 'x^2 + y^2' --at x=3,y=1
+json optimise 'x^2' --at x=3 --race
+json lr-find moons
 bad 2 "no parameter '9.weight'" why-zero json --wrt 9.weight
 bad 2 '--examples lies in' gradcheck json --examples 0
 bad 2 'go with an expression' gradcheck json --wrt x
@@ -185,7 +200,7 @@ grep -q "$escape" out && fail 'NO_COLOR is not respected'
 grep -q "$escape" out && fail 'a pipe gets colour'
 grep -q "$(printf '\r')" out && fail 'a pipe gets carriage returns'
 
-for verb in train predict inspect verify quickstart calc trace grad eval float rng ops gradcheck differences why-zero shapes critical convex; do
+for verb in train predict inspect verify quickstart calc trace grad eval float rng ops gradcheck differences why-zero shapes critical convex optimise lr-find; do
   "$gradus" $verb --help >out 2>err || fail "$verb --help: status $?"
   [ -s out ] && [ ! -s err ] || fail "$verb --help: the wrong stream"
 done

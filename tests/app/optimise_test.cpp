@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -124,6 +126,28 @@ TEST(Optimise, says_what_is_wrong) {
          "gradus optimise: --set is NAME=NUMBER, such as --set momentum=0.9, not 'momentum'\n");
   expect_parts("optimise 'x^2' --at x=3 --method adan 2>&1", 2, {"Did you mean 'adam'?"});
   expect_parts("optimise 'x^2' --at x=3 --lr 0.1 --schedule 'cosine(' 2>&1", 2, {"schedule: "});
+}
+
+TEST(Landscape, of_a_run_and_between_two) {
+  const std::string folder = testing::TempDir() + "landscape_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  for (const char* seed : {"1", "2"})
+    run("train moons --examples 200 --epochs 5 --model mlp:2-8-2 --quiet --seed " +
+        std::string(seed) + " --out " + folder + "/" + seed);
+  const std::string one = folder + "/1", two = folder + "/2", page = folder + "/page.html";
+  expect_parts("landscape " + one + " --points 9 --plain --out " + page, 0,
+               {"on the plane of two such directions", "x the weights", "verdict  "});
+  std::ifstream file(page);
+  const std::string html{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(html.find("<svg"), std::string::npos);
+  EXPECT_TRUE(html.ends_with("</html>\n"));
+  expect_parts("landscape " + one + " " + two + " --points 9 --json", 0,
+               {"{\"barrier\":", "\"t\":[0,0.125,"});
+  expect_parts("landscape " + one + " " + two, 0, {"barrier  the loss rises by "});
+  expect_parts("landscape " + one + " --points 1 2>&1", 2, {"--points lies in 3 to 201"});
+  expect_parts("landscape " + folder + "/3 2>&1", 2, {"there is no such run"});
+  std::filesystem::remove_all(folder);
 }
 
 TEST(LrFind, suggests_a_rate_and_says_why) {

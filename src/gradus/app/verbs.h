@@ -15,6 +15,7 @@ void add_shapes(Command& command, const Settings& settings);
 void add_critical(Command& command, const Settings& settings);
 void add_convex(Command& command, const Settings& settings);
 void add_optimise(Command& command, const Settings& settings);
+void add_landscape(Command& command, const Settings& settings);
 void add_differences(Command& command, const Settings& settings);
 void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
