@@ -145,6 +145,40 @@ Residual residual(int64_t n, int64_t d, const double* x, const double* y, bool i
   return out;
 }
 
+std::vector<double> squares_around_mean(int64_t n, int64_t d, const double* x,
+                                        const std::vector<double>& y, bool intercept,
+                                        bool within) {
+  // The first row stands for the mean: a large one does not eat the digits of the spread.
+  const int64_t size = 2 * d;
+  std::vector<double> parts(at(blocks(n) * size), 0);
+  const int64_t count = each_block(n, [&](int64_t block, int64_t first, int64_t rows) {
+    double *sum = parts.data() + block * size, *squares = sum + d;
+    for (int64_t i = 0; i < rows; ++i) {
+      const double* row = x + (first + i) * d;
+      for (int64_t j = 0; j < d; ++j) {
+        const double v = intercept ? row[j] - x[j] : row[j];
+        sum[j] += v;
+        squares[j] += v * v;
+      }
+    }
+  });
+  add_up(count, size, parts);
+  double y_sum = 0, y_squares = 0;
+  for (double v : y) {
+    const double e = intercept ? v - y[0] : v;
+    y_sum += e;
+    y_squares += e * e;
+  }
+  const auto rows = static_cast<double>(n);
+  const auto around = [&](double sum, double squares) {
+    return intercept ? squares - sum * sum / rows : squares;
+  };
+  std::vector<double> out{around(y_sum, y_squares)};
+  if (intercept && !within) out.push_back(0);
+  for (int64_t j = 0; j < d; ++j) out.push_back(around(parts[at(j)], parts[at(d + j)]));
+  return out;
+}
+
 std::vector<double> leverage(int64_t n, int64_t d, const double* x, bool intercept, int64_t rank,
                              const std::vector<double>& inverse) {
   const int64_t extra = intercept ? 1 : 0, p = d + extra;

@@ -39,6 +39,12 @@ struct Residual {
 Residual residual(int64_t n, int64_t d, const double* x, const double* y, bool intercept,
                   const std::vector<double>& b, double* r = nullptr);
 
+// The squares of y and of every column of X, around their means where there is an intercept, which
+// is a column of its own (all its squares are 0) unless X holds it.
+std::vector<double> squares_around_mean(int64_t n, int64_t d, const double* x,
+                                        const std::vector<double>& y, bool intercept,
+                                        bool within = false);
+
 // The diagonal of (X inverse)(X inverse)^T; inverse (columns, rank), column-major.
 std::vector<double> leverage(int64_t n, int64_t d, const double* x, bool intercept, int64_t rank,
                              const std::vector<double>& inverse);

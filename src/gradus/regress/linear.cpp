@@ -150,10 +150,9 @@ double spread(const std::vector<double>& y, bool around_mean) {
   return static_cast<double>(squares);
 }
 
-// What follows from coefficients, residuals, rank and inverse; `columns` gives X's column j.
-template <class Column>
-void conclude(LinearFit& fit, const std::vector<double>& y, const Column& column,
-              const LinearOptions& options) {
+// What follows from coefficients, rss, rank and inverse; `around` has the squares of y and then of
+// the columns around their means, or around 0 without an intercept.
+void conclude(LinearFit& fit, const std::vector<double>& around, const LinearOptions& options) {
   const size_t p = fit.coef.size();
   const auto n = static_cast<double>(fit.rows), k = static_cast<double>(fit.rank);
   const auto freedom = static_cast<double>(fit.freedom());
@@ -177,9 +176,9 @@ void conclude(LinearFit& fit, const std::vector<double>& y, const Column& column
     fit.vif.push_back(is_one ? nan
                       : fit.rank < static_cast<int64_t>(p)
                           ? std::numeric_limits<double>::infinity()
-                          : diagonal * spread(column(j), fit.intercept));
+                          : diagonal * around[j + 1]);
   }
-  const double tss = spread(y, fit.intercept);
+  const double tss = around[0];
   const double others = k - (fit.intercept ? 1 : 0);
   fit.r2 = tss > 0 ? 1 - fit.rss / tss : nan;
   fit.adjusted_r2 = freedom > 0 ? 1 - variance / (tss / (n - (fit.intercept ? 1 : 0))) : nan;
@@ -228,13 +227,10 @@ void fit_precisely(LinearFit& fit, const std::vector<DoubleDouble>& a, const std
     std::ranges::fill(s.residuals, DoubleDouble(0.0));
   }
   fit.residuals = rounded(s.residuals);
-  conclude(
-      fit, y,
-      [&](size_t j) {
-        return rounded({a.begin() + static_cast<std::ptrdiff_t>(j) * n,
-                        a.begin() + static_cast<std::ptrdiff_t>(j + 1) * n});
-      },
-      options);
+  std::vector<double> around{spread(y, fit.intercept)};
+  for (int64_t j = 0; j < p; ++j)
+    around.push_back(spread(rounded({a.begin() + j * n, a.begin() + (j + 1) * n}), fit.intercept));
+  conclude(fit, around, options);
 }
 
 std::vector<double> column_of(const double* x, int64_t n, int64_t d, bool intercept, size_t j) {
@@ -317,7 +313,7 @@ LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearOptions& opti
     fit.residuals = s.residuals;
     fit.rss = s.rss;
   }
-  conclude(fit, right, column, options);
+  conclude(fit, gram::squares_around_mean(n, d, table.x, right, fit.intercept), options);
   return fit;
 }
 
@@ -360,8 +356,7 @@ LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns
     large.intercept = true;
     for (auto* v : {&large.se, &large.t, &large.p_value, &large.low, &large.high, &large.vif})
       v->clear();
-    conclude(
-        large, y, [&](size_t j) { return column_of(x.data(), fit.rows, p, false, j); }, options);
+    conclude(large, gram::squares_around_mean(fit.rows, p, x.data(), y, true, true), options);
   }
   return large;
 }

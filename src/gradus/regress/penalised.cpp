@@ -202,6 +202,8 @@ class Covariances {
     f.lambda = lambda;
     l1_ = lambda * o_.l1_ratio * static_cast<double>(n_);
     l2_ = lambda * (1 - o_.l1_ratio) * static_cast<double>(n_);
+    // So far below the first coefficient most of them come to count.
+    dense_ = d_ <= n_ && 50 * lambda < largest_lambda();
     for (;;) {
       const bool settled = descend(f.sweeps);
       refresh();
@@ -241,21 +243,35 @@ class Covariances {
 
   double gram(int64_t i, int64_t k) const { return rows_[at(row_of_[at(i)] * d_ + k)]; }
 
-  // Gram rows for these columns.
-  void add_rows(const std::vector<int64_t>& columns) {
+  // Gram rows for these columns, or for all at once.
+  void add_rows(std::vector<int64_t> columns) {
+    const auto first = static_cast<int64_t>(active_.size());
+    const auto n = static_cast<double>(n_);
+    if (first == 0 && dense_) {
+      // The upper half in strips, then its reflection.
+      rows_.resize(at(d_ * d_));
+      constexpr int64_t strip = 48;
+      for (int64_t k = 0; k < d_; k += strip)
+        gemm(std::min(strip, d_ - k), d_ - k, n_, x_ + k, 1, d_, x_ + k, d_, 1,
+             rows_.data() + k * d_ + k, d_);
+      for (int64_t i = 0; i < d_; ++i) {
+        for (int64_t j = 0; j < i; ++j) rows_[at(i * d_ + j)] = rows_[at(j * d_ + i)];
+        if (const double m = n * shift_[at(i)]; m != 0)
+          for (int64_t j = i; j < d_; ++j) rows_[at(i * d_ + j)] -= m * shift_[at(j)];
+        row_of_[at(i)] = i;
+        active_.push_back(i);
+      }
+      return;
+    }
     const auto count = static_cast<int64_t>(columns.size());
-    if (count == 0) return;
     std::vector<double> some(at(count * n_));
     for (int64_t i = 0; i < n_; ++i)
       for (int64_t k = 0; k < count; ++k) some[at(k * n_ + i)] = x_[i * d_ + columns[at(k)]];
-    const auto first = static_cast<int64_t>(active_.size());
     rows_.resize(at((first + count) * d_));
     double* to = rows_.data() + first * d_;
     gemm(count, d_, n_, some.data(), n_, 1, x_, d_, 1, to, d_);
-    const auto n = static_cast<double>(n_);
     for (int64_t k = 0; k < count; ++k) {
-      const double m = n * shift_[at(columns[at(k)])];
-      if (m != 0)
+      if (const double m = n * shift_[at(columns[at(k)])]; m != 0)
         for (int64_t j = 0; j < d_; ++j) to[k * d_ + j] -= m * shift_[at(j)];
       row_of_[at(columns[at(k)])] = first + k;
       active_.push_back(columns[at(k)]);
@@ -281,7 +297,7 @@ class Covariances {
         found.push_back(j);
     if (found.empty()) return false;
     const size_t most = std::max<size_t>(32, 2 * active_.size());
-    if (found.size() > most) {
+    if (found.size() > most && !dense_) {
       std::ranges::sort(found, [&](int64_t a, int64_t b) {
         return std::fabs(slope_[at(a)]) / weight_[at(a)] >
                std::fabs(slope_[at(b)]) / weight_[at(b)];
@@ -303,7 +319,7 @@ class Covariances {
       for (int64_t b = 0; b < k; ++b) square[at(a * k + b)] = gram(active_[at(a)], active_[at(b)]);
     }
     std::vector<int> signs(at(k), 2), next(at(k));
-    int64_t same = 0, wait = 2;
+    int64_t wait = 2, left = wait;
     while (sweeps < o_.sweeps) {
       ++sweeps;
       double moved = 0;
@@ -322,48 +338,65 @@ class Covariances {
         next[at(a)] = (fresh > 0) - (fresh < 0);
       }
       if (moved <= 1e-30 * squares_) return true;
-      same = next == signs ? same + 1 : 0;
+      // Few signs still change: those of the solution are near.
+      int64_t changed = 0;
+      for (int64_t a = 0; a < k; ++a) changed += next[at(a)] != signs[at(a)] ? 1 : 0;
       signs = next;
-      if (same >= wait) {
+      if (8 * changed <= k && --left <= 0) {
         if (finish(square, signs)) return true;
-        same = 0;
-        wait *= 2;
+        left = wait *= 2;
       }
     }
     return false;
   }
 
   // (G + l2) b = X^T y - l1 sign over the coefficients that are not 0: right where the signs of
-  // the solution are those.
-  bool finish(const std::vector<double>& square, const std::vector<int>& signs) {
+  // the solution are those. A few that are wrong are mended on the way.
+  bool finish(const std::vector<double>& square, std::vector<int> signs) {
     const auto k = static_cast<int64_t>(active_.size());
-    std::vector<int64_t> in;
-    for (int64_t a = 0; a < k; ++a)
-      if (signs[at(a)] != 0) in.push_back(a);
-    const auto m = static_cast<int64_t>(in.size());
-    std::vector<double> system(at(m * m)), b(at(m));
-    for (int64_t i = 0; i < m; ++i) {
-      const int64_t j = active_[at(in[at(i)])];
-      const double w = weight_[at(j)];
-      for (int64_t c = 0; c < m; ++c) system[at(i * m + c)] = square[at(in[at(i)] * k + in[at(c)])];
-      system[at(i * m + i)] += l2_ * w * w;
-      b[at(i)] = start_[at(j)] - l1_ * w * signs[at(in[at(i)])];
+    for (int tries = 0; tries < 6; ++tries) {
+      std::vector<int64_t> in;
+      for (int64_t a = 0; a < k; ++a)
+        if (signs[at(a)] != 0) in.push_back(a);
+      const auto m = static_cast<int64_t>(in.size());
+      std::vector<double> system(at(m * m)), b(at(m));
+      for (int64_t i = 0; i < m; ++i) {
+        const int64_t j = active_[at(in[at(i)])];
+        const double w = weight_[at(j)];
+        const double* row = square.data() + in[at(i)] * k;
+        for (int64_t c = 0; c <= i; ++c) system[at(i * m + c)] = row[in[at(c)]];
+        system[at(i * m + i)] += l2_ * w * w;
+        b[at(i)] = start_[at(j)] - l1_ * w * signs[at(in[at(i)])];
+      }
+      if (dense::cholesky<double>(m, system.data()) < m) return false;
+      dense::solve_triangle<double>(true, false, m, 1, {system.data(), m, 1}, b.data(), 1);
+      dense::solve_triangle<double>(false, false, m, 1, {system.data(), 1, m}, b.data(), 1);
+      bool right = true;
+      for (int64_t i = 0; i < m; ++i)
+        if (!(b[at(i)] * signs[at(in[at(i)])] > 0)) {
+          signs[at(in[at(i)])] = 0;
+          right = false;
+        }
+      if (!right) continue;
+      // The slopes of the active zeros must stay within the penalty.
+      std::vector<double> slope(at(k));
+      for (int64_t a = 0; a < k; ++a) slope[at(a)] = start_[at(active_[at(a)])];
+      for (int64_t i = 0; i < m; ++i) {
+        const double* row = square.data() + in[at(i)] * k;
+        for (int64_t a = 0; a < k; ++a) slope[at(a)] -= row[a] * b[at(i)];
+      }
+      for (int64_t a = 0; a < k; ++a) {
+        const double limit = l1_ * weight_[at(active_[at(a)])] * (1 + 1e-12);
+        if (signs[at(a)] != 0 || std::fabs(slope[at(a)]) <= limit) continue;
+        signs[at(a)] = slope[at(a)] > 0 ? 1 : -1;
+        right = false;
+      }
+      if (!right) continue;
+      for (int64_t a = 0; a < k; ++a) coef_[at(active_[at(a)])] = 0;
+      for (int64_t i = 0; i < m; ++i) coef_[at(active_[at(in[at(i)])])] = b[at(i)];
+      return true;
     }
-    if (dense::cholesky<double>(m, system.data()) < m) return false;
-    dense::solve_triangle<double>(true, false, m, 1, {system.data(), m, 1}, b.data(), 1);
-    dense::solve_triangle<double>(false, false, m, 1, {system.data(), 1, m}, b.data(), 1);
-    for (int64_t i = 0; i < m; ++i)
-      if (!(b[at(i)] * signs[at(in[at(i)])] > 0)) return false;
-    // The slopes of the active zeros must stay within the penalty.
-    for (int64_t a = 0; a < k; ++a) {
-      if (signs[at(a)] != 0) continue;
-      const int64_t j = active_[at(a)];
-      double s = start_[at(j)];
-      for (int64_t i = 0; i < m; ++i) s -= square[at(a * k + in[at(i)])] * b[at(i)];
-      if (std::fabs(s) > l1_ * weight_[at(j)] * (1 + 1e-12)) return false;
-    }
-    for (int64_t i = 0; i < m; ++i) coef_[at(active_[at(in[at(i)])])] = b[at(i)];
-    return true;
+    return false;
   }
 
   // |y - X b|^2 = y.y - b . (X^T y + slope), of which rounding may leave less than 0.
@@ -394,6 +427,7 @@ class Covariances {
   const int64_t n_, d_;
   const double* x_;
   double y_mean_ = 0, squares_ = 0, l1_ = 0, l2_ = 0;
+  bool dense_ = false;
   std::vector<double> mean_, shift_, copy_, centred_, weight_;
   std::vector<double> start_;             // X^T y, centred
   std::vector<double> rows_;              // of the Gram matrix, (active, d)

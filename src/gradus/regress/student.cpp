@@ -48,11 +48,20 @@ double quantile(double p, double freedom) {
   if (p >= 1) return std::numeric_limits<double>::infinity();
   double low = 0, high = 1;
   while (two_sided(high, freedom) > 2 * (1 - p) && high < 1e300) high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-15 * high; ++i) {
-    const double middle = low + (high - low) / 2;
-    (two_sided(middle, freedom) > 2 * (1 - p) ? low : high) = middle;
+  // Newton's steps, kept between the ends; the density is that of Student's law.
+  const double scale = std::exp(std::lgamma((freedom + 1) / 2) - std::lgamma(freedom / 2)) /
+                       std::sqrt(freedom * 3.141592653589793);
+  double t = low + (high - low) / 2;
+  for (int i = 0; i < 200; ++i) {
+    const double excess = two_sided(t, freedom) / 2 - (1 - p);
+    (excess > 0 ? low : high) = t;
+    const double density = scale * std::pow(1 + t * t / freedom, -(freedom + 1) / 2);
+    double next = t + excess / density;
+    if (!(next > low && next < high)) next = low + (high - low) / 2;
+    if (std::fabs(next - t) <= 1e-15 * t) return next;
+    t = next;
   }
-  return low + (high - low) / 2;
+  return t;
 }
 
 double f_tail(double f, double above, double below) {
