@@ -41,7 +41,7 @@ std::string page(const Op& op) {
   out += "\n";
   for (const Known& k : op.checks.known) {
     out += std::string("  ") + op.name + "(" + text::number(k.x[0]);
-    if (op.inputs == 2) out += ", " + text::number(k.x[1]);
+    for (int i = 1; i < op.inputs; ++i) out += ", " + text::number(k.x[i]);
     out += ") = " + text::number(k.y) + "\n";
   }
   return out;

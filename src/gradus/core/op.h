@@ -40,14 +40,24 @@ struct Batching {
 struct Slope {
   using Unary = Tensor (*)(Tensor x, Tensor y);
   using Binary = Tensor (*)(Tensor a, Tensor b, Tensor y);
+  using Ternary = Tensor (*)(Tensor a, Tensor b, Tensor c, Tensor y);
   Unary unary = nullptr;
   Binary binary = nullptr;
+  Ternary ternary = nullptr;
   int constant = 0;   // +1 or -1 where the slope is just that
   bool wins = false;  // an exactly zero slope gives 0 even times an infinite tangent
+
+  bool varies() const { return unary || binary || ternary; }
+  // The slope where the inputs give y; it varies.
+  Tensor at(std::span<const Tensor> in, const Tensor& y) const {
+    return unary    ? unary(in[0], y)
+           : binary ? binary(in[0], in[1], y)
+                    : ternary(in[0], in[1], in[2], y);
+  }
 };
 
 struct Rule {
-  Slope slope[2] = {};
+  Slope slope[3] = {};
   // The cotangent of input i; absent when it is zero.
   Tensor (*pull)(const Context&, std::span<const Tensor> out_bar, int i) = nullptr;
   // The tangent of output o from those of the inputs, absent where zero.
@@ -55,9 +65,9 @@ struct Rule {
   const char* why = nullptr;
 };
 
-// A known answer: value(x[0], x[1]) == y.
+// A known answer: value(x[0], x[1], x[2]) == y.
 struct Known {
-  double x[2] = {0, 0};
+  double x[3] = {0, 0, 0};
   double y = 0;
 };
 

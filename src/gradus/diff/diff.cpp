@@ -14,16 +14,12 @@
 namespace gradus {
 namespace {
 
-Tensor slope_of(const Slope& s, std::span<const Tensor> in, const Tensor& y) {
-  return s.unary ? s.unary(in[0], y) : s.binary(in[0], in[1], y);
-}
-
 // bar times the slope; a zero bar stays zero whatever the slope is.
 Tensor scaled(const Tensor& bar, const Slope& s, std::span<const Tensor> in, const Tensor& y) {
   if (s.constant == 1) return bar;
   if (s.constant == -1) return -bar;
-  if (!s.unary && !s.binary) return {};
-  const Tensor slope = slope_of(s, in, y);
+  if (!s.varies()) return {};
+  const Tensor slope = s.at(in, y);
   return s.wins ? zero_product(bar, slope) : strong_product(bar, slope);
 }
 

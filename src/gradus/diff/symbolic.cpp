@@ -1112,10 +1112,8 @@ std::vector<DerivationStep> derivation(const Function& f, std::span<const Tensor
         const Id prime = a.symbol(std::string(letters[k++]) + mark);
         const Slope& law = op.rule.slope[i];
         std::optional<Id> times = a.number(law.constant);
-        if (law.constant == 0 && (law.unary || law.binary)) {
-          const Tensor at =
-              law.unary ? law.unary(stand_ins[0], y) : law.binary(stand_ins[0], stand_ins[1], y);
-          times = reader.read(r.tape.place(at));
+        if (law.constant == 0 && law.varies()) {
+          times = reader.read(r.tape.place(law.at(stand_ins, y)));
         }
         known = known && times.has_value();
         if (times) parts.push_back({1, a.times(*times, prime)});

@@ -163,13 +163,12 @@ class Walk {
                                : std::to_string(zeros) + " of " + std::to_string(all) + " elements";
     if (op.kind == Kind::elementwise) {
       const Slope& slope = op.rule.slope[place];
-      if (!slope.unary && !slope.binary && slope.constant == 0) {
+      if (!slope.varies() && slope.constant == 0) {
         cut.reason = "its slope is 0 everywhere: it is made of flat steps";
         return cut;
       }
       if (slope.constant != 0) return {};  // passes what arrives; zeros came from above
-      const std::vector<double> slopes = numbers(
-          slope.unary ? slope.unary(in[0], value(id)) : slope.binary(in[0], in[1], value(id)));
+      const std::vector<double> slopes = numbers(slope.at(in, value(id)));
       const int64_t flat = zeros_in(slopes);
       if (flat == 0) return {};
       cut.cut = flat;

@@ -1,5 +1,6 @@
 // Elementwise mathematics: NumPy's names, NumPy's broadcasting.
-// What each one computes stands in its entry, in elementwise.cpp and select.cpp.
+// What each one computes stands in its entry, in elementwise.cpp, special.cpp and
+// select.cpp.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -13,6 +14,8 @@ namespace gradus {
   extern const Op n;         \
   }
 GRADUS_UNARY_WORDS(OP)
+GRADUS_SPECIAL_UNARY_WORDS(OP)
+GRADUS_SLOPE_UNARY_WORDS(OP)
 GRADUS_PREDICATE_WORDS(OP)
 OP(logical_not)
 #undef OP
@@ -23,9 +26,22 @@ OP(logical_not)
   extern const Op n;                          \
   }
 GRADUS_BINARY_WORDS(OP)
+GRADUS_SPECIAL_BINARY_WORDS(OP)
+GRADUS_SLOPE_BINARY_WORDS(OP)
 GRADUS_COMPARE_WORDS(OP)
 GRADUS_LOGIC_WORDS(OP)
 #undef OP
+
+#define OP(n)                                                  \
+  Tensor n(const Tensor& a, const Tensor& b, const Tensor& x); \
+  namespace op {                                               \
+  extern const Op n;                                           \
+  }
+GRADUS_SPECIAL_TERNARY_WORDS(OP)
+GRADUS_SLOPE_TERNARY_WORDS(OP)
+#undef OP
+// polygamma(1, x).
+Tensor trigamma(const Tensor& x);
 
 namespace op {
 extern const Op where, cast;
