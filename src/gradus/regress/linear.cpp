@@ -152,7 +152,7 @@ double spread(const std::vector<double>& y, bool around_mean) {
 
 // What follows from coefficients, rss, rank and inverse; `around` has the squares of y and then of
 // the columns around their means, or around 0 without an intercept.
-void conclude(LinearFit& fit, const std::vector<double>& around, const LinearOptions& options) {
+void conclude(LinearFit& fit, const std::vector<double>& around, const LinearFitOptions& options) {
   const size_t p = fit.coef.size();
   const auto n = static_cast<double>(fit.rows), k = static_cast<double>(fit.rank);
   const auto freedom = static_cast<double>(fit.freedom());
@@ -173,10 +173,9 @@ void conclude(LinearFit& fit, const std::vector<double>& around, const LinearOpt
     fit.low.push_back(fit.coef[j] - quantile * se);
     fit.high.push_back(fit.coef[j] + quantile * se);
     const bool is_one = fit.names[j] == "1";
-    fit.vif.push_back(is_one ? nan
-                      : fit.rank < static_cast<int64_t>(p)
-                          ? std::numeric_limits<double>::infinity()
-                          : diagonal * around[j + 1]);
+    fit.vif.push_back(is_one                               ? nan
+                      : fit.rank < static_cast<int64_t>(p) ? std::numeric_limits<double>::infinity()
+                                                           : diagonal * around[j + 1]);
   }
   const double tss = around[0];
   const double others = k - (fit.intercept ? 1 : 0);
@@ -209,7 +208,7 @@ void need_rows(int64_t rows, int64_t columns, const char* op) {
 constexpr double exact_fit = 1e-24;
 
 void fit_precisely(LinearFit& fit, const std::vector<DoubleDouble>& a, const std::vector<double>& y,
-                   const LinearOptions& options) {
+                   const LinearFitOptions& options) {
   const int64_t n = fit.rows;
   const auto p = static_cast<int64_t>(fit.names.size());
   const std::vector<DoubleDouble> right(y.begin(), y.end());
@@ -264,7 +263,7 @@ double LinearFit::score(const Tensor& x, const Tensor& y) const {
   return gram::r2_score(numbers(predict(x)), gram::response_of("score", y, x));
 }
 
-LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearOptions& options) {
+LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearFitOptions& options) {
   const gram::Table table = gram::table_of("fit_linear", x);
   const std::vector<double> right = gram::response_of("fit_linear", y, x);
   const int64_t n = table.rows, d = table.columns;
@@ -318,7 +317,7 @@ LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearOptions& opti
 }
 
 LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns,
-                     std::string_view response, const LinearOptions& options) {
+                     std::string_view response, const LinearFitOptions& options) {
   LinearFit fit;
   const std::vector<double>& y = columns.column(response, "fit linear");
   fit.rows = static_cast<int64_t>(y.size());
@@ -348,7 +347,7 @@ LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns
   for (int64_t j = 0; j < p; ++j)
     for (int64_t i = 0; i < fit.rows; ++i)
       x[at(i * p + j)] = static_cast<double>(a[at(j * fit.rows + i)]);
-  LinearOptions plain = options;
+  LinearFitOptions plain = options;
   plain.intercept = false;
   LinearFit large = fit_linear(from_vector(x, {fit.rows, p}), from_vector(y), plain);
   large.names = fit.names;

@@ -13,7 +13,7 @@
 
 namespace gradus {
 
-struct LinearOptions {
+struct LinearFitOptions {
   bool intercept = true;     // a first column of ones (of X; terms say it themselves)
   double confidence = 0.95;  // of the intervals
   bool influence = true;     // leverage too: about the cost of the fit once more
@@ -49,10 +49,10 @@ struct LinearFit {
 
 // X (n,d), y (n), both f32 or f64 and finite: a DomainError names the first element that is not.
 // Dependent columns get the solution of least length and a warning.
-LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearOptions& options = {});
+LinearFit fit_linear(const Tensor& x, const Tensor& y, const LinearFitOptions& options = {});
 // The response as a sum of terms.
 LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns,
-                     std::string_view response, const LinearOptions& options = {});
+                     std::string_view response, const LinearFitOptions& options = {});
 
 // Three ways to one solution, in plain f64: what each makes of the digits (NU-12). Errors against
 // the solution in double-double, relative to its length.

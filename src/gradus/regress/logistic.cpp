@@ -358,6 +358,11 @@ LogisticFit fit_logistic(const Tensor& x, const Tensor& labels, const LogisticOp
     fit.warning =
         "the classes can be divided without error, so larger coefficients are always more likely "
         "and there is no maximum. A penalty makes the answer finite and unique";
+  else if (options.l2 == 0 && f.surest() > 50)
+    fit.warning =
+        "log odds of " + text::significant(f.surest(), 3) +
+        " are beyond what rows can tell: some class is all but divided from the others. A "
+        "penalty keeps the coefficients in bounds";
   else if (options.l2 == 0 && k == 1)
     add_errors(fit, f, theta, options.intercept);
   return fit;
