@@ -16,5 +16,10 @@
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/curvature.h>
 #include <gradus/optim/gradients.h>
+#include <gradus/optim/least_squares.h>
 #include <gradus/optim/minimise.h>
+#include <gradus/regress/linear.h>
+#include <gradus/regress/logistic.h>
+#include <gradus/regress/nonlinear.h>
+#include <gradus/regress/penalised.h>
 #include <gradus/scalar/var.h>
