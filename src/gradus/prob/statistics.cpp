@@ -1,0 +1,575 @@
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+#include <gradus/prob/statistics.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_map>
+
+namespace gradus {
+namespace {
+
+constexpr double nan = __builtin_nan("");
+
+DoubleDouble count_of(size_t n) {
+  return static_cast<double>(n);
+}
+
+DoubleDouble sum_of(Sample x) {
+  DoubleDouble s;
+  for (const double v : x) s = s + DoubleDouble(v);
+  return s;
+}
+
+DoubleDouble precise_mean(Sample x) {
+  return sum_of(x) / count_of(x.size());
+}
+
+// sum (x_i - mx)(y_i - my) over the numbers both have.
+DoubleDouble products(Sample x, DoubleDouble mx, Sample y, DoubleDouble my) {
+  DoubleDouble s;
+  for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)
+    s = s + (DoubleDouble(x[i]) - mx) * (DoubleDouble(y[i]) - my);
+  return s;
+}
+
+DoubleDouble squares(Sample x, DoubleDouble m) {
+  return products(x, m, x, m);
+}
+
+// The sum over n - ddof.
+double over(DoubleDouble sum, size_t n, int64_t ddof) {
+  const double left = static_cast<double>(n) - static_cast<double>(ddof);
+  return left > 0 ? static_cast<double>(sum / DoubleDouble(left)) : nan;
+}
+
+void require_pairs(const char* name, size_t a, size_t b, const char* of_a, const char* of_b) {
+  if (a != b)
+    raise(ErrorKind::shape, std::string(name) + ": " + std::to_string(a) + " " + of_a + " and " +
+                                std::to_string(b) + " " + of_b +
+                                ". There must be one of each for every observation.");
+}
+
+bool any_nan(Sample x) {
+  return std::ranges::any_of(x, [](double v) { return std::isnan(v); });
+}
+
+std::vector<double> sorted(Sample x) {
+  std::vector<double> s(x.begin(), x.end());
+  std::ranges::sort(s);
+  return s;
+}
+
+// Linear between neighbours; equal infinities stay.
+double between(double a, double b, double share) {
+  if (a == b || share <= 0) return a;
+  return share >= 1 ? b : share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share);
+}
+
+// x sorted, without NaN, not empty.
+double quantile_of_sorted(Sample x, double p, Quantile method) {
+  const auto n = static_cast<double>(x.size());
+  const auto at = [&](double place) {
+    return x[static_cast<size_t>(std::clamp(place, 0.0, n - 1))];
+  };
+  // Hyndman and Fan: the place, counted from 0, is n p + alpha + p (1 - alpha - beta) - 1.
+  const auto continuous = [&](double alpha, double beta) {
+    const double place = std::clamp(n * p + (alpha + p * (1 - alpha - beta)) - 1, 0.0, n - 1);
+    const double left = std::floor(place);
+    return between(at(left), at(left + 1), place - left);
+  };
+  const double place = (n - 1) * p;
+  switch (method) {
+    case Quantile::inverted_cdf:
+      return at(std::ceil(n * p) - 1);
+    case Quantile::averaged_inverted_cdf: {
+      const double above = std::ceil(n * p) - 1;
+      return n * p == std::floor(n * p) && p > 0 && p < 1 ? between(at(above), at(above + 1), 0.5)
+                                                          : at(above);
+    }
+    case Quantile::closest_observation: {
+      // The nearest of n p, counted from 1; between two, the even one.
+      const double from_one = n * p - 0.5, left = std::floor(from_one);
+      const bool even_below = from_one == left && std::fmod(left, 2) == 0;
+      return at(even_below ? left - 1 : left);
+    }
+    case Quantile::interpolated_inverted_cdf:
+      return continuous(0, 1);
+    case Quantile::hazen:
+      return continuous(0.5, 0.5);
+    case Quantile::weibull:
+      return continuous(0, 0);
+    case Quantile::linear: {
+      const double left = std::floor(place);
+      return between(at(left), at(left + 1), place - left);
+    }
+    case Quantile::median_unbiased:
+      return continuous(1.0 / 3, 1.0 / 3);
+    case Quantile::normal_unbiased:
+      return continuous(3.0 / 8, 3.0 / 8);
+    case Quantile::lower:
+      return at(std::floor(place));
+    case Quantile::higher:
+      return at(std::ceil(place));
+    case Quantile::midpoint:
+      return between(at(std::floor(place)), at(std::ceil(place)), 0.5);
+    case Quantile::nearest:
+      return at(std::nearbyint(place));
+  }
+  return nan;
+}
+
+constexpr std::string_view names_of_quantiles[] = {"inverted_cdf",
+                                                   "averaged_inverted_cdf",
+                                                   "closest_observation",
+                                                   "interpolated_inverted_cdf",
+                                                   "hazen",
+                                                   "weibull",
+                                                   "linear",
+                                                   "median_unbiased",
+                                                   "normal_unbiased",
+                                                   "lower",
+                                                   "higher",
+                                                   "midpoint",
+                                                   "nearest"};
+
+void require_probability(const char* name, double p) {
+  if (!(p >= 0 && p <= 1))
+    raise(ErrorKind::domain, std::string(name) + ": " + text::number(p) +
+                                 " is no probability. It must lie in [0, 1].");
+}
+
+// Ranks are asked for scores, which must compare.
+std::vector<size_t> order_of(const char* name, Sample scores, std::span<const int64_t> truth) {
+  require_pairs(name, scores.size(), truth.size(), "scores", "classes");
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (std::isnan(scores[i]))
+      raise(ErrorKind::domain, std::string(name) + ": score [" + std::to_string(i) +
+                                   "] is nan. Scores must have an order.");
+    if (truth[i] != 0 && truth[i] != 1)
+      raise(ErrorKind::domain, std::string(name) + ": class [" + std::to_string(i) + "] is " +
+                                   std::to_string(truth[i]) + ". Classes are 0 and 1.");
+  }
+  std::vector<size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  return order;
+}
+
+}  // namespace
+
+double mean(Sample x) {
+  return x.empty() ? nan : static_cast<double>(precise_mean(x));
+}
+
+double variance(Sample x, int64_t ddof) {
+  return x.empty() ? nan : over(squares(x, precise_mean(x)), x.size(), ddof);
+}
+
+double covariance(Sample x, Sample y, int64_t ddof) {
+  require_pairs("covariance", x.size(), y.size(), "x", "y");
+  return x.empty() ? nan : over(products(x, precise_mean(x), y, precise_mean(y)), x.size(), ddof);
+}
+
+double correlation(Sample x, Sample y) {
+  require_pairs("correlation", x.size(), y.size(), "x", "y");
+  if (x.empty()) return nan;
+  const DoubleDouble mx = precise_mean(x), my = precise_mean(y);
+  // Two roots, not the root of a product: it would leave the range first.
+  const DoubleDouble below = sqrt(squares(x, mx)) * sqrt(squares(y, my));
+  const double r = static_cast<double>(products(x, mx, y, my) / below);
+  return std::isnan(r) || below.high == 0 ? nan : std::clamp(r, -1.0, 1.0);
+}
+
+double autocorrelation(Sample x, int64_t lag) {
+  if (lag < 0)
+    raise(ErrorKind::domain,
+          "autocorrelation: the lag is " + std::to_string(lag) + ". It counts steps: 0 or more.");
+  if (x.empty()) return nan;
+  const auto step = std::min(static_cast<size_t>(lag), x.size());
+  const DoubleDouble m = precise_mean(x), below = squares(x, m);
+  return below.high == 0 ? nan : static_cast<double>(products(x, m, x.subspan(step), m) / below);
+}
+
+Tensor covariance_matrix(const Tensor& x, int64_t ddof) {
+  if (x.rank() < 2)
+    raise(ErrorKind::shape, "covariance_matrix: " + to_string(x.type()) +
+                                " has no rows of variables. Give (..., n, d): n observations of d "
+                                "variables.");
+  const Tensor centred = x - mean(x, {.axis = -2, .keepdims = true});
+  const auto n = static_cast<double>(x.shape()[x.rank() - 2]);
+  return matmul(transpose(centred), centred) / (n - static_cast<double>(ddof));
+}
+
+Tensor correlation_matrix(const Tensor& x) {
+  const Tensor c = covariance_matrix(x), sd = sqrt(diagonal(c));
+  return clip(c / (expand_dims(sd, -1) * expand_dims(sd, -2)), -1.0, 1.0);
+}
+
+Summary summary(Sample x) {
+  Summary s;
+  s.count = static_cast<int64_t>(x.size());
+  if (x.empty() || any_nan(x)) {
+    s.mean = s.sd = s.standard_error = s.lag1 = s.skewness = s.excess_kurtosis = nan;
+    s.min = s.quartile1 = s.median = s.quartile3 = s.max = s.shared_digits = nan;
+    return s;
+  }
+  const DoubleDouble m = precise_mean(x), n = count_of(x.size());
+  DoubleDouble second, third, fourth, neighbours, before;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const DoubleDouble d = DoubleDouble(x[i]) - m, square = d * d;
+    second = second + square;
+    third = third + square * d;
+    fourth = fourth + square * square;
+    if (i > 0) neighbours = neighbours + before * d;
+    before = d;
+  }
+  s.mean = static_cast<double>(m);
+  const bool spread = second.high > 0;
+  s.sd = x.size() > 1 ? static_cast<double>(sqrt(second / (n - DoubleDouble(1.0)))) : nan;
+  s.standard_error = s.sd / std::sqrt(static_cast<double>(x.size()));
+  s.lag1 = spread ? static_cast<double>(neighbours / second) : nan;
+  const DoubleDouble v = second / n;
+  s.skewness = spread ? static_cast<double>(third / n / (v * sqrt(v))) : nan;
+  s.excess_kurtosis = spread ? static_cast<double>(fourth / n / (v * v) - DoubleDouble(3.0)) : nan;
+  s.shared_digits = std::max(0.0, std::log10(std::fabs(s.mean) / s.sd));
+  const std::vector<double> all = sorted(x);
+  s.min = all.front();
+  s.max = all.back();
+  s.quartile1 = quantile_of_sorted(all, 0.25, Quantile::linear);
+  s.median = quantile_of_sorted(all, 0.5, Quantile::linear);
+  s.quartile3 = quantile_of_sorted(all, 0.75, Quantile::linear);
+  return s;
+}
+
+void RunningMoments::add(double x) {
+  ++count_;
+  min_ = count_ == 1 || x < min_ ? x : min_;
+  max_ = count_ == 1 || x > max_ ? x : max_;
+  const DoubleDouble delta = DoubleDouble(x) - mean_;
+  mean_ = mean_ + delta / DoubleDouble(static_cast<double>(count_));
+  squares_ = squares_ + delta * (DoubleDouble(x) - mean_);
+}
+
+void RunningMoments::add(Sample x) {
+  for (const double v : x) add(v);
+}
+
+void RunningMoments::merge(const RunningMoments& other) {
+  if (other.count_ == 0) return;
+  if (count_ == 0) {
+    *this = other;
+    return;
+  }
+  const auto n = static_cast<double>(count_), m = static_cast<double>(other.count_);
+  const DoubleDouble delta = other.mean_ - mean_;
+  mean_ = mean_ + delta * DoubleDouble(m) / DoubleDouble(n + m);
+  squares_ = squares_ + other.squares_ +
+             delta * delta * DoubleDouble(n) * DoubleDouble(m) / DoubleDouble(n + m);
+  count_ += other.count_;
+  min_ = other.min_ < min_ ? other.min_ : min_;
+  max_ = other.max_ > max_ ? other.max_ : max_;
+}
+
+double RunningMoments::mean() const {
+  return count_ == 0 ? nan : static_cast<double>(mean_);
+}
+
+double RunningMoments::variance(int64_t ddof) const {
+  return over(squares_, static_cast<size_t>(count_), ddof);
+}
+
+RunningCovariance::RunningCovariance(int64_t variables)
+    : d_(static_cast<size_t>(std::max<int64_t>(variables, 0))),
+      mean_(d_),
+      products_(d_ * d_),
+      delta_(d_) {}
+
+void RunningCovariance::add(Sample row) {
+  require_pairs("RunningCovariance", row.size(), d_, "numbers in a row", "variables");
+  ++count_;
+  const DoubleDouble n = static_cast<double>(count_);
+  for (size_t j = 0; j < d_; ++j) {
+    delta_[j] = DoubleDouble(row[j]) - mean_[j];
+    mean_[j] = mean_[j] + delta_[j] / n;
+  }
+  for (size_t j = 0; j < d_; ++j) {
+    const DoubleDouble now = DoubleDouble(row[j]) - mean_[j];
+    for (size_t k = 0; k <= j; ++k) products_[j * d_ + k] = products_[j * d_ + k] + delta_[k] * now;
+  }
+}
+
+void RunningCovariance::merge(const RunningCovariance& other) {
+  require_pairs("RunningCovariance", d_, other.d_, "variables", "variables to merge");
+  if (other.count_ == 0) return;
+  const auto n = static_cast<double>(count_), m = static_cast<double>(other.count_);
+  for (size_t j = 0; j < d_; ++j) delta_[j] = other.mean_[j] - mean_[j];
+  const DoubleDouble share = DoubleDouble(m) / DoubleDouble(n + m);
+  for (size_t j = 0; j < d_; ++j)
+    for (size_t k = 0; k <= j; ++k)
+      products_[j * d_ + k] = products_[j * d_ + k] + other.products_[j * d_ + k] +
+                              delta_[j] * delta_[k] * DoubleDouble(n) * share;
+  for (size_t j = 0; j < d_; ++j) mean_[j] = mean_[j] + delta_[j] * share;
+  count_ += other.count_;
+}
+
+Tensor RunningCovariance::mean() const {
+  std::vector<double> m(d_, nan);
+  if (count_ > 0)
+    for (size_t j = 0; j < d_; ++j) m[j] = static_cast<double>(mean_[j]);
+  return from_vector(m);
+}
+
+Tensor RunningCovariance::covariance(int64_t ddof) const {
+  std::vector<double> c(d_ * d_);
+  for (size_t j = 0; j < d_; ++j)
+    for (size_t k = 0; k <= j; ++k)
+      c[j * d_ + k] = c[k * d_ + j] =
+          over(products_[j * d_ + k], static_cast<size_t>(count_), ddof);
+  const auto d = static_cast<int64_t>(d_);
+  return from_vector(c, {d, d});
+}
+
+std::span<const std::string_view> quantile_names() {
+  return names_of_quantiles;
+}
+
+Quantile quantile_from(std::string_view name) {
+  const auto found = std::ranges::find(names_of_quantiles, name);
+  if (found == std::end(names_of_quantiles))
+    raise(ErrorKind::usage, "quantiles: there is no method '" + std::string(name) + "'. Take " +
+                                text::join(names_of_quantiles, ", ") + ".");
+  return static_cast<Quantile>(found - std::begin(names_of_quantiles));
+}
+
+std::vector<double> quantiles(Sample x, Sample p, Quantile method) {
+  for (const double share : p) require_probability("quantiles", share);
+  if (x.empty() || any_nan(x)) return std::vector<double>(p.size(), nan);
+  const std::vector<double> all = sorted(x);
+  std::vector<double> result;
+  for (const double share : p) result.push_back(quantile_of_sorted(all, share, method));
+  return result;
+}
+
+double quantile(Sample x, double p, Quantile method) {
+  return quantiles(x, Sample(&p, 1), method)[0];
+}
+
+Histogram histogram(Sample x, std::optional<int64_t> bins) {
+  constexpr int64_t most = 1 << 16;
+  for (size_t i = 0; i < x.size(); ++i)
+    if (!std::isfinite(x[i]))
+      raise(ErrorKind::domain, "histogram: element [" + std::to_string(i) + "] is " +
+                                   text::number(x[i]) +
+                                   ". Bins have finite edges. Leave such numbers out.");
+  if (bins && (*bins < 1 || *bins > most))
+    raise(ErrorKind::domain, "histogram: " + std::to_string(*bins) + " bins. There are 1 to " +
+                                 std::to_string(most) + ".");
+  double low = 0, high = 1;
+  if (!x.empty()) {
+    const auto [least, largest] = std::ranges::minmax(x);
+    low = least == largest ? least - 0.5 : least;
+    high = least == largest ? largest + 0.5 : largest;
+    if (low == high) high = std::nextafter(low = least, __builtin_huge_val());
+  }
+  int64_t n = bins.value_or(1);
+  // Half the range stays finite where the range does not.
+  const double half = high / 2 - low / 2;
+  if (!bins && x.size() > 1) {
+    const double quarters[] = {0.25, 0.75};
+    const std::vector<double> q = quantiles(x, quarters);
+    const auto count = static_cast<double>(x.size());
+    const double sturges = half / (std::log2(count) + 1);
+    const double freedman = (q[1] - q[0]) / std::cbrt(count);  // half of its width
+    const double width = freedman > 0 ? std::min(sturges, freedman) : sturges;
+    n = static_cast<int64_t>(std::clamp(std::ceil(half / width), 1.0, static_cast<double>(most)));
+  }
+  Histogram h;
+  h.counts.assign(static_cast<size_t>(n), 0);
+  const auto whole = static_cast<double>(n);
+  for (int64_t i = 0; i <= n; ++i) {
+    const double share = static_cast<double>(i) / whole;
+    h.edges.push_back(i == n ? high : low + half * share + half * share);
+  }
+  for (const double v : x) {
+    auto bin = static_cast<int64_t>((v / 2 - low / 2) / half * whole);
+    bin = std::clamp(bin, int64_t{0}, n - 1);
+    // Rounding may put a number beside its edge; the edges decide.
+    if (v < h.edges[static_cast<size_t>(bin)] && bin > 0) --bin;
+    if (bin < n - 1 && v >= h.edges[static_cast<size_t>(bin) + 1]) ++bin;
+    ++h.counts[static_cast<size_t>(bin)];
+  }
+  return h;
+}
+
+Anova anova(Sample y, std::span<const std::string> group) {
+  require_pairs("anova", y.size(), group.size(), "numbers", "group labels");
+  Anova a;
+  std::unordered_map<std::string_view, size_t> index;
+  std::vector<size_t> of(y.size());
+  std::vector<DoubleDouble> means;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const auto [place, is_new] = index.try_emplace(group[i], a.groups.size());
+    if (is_new) {
+      a.groups.push_back(group[i]);
+      a.counts.push_back(0);
+      means.emplace_back();
+    }
+    of[i] = place->second;
+    ++a.counts[of[i]];
+    means[of[i]] = means[of[i]] + DoubleDouble(y[i]);
+  }
+  const size_t k = a.groups.size();
+  if (k < 2)
+    raise(ErrorKind::domain, "anova: " + std::to_string(k) + (k == 1 ? " group" : " groups") +
+                                 ". Means are compared between two groups or more.");
+  if (y.size() == k)
+    raise(ErrorKind::domain, "anova: " + std::to_string(k) + " numbers in " + std::to_string(k) +
+                                 " groups. Spread within groups needs a group of two or more. Is "
+                                 "the column of groups the right one?");
+  for (size_t g = 0; g < k; ++g)
+    means[g] = means[g] / DoubleDouble(static_cast<double>(a.counts[g]));
+  std::vector<DoubleDouble> spread(k);
+  for (size_t i = 0; i < y.size(); ++i) {
+    const DoubleDouble d = DoubleDouble(y[i]) - means[of[i]];
+    spread[of[i]] = spread[of[i]] + d * d;
+  }
+  const DoubleDouble grand = precise_mean(y);
+  DoubleDouble outside, inside;
+  for (size_t g = 0; g < k; ++g) {
+    const DoubleDouble d = means[g] - grand;
+    outside = outside + d * d * DoubleDouble(static_cast<double>(a.counts[g]));
+    inside = inside + spread[g];
+    a.means.push_back(static_cast<double>(means[g]));
+    a.sds.push_back(std::sqrt(over(spread[g], static_cast<size_t>(a.counts[g]), 1)));
+  }
+  a.df[0] = static_cast<double>(k - 1);
+  a.df[1] = static_cast<double>(y.size() - k);
+  const DoubleDouble ms[2] = {outside / DoubleDouble(a.df[0]), inside / DoubleDouble(a.df[1])};
+  a.ss[0] = static_cast<double>(outside);
+  a.ss[1] = static_cast<double>(inside);
+  a.ms[0] = static_cast<double>(ms[0]);
+  a.ms[1] = static_cast<double>(ms[1]);
+  a.f = static_cast<double>(ms[0] / ms[1]);
+  a.r2 = static_cast<double>(outside / (outside + inside));
+  a.resid_sd = static_cast<double>(sqrt(ms[1]));
+  return a;
+}
+
+std::vector<RocPoint> roc_curve(Sample scores, std::span<const int64_t> truth) {
+  const std::vector<size_t> order = order_of("roc_curve", scores, truth);
+  const auto positives = static_cast<double>(std::ranges::count(truth, 1));
+  const double negatives = static_cast<double>(truth.size()) - positives;
+  std::vector<RocPoint> curve{{__builtin_huge_val(), 0, 0}};
+  double hits = 0, alarms = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    (truth[order[i]] == 1 ? hits : alarms) += 1;
+    const double score = scores[order[i]];
+    if (i + 1 < order.size() && scores[order[i + 1]] == score) continue;
+    curve.push_back({score, alarms / negatives, hits / positives});
+  }
+  return curve;
+}
+
+double roc_auc(Sample scores, std::span<const int64_t> truth) {
+  const std::vector<size_t> order = order_of("roc_auc", scores, truth);
+  const auto positives = static_cast<double>(std::ranges::count(truth, 1));
+  const double negatives = static_cast<double>(truth.size()) - positives;
+  // Twice the pairs won; whole numbers, exact to 2^53.
+  double won = 0, above = 0;
+  for (size_t i = 0; i < order.size();) {
+    double hits = 0, alarms = 0;
+    const double score = scores[order[i]];
+    for (; i < order.size() && scores[order[i]] == score; ++i)
+      (truth[order[i]] == 1 ? hits : alarms) += 1;
+    won += alarms * (2 * above + hits);
+    above += hits;
+  }
+  return won / (2 * positives * negatives);
+}
+
+ClassScores class_scores(std::span<const std::vector<int64_t>> counts, int64_t of_class) {
+  const auto classes = static_cast<int64_t>(counts.size());
+  if (of_class < 0 || of_class >= classes)
+    raise(ErrorKind::domain, "class_scores: class " + std::to_string(of_class) + " of " +
+                                 std::to_string(classes) + ". Classes count from 0.");
+  ClassScores s;
+  for (int64_t t = 0; t < classes; ++t) {
+    const std::vector<int64_t>& row = counts[static_cast<size_t>(t)];
+    require_pairs("class_scores", row.size(), counts.size(), "columns", "rows");
+    for (int64_t p = 0; p < classes; ++p) {
+      int64_t& cell = t == of_class ? (p == of_class ? s.true_positives : s.false_negatives)
+                                    : (p == of_class ? s.false_positives : s.true_negatives);
+      cell += row[static_cast<size_t>(p)];
+    }
+  }
+  const auto hits = static_cast<double>(s.true_positives);
+  s.precision = hits / static_cast<double>(s.true_positives + s.false_positives);
+  s.recall = hits / static_cast<double>(s.true_positives + s.false_negatives);
+  s.f1 =
+      2 * hits / static_cast<double>(2 * s.true_positives + s.false_positives + s.false_negatives);
+  return s;
+}
+
+Reliability reliability(Sample chance, std::span<const int64_t> happened, int64_t bins) {
+  require_pairs("reliability", chance.size(), happened.size(), "chances", "outcomes");
+  constexpr int64_t most = 1 << 16;
+  if (bins < 1 || bins > most)
+    raise(ErrorKind::domain, "reliability: " + std::to_string(bins) + " bins. There are 1 to " +
+                                 std::to_string(most) + ".");
+  const auto whole = static_cast<double>(bins);
+  Reliability r;
+  for (int64_t b = 0; b < bins; ++b)
+    r.bins.push_back({static_cast<double>(b) / whole, static_cast<double>(b + 1) / whole, 0, 0, 0});
+  for (size_t i = 0; i < chance.size(); ++i) {
+    require_probability("reliability", chance[i]);
+    if (happened[i] != 0 && happened[i] != 1)
+      raise(ErrorKind::domain, "reliability: outcome [" + std::to_string(i) + "] is " +
+                                   std::to_string(happened[i]) + ". It is 1 or 0.");
+    const auto b = std::min(static_cast<int64_t>(chance[i] * whole), bins - 1);
+    Reliability::Bin& bin = r.bins[static_cast<size_t>(b)];
+    ++bin.count;
+    bin.confidence += chance[i];
+    bin.frequency += static_cast<double>(happened[i]);
+  }
+  for (Reliability::Bin& bin : r.bins) {
+    const auto n = static_cast<double>(bin.count);
+    const double gap = std::fabs(bin.confidence - bin.frequency);
+    bin.confidence /= n;
+    bin.frequency /= n;
+    if (bin.count == 0) continue;
+    r.expected_error += gap / static_cast<double>(chance.size());
+    r.largest_error = std::max(r.largest_error, gap / n);
+  }
+  if (chance.empty()) r.expected_error = r.largest_error = nan;
+  return r;
+}
+
+Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& statistic, double level,
+                            int64_t resamples, Key key) {
+  if (!(level > 0 && level < 1))
+    raise(ErrorKind::domain, "bootstrap_interval: the level is " + text::number(level) +
+                                 ". It lies between 0 and 1: 0.95 leaves out 2.5 % on each side.");
+  if (resamples < 1)
+    raise(ErrorKind::domain, "bootstrap_interval: " + std::to_string(resamples) +
+                                 " resamples. There must be one or more; 2000 or so are usual.");
+  if (x.empty()) return {nan, nan};
+  std::vector<double> drawn(x.size()), found;
+  std::vector<int64_t> places(x.size());
+  for (int64_t i = 0; i < resamples; ++i) {
+    fill_integers(split(key, static_cast<uint64_t>(i)), 0, static_cast<int64_t>(x.size()), places);
+    for (size_t k = 0; k < places.size(); ++k) drawn[k] = x[static_cast<size_t>(places[k])];
+    found.push_back(statistic(drawn));
+  }
+  const double shares[] = {(1 - level) / 2, (1 + level) / 2};
+  const std::vector<double> q = quantiles(found, shares);
+  return {q[0], q[1]};
+}
+
+}  // namespace gradus
