@@ -25,10 +25,36 @@ TEST(NonFinite, names_the_first_operation_that_made_it_and_its_inputs) {
   EXPECT_EQ(message_of([] {
               sum(sqrt(log(Tensor({2, -1, 4}))));
             }),
-            "log: element [1] of f64[3] is nan, made from f64[3] in [-1, 4]. All inputs are "
-            "finite, so the first value "
-            "that is not starts here. Keep the input inside the operation's domain, or use its "
-            "stable form.");
+            "log: element [1] of f64[3] is nan, made from f64[3] in [-1, 4] (3 of 3 finite) in "
+            "operation 1 under this guard. No input holds such a value, so the first starts here. "
+            "Keep the input inside the operation's domain, or use its stable form.");
+}
+
+TEST(NonFinite, counts_operations_and_what_of_their_inputs_is_finite) {
+  const NonFiniteGuard guard(NonFinite::raise, false);
+  const std::string message = message_of([] {
+    const Tensor x = exp(Tensor({1000, 1}));
+    subtract(x, x);
+  });
+  EXPECT_EQ(message.substr(0, message.find(" under")),
+            "subtract: element [0] of f64[2] is nan, made from f64[2] in [2.71828, 2.71828] (1 of "
+            "2 finite) and f64[2] in [2.71828, 2.71828] (1 of 2 finite) in operation 2");
+}
+
+TEST(NonFinite, of_a_guard_that_is_off_is_nothing) {
+  const NonFiniteGuard strict(NonFinite::raise);
+  const NonFiniteGuard off(NonFinite::ignore);
+  EXPECT_EQ(message_of([] { log(Tensor({-1})); }), "no error");
+}
+
+TEST(NonFinite, without_a_listener_is_told_on_standard_error) {
+  testing::internal::CaptureStderr();
+  {
+    const NonFiniteGuard guard(NonFinite::warn);
+    log(Tensor({0}));
+  }
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(told.substr(0, told.find(',')), "log: element [0] of f64[1] is -inf");
 }
 
 TEST(NonFinite, what_was_passed_in_is_not_reported_again) {

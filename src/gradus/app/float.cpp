@@ -1,10 +1,13 @@
-// NU-01 to NU-05 in one verb: what a decimal number becomes in each format.
+// NU-01 to NU-05 in one verb: what a decimal number becomes in each format; and what arithmetic
+// with such numbers does to formulas and to systems.
+#include <gradus/app/columns.h>
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
 #include <gradus/base/half.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/expr/parse.h>
+#include <gradus/numerics/twins.h>
 
 #include <bit>
 #include <cmath>
@@ -76,11 +79,37 @@ std::string json_number(double v) {
   return std::isfinite(v) ? text::number17(v) : text::quote_json(text::number(v));
 }
 
+// The numbers of the format beside a stored one: all bits but the sign count through them.
+struct Neighbours {
+  double below, above;
+  double ulp;  // the step away from zero
+};
+
+double value_of(const Format& f, uint64_t bits) {
+  if (f.fraction == 52) return std::bit_cast<double>(bits);
+  if (f.fraction == 23) return std::bit_cast<float>(static_cast<uint32_t>(bits));
+  const auto narrow = static_cast<uint16_t>(bits);
+  return f.fraction == 10 ? f32_from_f16(narrow) : f32_from_bf16(narrow);
+}
+
+Neighbours neighbours_of(const Format& f, const Stored& s) {
+  if (!std::isfinite(s.value)) return {s.value, s.value, s.value};
+  const uint64_t sign = uint64_t{1} << (f.bits() - 1), magnitude = s.bits & (sign - 1);
+  const double size = std::fabs(s.value);
+  const double out = value_of(f, magnitude + 1);
+  const double in = magnitude == 0 ? -out : value_of(f, magnitude - 1);
+  // Beyond the largest number the step is that before it.
+  const double ulp = std::isinf(out) ? size - in : out - size;
+  return s.value < 0 ? Neighbours{-out, -in, ulp} : Neighbours{in, out, ulp};
+}
+
 std::string number_json(const Format& f, double x) {
   const Stored s = store(f, x);
+  const Neighbours n = neighbours_of(f, s);
   return "{\"format\":\"" + std::string(f.name) + "\",\"bits\":\"" + hex(f, s.bits) +
          "\",\"value\":" + json_number(s.value) + ",\"error\":" + json_number(s.value - x) +
-         ",\"kind\":\"" + kind_of(f, s.value) + "\"}";
+         ",\"kind\":\"" + kind_of(f, s.value) + "\",\"previous\":" + json_number(n.below) +
+         ",\"next\":" + json_number(n.above) + ",\"ulp\":" + json_number(n.ulp) + "}";
 }
 
 std::string number_text(const Format& f, double x) {
@@ -93,15 +122,21 @@ std::string number_text(const Format& f, double x) {
     out += ", larger than the largest, " + text::significant(f.largest(), 5);
   else if (f.fraction < 52 && std::isfinite(x))
     out += ", nothing lost";
+  if (std::isfinite(s.value)) {
+    const Neighbours n = neighbours_of(f, s);
+    const int digits = f.digits() + 3;
+    out += "\n     before it " + text::significant(n.below, digits) + ", after it " +
+           text::significant(n.above, digits) + ", ulp " + text::significant(n.ulp, 5);
+  }
   return out + "\n";
 }
 
-std::string limits_text() {
+std::string limits_text(const std::vector<Format>& wanted) {
   const auto column = [](double v) { return text::pad_left(text::significant(v, 5), 13); };
   std::string out =
       "      sign+exponent+fraction  digits          eps          max   min normal "
       "min subnormal\n";
-  for (const Format& f : formats)
+  for (const Format& f : wanted)
     out +=
         text::pad_right(f.name, 6) +
         text::pad_right("1+" + std::to_string(f.exponent) + "+" + std::to_string(f.fraction), 24) +
@@ -110,9 +145,9 @@ std::string limits_text() {
   return out;
 }
 
-std::string limits_json() {
+std::string limits_json(const std::vector<Format>& wanted) {
   std::string out = "[";
-  for (const Format& f : formats)
+  for (const Format& f : wanted)
     out += std::string(out.size() > 1 ? "," : "") + "{\"format\":\"" + f.name +
            "\",\"exponent_bits\":" + std::to_string(f.exponent) +
            ",\"fraction_bits\":" + std::to_string(f.fraction) +
@@ -123,28 +158,100 @@ std::string limits_json() {
   return out + "]";
 }
 
+std::string twins_json() {
+  std::string out = "[";
+  for (const Twin& t : unstable_twins()) {
+    const double naive = t.naive(t.x), careful = t.careful(t.x);
+    out += std::string(out.size() > 1 ? "," : "") + "{\"what\":" + text::quote_json(t.what) +
+           ",\"x\":" + json_number(t.x) + ",\"unstable\":" + text::quote_json(t.unstable) +
+           ",\"stable\":" + text::quote_json(t.stable) +
+           ",\"unstable_value\":" + json_number(naive) +
+           ",\"stable_value\":" + json_number(careful) + ",\"exact\":" + json_number(t.exact) +
+           ",\"unstable_digits\":" + json_number(correct_digits(naive, t.exact)) +
+           ",\"stable_digits\":" + json_number(correct_digits(careful, t.exact)) + "}";
+  }
+  return out + "]\n";
+}
+
+std::string twins_text() {
+  std::string out =
+      "Formulas that are equal on paper, computed in f64 just now; digits that are right, of 16.\n";
+  for (const Twin& t : unstable_twins()) {
+    const double naive = t.naive(t.x), careful = t.careful(t.x);
+    const auto digits = [&t](double v) { return text::fixed(correct_digits(v, t.exact), 1); };
+    out += "\n" + std::string(t.what) + ", x = " + text::number(t.x) + ": " + t.why + "\n" +
+           columns({{t.unstable, text::number(naive), digits(naive) + " digits"},
+                    {t.stable, text::number(careful), digits(careful) + " digits"}},
+                   2);
+  }
+  return out;
+}
+
+std::string conditioning_json() {
+  std::string out = "[";
+  for (const Conditioning& r : conditioning())
+    out += std::string(out.size() > 1 ? "," : "") + "{\"columns\":" + std::to_string(r.columns) +
+           ",\"condition\":" + json_number(r.condition) +
+           ",\"normal_equations\":" + json_number(r.by_normal_equations) +
+           ",\"qr\":" + json_number(r.by_qr) + ",\"svd\":" + json_number(r.by_svd) + "}";
+  return out + "]\n";
+}
+
+std::string conditioning_text() {
+  std::vector<std::vector<std::string>> rows{
+      {"columns", "condition", "normal equations", "QR", "SVD"}};
+  const auto digits = [](double d) { return text::fixed(d, 1); };
+  for (const Conditioning& r : conditioning())
+    rows.push_back({std::to_string(r.columns), text::significant(r.condition, 3),
+                    digits(r.by_normal_equations), digits(r.by_qr), digits(r.by_svd)});
+  return "Least squares on a Hilbert matrix: digits that are right in the worst coefficient.\n\n" +
+         columns(rows, 2) +
+         "\nThe problem itself costs log10(condition) of the 16 digits, whatever the method; that "
+         "is conditioning.\nA^T A squares the condition and costs as many again; that is an "
+         "unstable method. 0: no answer.\n";
+}
+
 }  // namespace
 
 void add_float(Command& command, const Settings& settings) {
-  const auto words = std::make_shared<std::string>();
-  command.expression("NUMBER", *words, "a number or an expression; without it, the limits", false);
+  struct Words {
+    std::string number, type;
+  };
+  const auto w = std::make_shared<Words>();
+  command.expression("NUMBER", w->number,
+                     "a number or an expression, twins (unstable formulas) or conditioning; "
+                     "without it, the limits",
+                     false);
+  command.choice("--type", w->type, "only this format", {"f64", "f32", "f16", "bf16"});
   command.example("gradus float 0.1");
-  command.example("gradus float \"0.1 + 0.2\"");
-  command.runs([words, &settings] {
-    if (words->empty()) {
-      print(settings.json ? limits_json() + "\n" : limits_text());
+  command.example("gradus float \"0.1 + 0.2\" --type f32");
+  command.example("gradus float twins");
+  command.runs([w, &settings] {
+    if (w->number == "twins") {
+      print(settings.json ? twins_json() : twins_text());
       return done;
     }
-    const Tensor y = parse_expression(*words)({}, {});
+    if (w->number == "conditioning") {
+      print(settings.json ? conditioning_json() : conditioning_text());
+      return done;
+    }
+    std::vector<Format> wanted;
+    for (const Format& f : formats)
+      if (w->type.empty() || w->type == f.name) wanted.push_back(f);
+    if (w->number.empty()) {
+      print(settings.json ? limits_json(wanted) + "\n" : limits_text(wanted));
+      return done;
+    }
+    const Tensor y = parse_expression(w->number)({}, {});
     if (y.size() != 1) raise(ErrorKind::usage, "one number is wanted, not " + to_string(y.type()));
     const double x = number(y);
     if (settings.json) {
       std::string out = "[";
-      for (const Format& f : formats) out += (out.size() > 1 ? "," : "") + number_json(f, x);
+      for (const Format& f : wanted) out += (out.size() > 1 ? "," : "") + number_json(f, x);
       print(out + "]\n");
       return done;
     }
-    for (const Format& f : formats) print(number_text(f, x));
+    for (const Format& f : wanted) print(number_text(f, x));
     return done;
   });
 }

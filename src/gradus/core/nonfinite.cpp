@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace gradus {
 namespace {
@@ -13,24 +14,34 @@ thread_local const NonFiniteGuard* innermost = nullptr;
 
 struct Scan {
   int64_t first_bad = -1;  // row-major place
-  double bad = 0, low = INFINITY, high = -INFINITY;
+  double bad = 0;
+  double low = INFINITY, high = -INFINITY;  // of the finite numbers
+  int64_t finite = 0, size = 0;
 };
 
 Scan scan_of(const View& v, bool infinities) {
   Scan s;
   if (!is_float(v.dtype)) return s;
   const Tensor copied = from_bytes({v.dtype, v.shape}, bytes_of_view(v));
-  int64_t place = 0;
   for (double x : numbers(copied)) {
     if (s.first_bad < 0 && (std::isnan(x) || (infinities && std::isinf(x)))) {
-      s.first_bad = place;
+      s.first_bad = s.size;
       s.bad = x;
     }
-    s.low = std::min(s.low, x);
-    s.high = std::max(s.high, x);
-    ++place;
+    if (std::isfinite(x)) {
+      s.low = std::min(s.low, x);
+      s.high = std::max(s.high, x);
+      ++s.finite;
+    }
+    ++s.size;
   }
   return s;
+}
+
+std::string range_text(const View& x, const Scan& s) {
+  return to_string(Type{x.dtype, x.shape}) + " in [" + text::significant(s.low, 6) + ", " +
+         text::significant(s.high, 6) + "] (" + std::to_string(s.finite) + " of " +
+         std::to_string(s.size) + " finite)";
 }
 
 std::string place_text(int64_t place, const Shape& shape) {
@@ -60,6 +71,7 @@ const NonFiniteGuard* NonFiniteGuard::current() {
 
 void NonFiniteGuard::look(const Op& op, std::span<const View> in, std::span<const View> out) const {
   if (policy_ == NonFinite::ignore) return;
+  ++operations_;
   for (const View& y : out) {
     const Scan result = scan_of(y, infinities_);
     if (result.first_bad < 0) continue;
@@ -67,19 +79,19 @@ void NonFiniteGuard::look(const Op& op, std::span<const View> in, std::span<cons
     for (const View& x : in) {
       const Scan s = scan_of(x, infinities_);
       if (s.first_bad >= 0) return;  // passed on, not made here
-      if (s.low <= s.high)
-        from += (from.empty() ? "" : " and ") + to_string(Type{x.dtype, x.shape}) + " in [" +
-                text::significant(s.low, 6) + ", " + text::significant(s.high, 6) + "]";
+      if (s.finite > 0) from += (from.empty() ? "" : " and ") + range_text(x, s);
     }
     const std::string message =
         std::string(op.name) + ": element " + place_text(result.first_bad, y.shape) + " of " +
         to_string(Type{y.dtype, y.shape}) + " is " + text::number(result.bad) + ", made from " +
-        (from.empty() ? "no inputs" : from) +
-        ". All inputs are finite, so the first value that is not starts here. Keep the input "
-        "inside "
-        "the operation's domain, or use its stable form.";
+        (from.empty() ? "no finite input" : from) + " in operation " + std::to_string(operations_) +
+        " under this guard. No input holds such a value, so the first starts here. Keep the input "
+        "inside the operation's domain, or use its stable form.";
     if (policy_ == NonFinite::raise) raise(ErrorKind::numeric, message);
-    if (tell_) tell_(message);
+    if (tell_)
+      tell_(message);
+    else
+      std::fprintf(stderr, "%s\n", message.c_str());
     return;
   }
 }

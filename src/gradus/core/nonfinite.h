@@ -1,5 +1,6 @@
 // What to do when an operation on finite numbers gives NaN or an infinity: nothing, tell, or stop.
-// The report names the first operation that made it, not those that passed it on.
+// The report names the operation that made it, not those that passed it on: which one it was since
+// the guard began, the first bad element, and of each input its range and how much of it is finite.
 #pragma once
 
 #include <gradus/core/op.h>
@@ -14,7 +15,8 @@ enum class NonFinite { ignore, warn, raise };
 // that compute at once or while recording with numbers, not at plans.
 class NonFiniteGuard {
  public:
-  // `tell` gets one line for each report of NonFinite::warn. Infinities count unless switched off.
+  // `tell` gets one line for each report of NonFinite::warn; without it they go to standard error.
+  // Infinities count unless switched off.
   explicit NonFiniteGuard(NonFinite policy, bool infinities = true,
                           std::function<void(const std::string&)> tell = {});
   ~NonFiniteGuard();
@@ -30,6 +32,7 @@ class NonFiniteGuard {
   bool infinities_;
   std::function<void(const std::string&)> tell_;
   const NonFiniteGuard* outer_;
+  mutable int64_t operations_ = 0;  // looked at so far
 };
 
 }  // namespace gradus
