@@ -72,23 +72,5 @@ TEST(CorrectDigits, go_from_none_to_all_that_f64_has) {
   EXPECT_EQ(correct_digits(1e-30, 0), 0);
 }
 
-TEST(Conditioning, costs_the_normal_equations_twice_the_digits) {
-  const std::vector<Conditioning> rows = conditioning();
-  ASSERT_EQ(rows.size(), 11u);
-  for (const Conditioning& r : rows) {
-    const double lost = std::log10(r.condition);
-    EXPECT_GT(r.by_qr, 15 - lost - 1.5) << r.columns;
-    EXPECT_GT(r.by_svd, 15 - lost - 1.5) << r.columns;
-    EXPECT_LT(r.by_normal_equations, std::max(1.0, 18.5 - 2 * lost)) << r.columns;
-    EXPECT_LE(r.by_normal_equations, r.by_qr + 1) << r.columns;
-  }
-  try {
-    conditioning(13);
-    FAIL();
-  } catch (const DomainError& e) {
-    EXPECT_STREQ(e.what(), "conditioning: 13 columns. They go from 2 to 12, where f64 ends.");
-  }
-}
-
 }  // namespace
 }  // namespace gradus

@@ -8,6 +8,9 @@
 #include <gradus/core/buffer.h>
 #include <gradus/expr/parse.h>
 #include <gradus/numerics/twins.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/shaping.h>
+#include <gradus/regress/linear.h>
 
 #include <bit>
 #include <cmath>
@@ -187,28 +190,47 @@ std::string twins_text() {
   return out;
 }
 
+// Least squares on Hilbert matrices of 2 to 12 columns whose answer is all ones.
+struct Solved {
+  int64_t columns;
+  Conditioning c;
+};
+std::vector<Solved> hilbert_systems() {
+  std::vector<Solved> rows;
+  for (int64_t n = 2; n <= 12; ++n) {
+    std::vector<double> h;
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < n; ++j) h.push_back(1 / static_cast<double>(i + j + 1));
+    const Tensor x = from_vector(h, {n, n});
+    rows.push_back({n, compare_solvers(x, matmul(x, ones({n})))});
+  }
+  return rows;
+}
+
 std::string conditioning_json() {
   std::string out = "[";
-  for (const Conditioning& r : conditioning())
-    out += std::string(out.size() > 1 ? "," : "") + "{\"columns\":" + std::to_string(r.columns) +
-           ",\"condition\":" + json_number(r.condition) +
-           ",\"normal_equations\":" + json_number(r.by_normal_equations) +
-           ",\"qr\":" + json_number(r.by_qr) + ",\"svd\":" + json_number(r.by_svd) + "}";
+  for (const auto& [n, c] : hilbert_systems())
+    out += std::string(out.size() > 1 ? "," : "") + "{\"columns\":" + std::to_string(n) +
+           ",\"condition\":" + json_number(c.condition) +
+           ",\"normal_equations_error\":" + json_number(c.normal) +
+           ",\"qr_error\":" + json_number(c.reflections) +
+           ",\"svd_error\":" + json_number(c.singular) + "}";
   return out + "]\n";
 }
 
 std::string conditioning_text() {
   std::vector<std::vector<std::string>> rows{
-      {"columns", "condition", "normal equations", "QR", "SVD"}};
-  const auto digits = [](double d) { return text::fixed(d, 1); };
-  for (const Conditioning& r : conditioning())
-    rows.push_back({std::to_string(r.columns), text::significant(r.condition, 3),
-                    digits(r.by_normal_equations), digits(r.by_qr), digits(r.by_svd)});
-  return "Least squares on a Hilbert matrix: digits that are right in the worst coefficient.\n\n" +
+      {"columns", "condition", "lost by the problem", "normal equations", "QR", "SVD"}};
+  const auto digits = [](double error) { return text::fixed(correct_digits(1 + error, 1), 1); };
+  for (const auto& [n, c] : hilbert_systems())
+    rows.push_back({std::to_string(n), text::significant(c.condition, 3),
+                    text::fixed(std::log10(c.condition), 1), digits(c.normal),
+                    digits(c.reflections), digits(c.singular)});
+  return "Systems with a Hilbert matrix, by three ways: digits that are right, of 16.\n\n" +
          columns(rows, 2) +
-         "\nThe problem itself costs log10(condition) of the 16 digits, whatever the method; that "
-         "is conditioning.\nA^T A squares the condition and costs as many again; that is an "
-         "unstable method. 0: no answer.\n";
+         "\nThe problem itself may cost log10(condition) digits, whatever the method: that is "
+         "conditioning.\nA^T A squares the condition and costs as many again: that is an unstable "
+         "method. 0: none is right.\n";
 }
 
 }  // namespace
