@@ -55,14 +55,14 @@ TEST_F(Stats, of_a_file_are_a_line_a_column) {
 }
 
 TEST_F(Stats, compare_the_means_of_groups) {
-  const std::string& path = file("g,y\na,6\na,8\na,4\nb,8\nb,12\nb,9\nc,13\nc,9\nc,11\n");
+  const std::string& path = file("g,y\na,1\na,3\nb,5\nb,7\n,9\n");
   expect("stats anova " + path + " --response y --group g --json", 0,
-         "{\"df\":[2,6],\"ss\":[38.888888888888886,24.666666666666668],"
-         "\"ms\":[19.444444444444443,4.1111111111111107],\"f\":4.7297297297297298,"
-         "\"r2\":0.61188811188811187,\"resid_sd\":2.0275875100994063}\n");
+         "{\"df\":[1,2],\"ss\":[16,4],\"ms\":[16,2],\"f\":8,\"r2\":0.80000000000000004,"
+         "\"resid_sd\":1.4142135623730951}\n");
+  // With t^2 = F, 2 degrees of freedom: 1 - sqrt(8 / 10) = 0.10557.
   expect_parts("stats anova " + path + " --response y --group g", 0,
-               {"y by g: 9 numbers in 3 groups", "between groups   2", "had a chance of 0.0585",
-                "61.19 % of the squares"});
+               {"y by g: 4 numbers in 2 groups, 1 gap left out", "between groups   1 ",
+                "had a chance of 0.106", "80 % of the squares"});
 }
 
 TEST_F(Stats, correlate_rank_and_measure_classifiers) {
