@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
                       {"critical", "minimum, maximum or saddle", add_critical},
                       {"convex", "convexity tried on chords and Hessians", add_convex},
                       {"optimise", "go down a function and see how", add_optimise},
+                      {"fit", "regression that explains its numbers", add_fit},
                       {"stats", "what the numbers of a file say", add_stats},
                       {"landscape", "the loss around trained weights", add_landscape},
                       {"eval", "measure a trained run on data", add_eval},

@@ -2,7 +2,7 @@
 // out, and whether it passed. A delivered row with a number that has no line here is a failure.
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
-#include <gradus/base/half.h>
+#include <gradus/base/half_arithmetic.h>
 #include <gradus/base/random.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
@@ -13,6 +13,8 @@
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/numerics/sums.h>
+#include <gradus/numerics/twins.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -22,6 +24,10 @@
 #include <gradus/optim/gradients.h>
 #include <gradus/optim/minimise.h>
 #include <gradus/optim/optimiser.h>
+#include <gradus/prob/information.h>
+#include <gradus/prob/statistics.h>
+#include <gradus/regress/linear.h>
+#include <gradus/regress/penalised.h>
 #include <gradus/scalar/var.h>
 
 #include <algorithm>
@@ -43,7 +49,10 @@ constexpr std::string_view delivered[] = {
     "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05",
     "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15", "OP-16", "OP-17",
     "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16",
-    "IT-03", "IT-04", "RE-01", "E1",    "E2",    "E3",    "E12",   "E14",   "E15"};
+    "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06", "RE-07", "RE-08",
+    "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",   "E15",
+    "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11", "NU-15",
+    "E8",    "E13",   "E17"};
 
 constexpr uint64_t seed = 42;
 
@@ -312,7 +321,72 @@ void numbers_in_machines(Book& b) {
           1e-20);
 }
 
+void sums_and_twins(Book& b) {
+  const std::vector<float> ones(size_t{1} << 25, 1.0f);
+  b.check("NU-10", "Kahan's sum of 2^25 ones in f32", 33554432,
+          static_cast<double>(kahan_sum(ones)));
+  b.check("NU-10", "the pairwise one", 33554432, static_cast<double>(pairwise_sum(ones)));
+  b.check("LA-03", "compensated [1e10,1,-1e10] . [1e10,1,1e10]", 1,
+          compensated_dot(std::vector{1e10, 1.0, -1e10}, std::vector{1e10, 1.0, 1e10}));
+  for (const Twin& t : unstable_twins()) {
+    const bool of_cosine = std::string_view(t.what) == "cosine near 0";
+    if (!of_cosine && std::string_view(t.what) != "logarithm near 1") continue;
+    b.check("NU-11", t.unstable, 0, t.naive(t.x));
+    b.check("NU-11", t.stable, of_cosine ? 5e-17 : 1e-16, t.careful(t.x), 1e-31);
+  }
+  double held = 0;
+  for (const Twin& t : unstable_twins())
+    held +=
+        correct_digits(t.naive(t.x), t.exact) < 8 && correct_digits(t.careful(t.x), t.exact) > 15;
+  b.check("NU-15", "unstable formulas that fail beside a twin that holds", 12, held);
+  const BFloat16 least_bf16(0x1p-133);
+  b.check("NU-05", "smallest bf16 subnormal", 9.183549615799121e-41, to_f64(least_bf16));
+  const Float16 mask(-1e9);
+  b.check("E13", "-1e9 in f16", -std::numeric_limits<double>::infinity(), to_f64(mask));
+  b.check("E13", "softmax of a row of nothing but -inf", std::nan(""), to_f64(mask - mask));
+}
+
+void information(Book& b) {
+  constexpr LogBase bits = LogBase::two, nats = LogBase::e;
+  b.check("IT-01", "entropy of four equal chances, bits", 2,
+          number(entropy({0.25, 0.25, 0.25, 0.25}, bits)));
+  b.check("IT-01", "of [.97,.01,.01,.01]", 0.2419, number(entropy({0.97, 0.01, 0.01, 0.01}, bits)),
+          5e-5);
+  b.check("IT-01", "of certainty", 0, number(entropy({1, 0, 0, 0}, bits)));
+  const Tensor p{0.4, 0.3, 0.2, 0.1}, q{0.35, 0.35, 0.15, 0.15};
+  b.check("IT-02", "H(p, q), nats", 1.304011, number(cross_entropy(p, q, nats)), 5e-7);
+  b.check("IT-02", "H(p)", 1.279854, number(entropy(p, nats)), 5e-7);
+  b.check("IT-02", "H(p, q) - H(p) - D(p || q)", 0,
+          number(cross_entropy(p, q, nats) - entropy(p, nats) - kl_divergence(p, q, nats)), 1e-15);
+  b.check("IT-05", "D(p || q), nats", 0.024157, number(kl_divergence(p, q, nats)), 5e-7);
+  b.check("IT-05", "of allowed and forbidden", std::numeric_limits<double>::infinity(),
+          number(kl_divergence({0.5, 0.5}, {1, 0}, nats)));
+  b.check("E8", "D(p || q), bits", 0.034852, number(kl_divergence(p, q, bits)), 5e-7);
+  b.check("E17", "D(q || p), nats", 0.024884, number(kl_divergence(q, p, nats)), 5e-7);
+  b.check("IT-08", "Jensen-Shannon, nats", 0.006105, number(js_divergence(p, q, nats)), 5e-7);
+  b.check("IT-09", "mutual information of [[.4,.1],[.1,.4]], bits", 0.2781,
+          number(mutual_information({{0.4, 0.1}, {0.1, 0.4}}, bits)), 5e-5);
+  b.check("IT-09", "of independence", 0,
+          number(mutual_information({{0.25, 0.25}, {0.25, 0.25}}, bits)));
+  const Tensor vocabulary = full({8}, 0.125);
+  b.check("IT-13", "perplexity of 8 equal words", 8,
+          number(perplexity(cross_entropy(vocabulary, vocabulary, nats), nats)), 1e-14);
+  const auto slope = [](const auto& loss) { return number(grad(loss)(Tensor(-5.0))); };
+  b.check("IT-16", "slope of the cross-entropy at z = -5, y = 1", -0.9933,
+          slope([](const Tensor& z) {
+            return binary_cross_entropy_with_logits(z, 1.0, Reduction::mean);
+          }),
+          5e-5);
+  b.check("IT-16", "of the squared error behind a sigmoid", -0.0132,
+          slope([](const Tensor& z) { return square(sigmoid(z) - 1.0); }), 5e-5);
+}
+
 void probability(Book& b) {
+  const std::vector<double> one_to_five{1, 2, 3, 4, 5}, five{2, 4, 5, 4, 5};
+  b.check("PR-17", "covariance of 1..5 and [2,4,5,4,5]", 1.5, covariance(one_to_five, five, 1));
+  b.check("PR-17", "correlation", 0.774597, correlation(one_to_five, five), 5e-7);
+  b.check("PR-17", "of a constant", std::nan(""),
+          correlation(one_to_five, std::vector<double>(5, 2.0)));
   b.check("PR-16", "variance of [1..5], ddof 0", 2, number(var(Tensor({1, 2, 3, 4, 5}))));
   b.check("PR-16", "variance of [1..5], ddof 1", 2.5, number(var(Tensor({1, 2, 3, 4, 5}), {}, 1)));
   RandomState state(42);
@@ -531,6 +605,64 @@ void networks(Book& b) {
           number(sum(flip(flip(long_sum, {0}), {0})) - sum(long_sum)));
 }
 
+void regression(Book& b) {
+  const Tensor line_x = from_vector<double>({1, 2, 3, 4, 5}, {5, 1}), line_y{2, 4, 5, 4, 5};
+  const LinearFit line = fit_linear(line_x, line_y);
+  b.check("RE-02", "intercept of x = 1..5, y = [2,4,5,4,5]", 2.2, line.coef[0], 1e-15);
+  b.check("RE-02", "its slope", 0.6, line.coef[1], 1e-15);
+
+  // RandomState(42): 100 rows of 10 columns, y = X w + 0.5 noise.
+  RandomState state(seed);
+  const Tensor x = randn(state, {100, 10});
+  const Tensor y =
+      matmul(x, Tensor{1, -2, 3, 0, 0, 0, 0.5, -0.5, 0, 0}) + 0.5 * randn(state, {100});
+  const LinearFit ols = fit_linear(x, y, {.intercept = false});
+  b.check("RE-03", "least squares of the sample",
+          {.9555, -2.0265, 2.9838, .0224, -.0607, .0316, .3988, -.4982, .0236, -.0284},
+          from_vector(ols.coef), 5e-5);
+  const LinearFit twice =
+      fit_linear(concatenate({line_x, line_x}, 1), line_y, {.intercept = false});
+  b.check("RE-04", "rank with a duplicated column", 1, static_cast<double>(twice.rank));
+  b.check("RE-04", "its solution of least length", {0.6, 0.6}, from_vector(twice.coef), 1e-15);
+  const PenalisedFit free = fit_ridge(x, y, 1);
+  b.check("RE-05", "ridge, lambda 1, intercept free",
+          {.9464, -2.0032, 2.9583, .0133, -.0648, .0377, .4041, -.4977, .0270, -.0221},
+          from_vector(free.coef), 5e-5);
+  b.check("RE-05", "its intercept", 0.0790, free.intercept, 5e-5);
+  const PenalisedFit normal = fit_ridge(x, y, 1, {.intercept = false});
+  b.check("RE-06", "ridge by the normal equation",
+          {.9477, -2.0034, 2.9529, .0226, -.0589, .0345, .3987, -.4940, .0266, -.0194},
+          from_vector(normal.coef), 5e-5);
+  b.check("E9", "third weight with a free intercept, and by the normal equation", {2.9583, 2.9529},
+          Tensor({free.coef[2], normal.coef[2]}), 5e-5);
+  const PenalisedFit lasso = fit_lasso(x, y, 0.1);
+  b.check("RE-07", "lasso, lambda 0.1", {.8421, -1.9613, 2.8752, 0, 0, 0, .3087, -.3776, 0, 0},
+          from_vector(lasso.coef), 5e-5);
+  b.check("RE-07", "its intercept", 0.0607, lasso.intercept, 5e-5);
+  b.check("RE-08", "coefficients of the lasso that are exactly 0", 5,
+          static_cast<double>(lasso.zeros()));
+
+  const Tensor gram = matmul(transpose(x), x) * (2.0 / 100);
+  const std::vector<double> e = numbers(eigvalsh(gram));
+  const auto path =
+      trajectory([&](const Tensor& w) { return mean(square(matmul(x, w) - y)); }, zeros({10}),
+                 {.method = "sgd", .lr = 2 / (e.front() + e.back())}, 60);
+  b.check("RE-10", "gradient descent, 60 steps at the best rate, minus the closed form", 0,
+          number(max(abs(path.back() - from_vector(ols.coef)))), 1e-6);
+
+  // A Hilbert matrix of 8 columns: X^T X squares a condition of 1.5e10.
+  std::vector<double> h;
+  for (int i = 0; i < 8; ++i)
+    for (int j = 0; j < 8; ++j) h.push_back(1.0 / (i + j + 1));
+  const Tensor hilbert = from_vector(h, {8, 8});
+  const Conditioning c = compare_solvers(hilbert, matmul(hilbert, ones({8})));
+  b.check("NU-12", "condition of the 8 x 8 Hilbert matrix", 1.526e10, c.condition, 5e6);
+  b.check("NU-12", "Householder QR on it: relative error", 0, c.reflections, 1e-5);
+  b.check("NU-12", "SVD on it", 0, c.singular, 1e-5);
+  b.check("E10", "the normal equations keep fewer digits than QR", 1,
+          c.normal > 100 * c.reflections ? 1 : 0);
+}
+
 }  // namespace
 
 void add_verify(Command& command, const Settings& settings) {
@@ -539,10 +671,13 @@ void add_verify(Command& command, const Settings& settings) {
     linear_algebra(book);
     calculus(book);
     numbers_in_machines(book);
+    sums_and_twins(book);
+    information(book);
     probability(book);
     optimisation(book);
     convergence(book);
     networks(book);
+    regression(book);
 
     std::set<std::string> seen;
     int64_t failed = 0;

@@ -146,8 +146,7 @@ Residual residual(int64_t n, int64_t d, const double* x, const double* y, bool i
 }
 
 std::vector<double> squares_around_mean(int64_t n, int64_t d, const double* x,
-                                        const std::vector<double>& y, bool intercept,
-                                        bool within) {
+                                        const std::vector<double>& y, bool intercept, bool within) {
   // The first row stands for the mean: a large one does not eat the digits of the spread.
   const int64_t size = 2 * d;
   std::vector<double> parts(at(blocks(n) * size), 0);
