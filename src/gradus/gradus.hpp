@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/base/error.h>
+#include <gradus/base/half_arithmetic.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/nonfinite.h>
@@ -9,6 +10,8 @@
 #include <gradus/diff/checkpoint.h>
 #include <gradus/diff/custom.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/numerics/sums.h>
+#include <gradus/numerics/twins.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/random.h>
@@ -18,6 +21,8 @@
 #include <gradus/optim/gradients.h>
 #include <gradus/optim/least_squares.h>
 #include <gradus/optim/minimise.h>
+#include <gradus/prob/information.h>
+#include <gradus/prob/statistics.h>
 #include <gradus/regress/linear.h>
 #include <gradus/regress/logistic.h>
 #include <gradus/regress/nonlinear.h>
