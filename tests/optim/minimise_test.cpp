@@ -99,6 +99,20 @@ TEST(Minimise, says_why_it_stopped) {
   EXPECT_TRUE(fine.stop == Stop::precision || fine.converged()) << fine.reason;
 }
 
+// Meyer's function (More, Garbow and Hillstrom 1981, problem 10): the last digits of f are noise
+// long before the slope is small.
+TEST(Minimise, does_not_walk_on_in_the_noise_of_f) {
+  const Tensor t = arange(50, 130, 5), y({34780, 28610, 23650, 19630, 16370, 13720, 11540, 9744,
+                                          8261, 7030, 6005, 5147, 4427, 3820, 3307, 2872});
+  const auto f = [&](const Tensor& x) {
+    return sum(square(element(x, {0}) * exp(element(x, {1}) / (t + element(x, {2}))) - y));
+  };
+  const Minimum m = minimise(f, Tensor({0.02, 4000, 250}), {.tolerance = 1e-9, .iterations = 3000});
+  EXPECT_NEAR(m.value, 87.9458, 1e-3) << m.reason;
+  EXPECT_EQ(m.stop, Stop::precision) << m.reason;
+  EXPECT_LT(m.evaluations, 5000);
+}
+
 TEST(Minimise, runs_update_rules_and_keeps_the_path) {
   OptimiserConfig gd = defaults_for("sgd");
   gd.lr = 0.1;

@@ -14,7 +14,7 @@ using LineFunction = std::function<OnLine(double t)>;
 struct LineOptions {
   double decrease = 1e-4;  // c1: phi(t) <= phi(0) + c1 t phi'(0)
   double curvature = 0.9;  // c2: |phi'(t)| <= c2 |phi'(0)|
-  int evaluations = 60;
+  int evaluations = 40;
 };
 
 struct LineResult {

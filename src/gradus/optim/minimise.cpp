@@ -374,7 +374,11 @@ class Walk {
 Minimum along_lines(Landscape& f, Direction& direction, Vec x0, const MinimiseOptions& options) {
   Walk walk(options, f);
   Point p = f.at(std::move(x0));
-  double change = 0;
+  double change = 0, restarted = std::numeric_limits<double>::infinity();
+  // Long searches in a row that together gained next to nothing: f is noise by now.
+  constexpr int longest = 10, most_weary = 5;
+  int weary = 0;
+  double before_weary = 0;
   while (!walk.ends_at(p)) {
     Vec d = direction.at(p);
     double slope = dot(p.g, d);
@@ -395,7 +399,9 @@ Minimum along_lines(Landscape& f, Direction& direction, Vec x0, const MinimiseOp
     const LineResult found =
         direction.wolfe ? strong_wolfe(phi, start, first, line) : armijo(phi, start, first, line);
     if (!found.found) {
-      if (direction.forget()) {  // once more, straight down
+      // Once more, straight down; but not where the last such start gained next to nothing.
+      if (direction.forget() && p.f < restarted - 1e-10 * std::fabs(p.f)) {
+        restarted = p.f;
         walk.result.gradient_norms.pop_back();
         if (options.keep_path) walk.result.path.pop_back(), walk.result.values.pop_back();
         change = 0;
@@ -407,8 +413,18 @@ Minimum along_lines(Landscape& f, Direction& direction, Vec x0, const MinimiseOp
     if (next.x != along(p.x, found.at.t, d)) next = f.at(along(p.x, found.at.t, d));
     direction.moved(p, next);
     change = next.f - p.f;
+    if (found.evaluations <= longest)
+      weary = 0;
+    else if (weary++ == 0)
+      before_weary = p.f;
     p = std::move(next);
     ++walk.result.iterations;
+    if (weary < most_weary) continue;
+    if (before_weary - p.f <= 1e-10 * std::fabs(p.f)) {
+      if (!walk.ends_at(p)) walk.stuck(p, 0);
+      break;
+    }
+    weary = 0;
   }
   walk.finish(p);
   return walk.result;

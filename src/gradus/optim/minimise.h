@@ -6,6 +6,7 @@
 #include <gradus/optim/optimiser.h>
 #include <gradus/optim/schedule.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
