@@ -106,6 +106,7 @@ TEST_F(Stats, refuse_in_one_line) {
   line("stats variance " + path,
        "there is no question 'variance'. Ask anova, corr, quantiles, auc, information, or only "
        "name the file.");
+  line("stats anova", "anova of which file? gradus stats anova FILE");
   line("stats corr " + file("a,b\n1,x\n"),
        path + ": 1 column of numbers. A correlation is of two.");
   line("stats auc " + file("p,t\n1,1\n2,1\n") + " --score p --truth t",

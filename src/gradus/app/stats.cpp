@@ -446,6 +446,9 @@ void add_stats(Command& command, const Settings& settings) {
     if (!question.empty() && std::ranges::find(questions, question) == std::end(questions))
       raise(ErrorKind::usage, "there is no question '" + question + "'. Ask " +
                                   text::join(questions, ", ") + ", or only name the file.");
+    if (w->words.size() == 1 && std::ranges::find(questions, w->words[0]) != std::end(questions))
+      raise(ErrorKind::usage,
+            w->words[0] + " of which file? gradus stats " + w->words[0] + " FILE");
     if (!(w->level > 0 && w->level < 1)) raise(ErrorKind::usage, "--level lies between 0 and 1");
     if (w->bins < 0) raise(ErrorKind::usage, "--bins is 0 or more");
     const std::string& file = w->words.back();
