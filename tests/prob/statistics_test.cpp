@@ -132,6 +132,7 @@ TEST(CovarianceMatrix, is_symmetric_positive_and_batched) {
             }),
             "covariance_matrix: f64[2] has no rows of variables. Give (..., n, d): n observations "
             "of d variables.");
+  EXPECT_TRUE(std::isnan(number(element(covariance_matrix(Tensor({{1, 2}, {2, 5}}), 3), {0, 0}))));
   const Tensor constant({{1, 2}, {1, 3}, {1, 5}});
   EXPECT_TRUE(std::isnan(number(element(correlation_matrix(constant), {0, 1}))));
   EXPECT_EQ(number(element(correlation_matrix(constant), {1, 1})), 1);

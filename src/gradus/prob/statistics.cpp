@@ -203,8 +203,8 @@ Tensor covariance_matrix(const Tensor& x, int64_t ddof) {
                                 " has no rows of variables. Give (..., n, d): n observations of d "
                                 "variables.");
   const Tensor centred = x - mean(x, {.axis = -2, .keepdims = true});
-  const auto n = static_cast<double>(x.shape()[x.rank() - 2]);
-  return matmul(transpose(centred), centred) / (n - static_cast<double>(ddof));
+  const double left = static_cast<double>(x.shape()[x.rank() - 2]) - static_cast<double>(ddof);
+  return matmul(transpose(centred), centred) / (left > 0 ? left : nan);
 }
 
 Tensor correlation_matrix(const Tensor& x) {
