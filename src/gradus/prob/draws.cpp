@@ -1,0 +1,319 @@
+#include <gradus/base/error.h>
+#include <gradus/base/pool.h>
+#include <gradus/core/buffer.h>
+#include <gradus/diff/custom.h>
+#include <gradus/ops/batching.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/shaping.h>
+#include <gradus/prob/distribution.h>
+#include <gradus/prob/draws.h>
+#include <gradus/prob/parts.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace gradus {
+namespace {
+
+constexpr uint64_t boost = uint64_t{1} << 32;  // the child key of the power for shapes below 1
+
+double one(void (*fill)(Key, std::uint64_t, std::span<double>), Key key, uint64_t index) {
+  double x;
+  fill(key, index, std::span<double>(&x, 1));
+  return x;
+}
+
+// A gamma number of shape a >= 1 is d v where v = (1 + c x)^3 is accepted.
+struct Squeeze {
+  double d, c;
+  explicit Squeeze(double a) : d(a - 1.0 / 3), c(1 / std::sqrt(9 * d)) {}
+  bool accepts(double x, double u, double& v) const {
+    const double w = 1 + c * x;
+    v = w * w * w;
+    const double x2 = x * x;
+    return w > 0 &&
+           (u < 1 - 0.0331 * x2 * x2 || std::log(u) < 0.5 * x2 + d * (1 - v + std::log(v)));
+  }
+};
+
+// Elements first, first + 1, ... of the key's gamma numbers of rate 1. An attempt that is refused
+// is repeated with the same place of a child key.
+template <class T, class Shapes>
+void fill_gamma(Key key, uint64_t first, const Shapes& shape_of, std::span<T> out) {
+  constexpr size_t most = 512;
+  std::array<double, most> x, u;
+  double last = std::nan("");
+  Squeeze squeeze(1);
+  for (size_t begin = 0; begin < out.size(); begin += most) {
+    const size_t n = std::min(most, out.size() - begin);
+    fill_normal(key, first + begin, std::span<double>(x.data(), n));
+    fill_uniform(key, first + begin, std::span<double>(u.data(), n));
+    for (size_t i = 0; i < n; ++i) {
+      const double a = shape_of(begin + i);
+      const uint64_t place = first + begin + i;
+      if (a != last) squeeze = Squeeze(a < 1 ? a + 1 : a), last = a;
+      double v;
+      if (!squeeze.accepts(x[i], u[i], v))
+        for (uint64_t attempt = 0;; ++attempt) {
+          const Key child = split(key, attempt);
+          if (squeeze.accepts(one(fill_normal, child, place), one(fill_uniform, child, place), v))
+            break;
+          if (!(a > 0)) {
+            v = a;  // NaN stays
+            break;
+          }
+        }
+      double g = squeeze.d * v;
+      if (a < 1) g *= std::pow(one(fill_uniform, split(key, boost), place) + 0x1p-54, 1 / a);
+      out[begin + i] = static_cast<T>(g);
+    }
+  }
+}
+
+// In: keys (..., 2) and shapes (..., size); the numbers of all keys are shared out in chunks.
+template <class T>
+void run_gamma(const Call& c) {
+  const View &keys = c.in[0], &shapes = c.in[1];
+  constexpr int64_t chunk = 4096;
+  const int64_t all = element_count(c.out[0].shape), count = element_count(keys.shape) / 2;
+  const int64_t each = count == 0 ? 0 : all / count;
+  const auto place = [](const View& v, int64_t index, int axes) {
+    int64_t offset = 0;
+    for (int i = axes - 1; i >= 0; --i) {
+      offset += index % v.shape[i] * v.strides[i];
+      index /= v.shape[i];
+    }
+    return offset;
+  };
+  bool single = true;
+  for (int i = 0; i < shapes.shape.size(); ++i)
+    single = single && (shapes.strides[i] == 0 || shapes.shape[i] == 1);
+  const auto part = [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t first = begin % each, n = std::min(each - first, end - begin);
+      const int64_t* w = keys.as<int64_t>() + place(keys, begin / each, keys.shape.size() - 1);
+      const auto word = [](int64_t x) { return uint64_t{static_cast<uint32_t>(x)}; };
+      const Key key{word(w[keys.strides.back()]) << 32 | word(w[0])};
+      const std::span<T> out(c.out[0].as<T>() + begin, static_cast<size_t>(n));
+      const T* a = shapes.as<T>();
+      if (single)
+        fill_gamma(
+            key, static_cast<uint64_t>(first), [x = static_cast<double>(*a)](size_t) { return x; },
+            out);
+      else
+        fill_gamma(
+            key, static_cast<uint64_t>(first),
+            [&](size_t i) {
+              return static_cast<double>(
+                  a[place(shapes, begin + static_cast<int64_t>(i), shapes.shape.size())]);
+            },
+            out);
+      begin += n;
+    }
+  };
+  parallel_for((all + chunk - 1) / chunk,
+               [&](int64_t i) { part(i * chunk, std::min(all, (i + 1) * chunk)); });
+}
+
+Kernel gamma_kernel(const Op&, std::span<const Type>, const Type& out) {
+  return {out.dtype == DType::f32 ? run_gamma<float> : run_gamma<double>};
+}
+
+// dx / da at a fixed place of the distribution: -(dP(a, x) / da) / density.
+Tensor gamma_slope(const Tensor& a, const Tensor& x) {
+  return -gammainc_by_a(a, x) / gammainc_by_x(a, x);
+}
+
+constinit const Op random_gamma_op{
+    .name = "random_gamma",
+    .says = "random numbers of a gamma distribution of rate 1",
+    .math = "x ~ Gamma(a, 1)",
+    .kind = Kind::custom,
+    .inputs = 2,
+    .type = [](const Op&, std::span<const Type> in, const Attrs&, int) { return in[1]; },
+    .kernel = gamma_kernel,
+    .rule = {
+        .pull = [](const Context& c, std::span<const Tensor> bar,
+                   int i) { return i == 0 ? Tensor() : bar[0] * gamma_slope(c.in[1], c.out[0]); },
+        .push =
+            [](const Context& c, std::span<const Tensor> dot, int) {
+              return dot[1].is_absent() ? Tensor() : dot[1] * gamma_slope(c.in[1], c.out[0]);
+            }},
+    .batch = batch_leading};
+
+constexpr double forgiven = 64 * 0x1p-52;
+
+// One count from its guess: F, S and f are cdf, sf and probability there, `ratio` f(k + 1) / f(k).
+// Returns how far it went.
+template <class Ratio>
+double walk(double& k, double most, double F, double S, double f, double tail, bool lower,
+            const Ratio& ratio) {
+  constexpr double far = 1e6;
+  const double start = k;
+  if (lower) {
+    const double t = tail * (1 - forgiven);
+    if (F >= t)
+      for (; k > 0 && F - f >= t && start - k < far; f /= ratio(k)) F -= f, k -= 1;
+    else
+      for (; F < t && k < most && k - start < far;) f *= ratio(k), F += f, k += 1;
+  } else {
+    const double t = tail * (1 + forgiven);
+    if (S <= t)
+      for (; k > 0 && S + f <= t && start - k < far; f /= ratio(k)) S += f, k -= 1;
+    else
+      for (; S > t && k < most && k - start < far;) f *= ratio(k), S -= f, k += 1;
+  }
+  return std::fabs(k - start);
+}
+
+// What is equal for all draws of a tensor, as a table of F and S from the first count on.
+class CountTable {
+ public:
+  CountTable(const Distribution& d, double low, double high)
+      : first_(low),
+        F_(numbers(d.cdf(arange(low, high + 1)))),
+        S_(numbers(d.sf(arange(low, high + 1)))) {}
+
+  // NaN where the answer is not in the table.
+  double find(double tail, bool lower) const {
+    const auto at =
+        lower ? std::lower_bound(F_.begin(), F_.end(), tail * (1 - forgiven)) - F_.begin()
+              : std::lower_bound(S_.begin(), S_.end(), tail * (1 + forgiven), std::greater<>()) -
+                    S_.begin();
+    const bool inside = at > 0 && at < static_cast<std::ptrdiff_t>(F_.size());
+    return inside ? first_ + static_cast<double>(at) : std::nan("");
+  }
+
+ private:
+  double first_;
+  std::vector<double> F_, S_;
+};
+
+// The counts for probabilities p, all tensors of one shape.
+template <class Ratio>
+Tensor counts(const Distribution& d, const Tensor& p, const Tensor& most, bool upper,
+              const Ratio& ratio) {
+  const std::vector<double> ps = numbers(p), ends = numbers(most);
+  const Tensor z = (upper ? -1.0 : 1.0) * ndtri(clip(p, 1e-300, 1 - 0x1p-53));
+  Tensor guess =
+      floor(d.mean() + d.standard_deviation() * (z + d.skewness() * (square(z) - 1.0) / 6.0) + 0.5);
+  guess = where(isnan(guess), d.mean(), guess);
+  std::vector<double> k = numbers(clip(guess, 0.0, most));
+  for (int round = 0; round < 64; ++round) {
+    const Tensor at = from_vector(k, p.shape());
+    const std::vector<double> F = numbers(d.cdf(at)), S = numbers(d.sf(at)),
+                              f = numbers(d.prob(at));
+    double moved = 0;
+    for (size_t i = 0; i < k.size(); ++i) {
+      const double q = upper ? 1 - ps[i] : ps[i], other = upper ? ps[i] : 1 - ps[i];
+      if (!(q >= 0 && q <= 1)) {
+        k[i] = std::nan("");
+      } else if (other <= 0) {
+        k[i] = ends[i];
+      } else if (q <= 0) {
+        k[i] = 0;
+      } else {
+        const bool lower = q <= other;
+        moved = std::max(moved, walk(k[i], ends[i], F[i], S[i], f[i], lower ? q : other, lower,
+                                     [&](double at_k) { return ratio(i, at_k); }));
+      }
+    }
+    if (moved <= 2) break;
+  }
+  return from_vector(k, p.shape());
+}
+
+// The same where all parameters are one number each: a table of the middle, a walk beyond it.
+template <class Ratio>
+Tensor many_counts(const Distribution& one, const Tensor& p, double most, bool upper,
+                   const Ratio& ratio) {
+  constexpr double edge = 1e-12, widest = 1e5;
+  const Tensor ends{edge, 1 - edge};
+  const std::vector<double> range = numbers(counts(one, ends, full({2}, most), false, ratio));
+  if (!(range[1] - range[0] < widest)) return counts(one, p, full(p.shape(), most), upper, ratio);
+  const CountTable table(one, std::max(range[0] - 2, 0.0), std::min(range[1] + 2, most));
+  std::vector<double> all = numbers(p), missing;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const double q = upper ? 1 - all[i] : all[i], other = upper ? all[i] : 1 - all[i];
+    const double k = q <= other ? table.find(q, true) : table.find(other, false);
+    if (std::isnan(k)) missing.push_back(all[i]), places.push_back(i);
+    all[i] = k;
+  }
+  if (!places.empty()) {
+    const auto n = static_cast<int64_t>(places.size());
+    const std::vector<double> rest =
+        numbers(counts(one, from_vector(missing), full({n}, most), upper, ratio));
+    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = rest[i];
+  }
+  return from_vector(all, p.shape());
+}
+
+// The number that all are, or NaN.
+double common(const std::vector<double>& x) {
+  return !x.empty() && std::ranges::all_of(x, [&](double v) { return v == x[0]; }) ? x[0]
+                                                                                   : std::nan("");
+}
+
+constexpr int64_t worth_a_table = 64;
+
+// A function of numbers, unrecorded, that broadcasts its arguments in f64.
+Tensor apply_counts(const char* name, const std::vector<Tensor>& x,
+                    std::function<Tensor(std::span<const Tensor>)> value) {
+  auto rule = std::make_shared<CustomRule>();
+  rule->name = name;
+  rule->value = [value](std::span<const Tensor> args) {
+    Tensor all = args[0];
+    for (const Tensor& a : args) all = all + 0.0 * a;
+    std::vector<Tensor> same;
+    for (const Tensor& a : args) same.push_back(broadcast_to(a, all.shape()));
+    return value(same);
+  };
+  rule->pull = [](std::span<const Tensor> args, const Tensor&, const Tensor&) {
+    return std::vector<Tensor>(args.size());
+  };
+  rule->type = [](std::span<const Type> in) {
+    Type out{DType::f64, {}};
+    for (const Type& t : in) out.shape = broadcast_shape(op::add, out, {DType::f64, t.shape});
+    return out;
+  };
+  rule->batched_value = [f = rule->value](const std::vector<bool>&) { return Function(f); };
+  std::vector<Tensor> f64;
+  for (const Tensor& a : x) f64.push_back(stop_gradient(cast(a, DType::f64)));
+  return apply_custom(rule, f64);
+}
+
+}  // namespace
+
+Tensor random_gamma(const Tensor& key, const Tensor& shape, const Shape& size) {
+  return apply(random_gamma_op, {key, broadcast_to(as_float(shape), size)});
+}
+
+Tensor poisson_quantile(const Tensor& p, const Tensor& rate, bool upper) {
+  return apply_counts("poisson_quantile", {p, rate}, [upper](std::span<const Tensor> a) {
+    const std::vector<double> rates = numbers(a[1]);
+    const double rate_of_all = common(rates);
+    if (a[0].size() > worth_a_table && rate_of_all > 0)
+      return many_counts(Poisson(rate_of_all), a[0], infinity, upper,
+                         [&](size_t, double k) { return rate_of_all / (k + 1); });
+    return counts(Poisson(a[1]), a[0], full(a[0].shape(), infinity), upper,
+                  [&](size_t i, double k) { return rates[i] / (k + 1); });
+  });
+}
+
+Tensor binomial_quantile(const Tensor& p, const Tensor& n, const Tensor& chance, bool upper) {
+  return apply_counts("binomial_quantile", {p, n, chance}, [upper](std::span<const Tensor> a) {
+    const std::vector<double> ns = numbers(a[1]), ps = numbers(a[2]);
+    const double n_of_all = common(ns), p_of_all = common(ps);
+    if (a[0].size() > worth_a_table && n_of_all > 0 && p_of_all > 0 && p_of_all < 1)
+      return many_counts(
+          Binomial(n_of_all, p_of_all), a[0], n_of_all, upper,
+          [&](size_t, double k) { return (n_of_all - k) / (k + 1) * (p_of_all / (1 - p_of_all)); });
+    return counts(Binomial(a[1], a[2]), a[0], a[1], upper, [&](size_t i, double k) {
+      return (ns[i] - k) / (k + 1) * (ps[i] / (1 - ps[i]));
+    });
+  });
+}
+
+}  // namespace gradus
