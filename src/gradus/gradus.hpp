@@ -9,7 +9,10 @@
 #include <gradus/core/tape.h>
 #include <gradus/diff/checkpoint.h>
 #include <gradus/diff/custom.h>
+#include <gradus/linalg/powers.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/numerics/sums.h>
 #include <gradus/numerics/twins.h>
 #include <gradus/ops/elementwise.h>
@@ -21,7 +24,11 @@
 #include <gradus/optim/gradients.h>
 #include <gradus/optim/least_squares.h>
 #include <gradus/optim/minimise.h>
+#include <gradus/prob/bayes.h>
+#include <gradus/prob/distribution.h>
+#include <gradus/prob/fit.h>
 #include <gradus/prob/information.h>
+#include <gradus/prob/multivariate.h>
 #include <gradus/prob/statistics.h>
 #include <gradus/regress/linear.h>
 #include <gradus/regress/logistic.h>

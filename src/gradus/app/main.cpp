@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
                       {"optimise", "go down a function and see how", add_optimise},
                       {"fit", "regression that explains its numbers", add_fit},
                       {"stats", "what the numbers of a file say", add_stats},
+                      {"linalg", "factorisations, systems, and how far to trust them", add_linalg},
                       {"landscape", "the loss around trained weights", add_landscape},
                       {"eval", "measure a trained run on data", add_eval},
                       {"float", "how a number is stored, bit by bit", add_float},

@@ -21,6 +21,7 @@ void add_float(Command& command, const Settings& settings);
 void add_rng(Command& command, const Settings& settings);
 void add_fit(Command& command, const Settings& settings);
 void add_stats(Command& command, const Settings& settings);
+void add_linalg(Command& command, const Settings& settings);
 void add_ops(Command& command, const Settings& settings);
 void add_train(Command& command, const Settings& settings);
 void add_lr_find(Command& command, const Settings& settings);

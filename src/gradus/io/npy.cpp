@@ -391,6 +391,29 @@ Tensor read_npy(const std::string& path) {
   return read_npy(file.bytes(), path);
 }
 
+namespace {
+
+// What stands before the numbers of an array; `descr` as in "<f8".
+std::vector<std::byte> npy_head(const std::string& descr, const Shape& shape) {
+  std::string sizes;
+  for (const std::int64_t size : shape) sizes += std::to_string(size) + ", ";
+  if (shape.size() > 1) sizes.resize(sizes.size() - 2);
+  if (shape.size() == 1) sizes.pop_back();
+  std::string dict =
+      "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + sizes + "), }";
+  // Spaces and a newline, so that the numbers begin at a multiple of 64.
+  constexpr std::size_t before = 10;
+  dict.resize((before + dict.size() + 1 + 63) / 64 * 64 - before - 1, ' ');
+  dict += '\n';
+  std::string head(magic);
+  head +=
+      {'\x01', '\x00', static_cast<char>(dict.size() & 255), static_cast<char>(dict.size() >> 8)};
+  head += dict;
+  return {as_bytes(head).begin(), as_bytes(head).end()};
+}
+
+}  // namespace
+
 std::vector<std::byte> npy_bytes(const Tensor& x) {
   const auto* found = std::find_if(known_dtypes.begin(), known_dtypes.end(),
                                    [&](const Dtype& d) { return d.type == x.dtype(); });
@@ -399,26 +422,28 @@ std::vector<std::byte> npy_bytes(const Tensor& x) {
                                 ". An npy array is f2, f4, f8, i1, u1, i4, i8 or b1. "
                                 "Cast it to f32 first.");
   }
-  std::string sizes;
-  for (const std::int64_t size : x.shape()) sizes += std::to_string(size) + ", ";
-  if (x.rank() > 1) sizes.resize(sizes.size() - 2);
-  if (x.rank() == 1) sizes.pop_back();
-  std::string dict = "{'descr': '" + std::string(size_of(x.dtype()) == 1 ? "|" : "<") +
-                     std::string(found->code) + "', 'fortran_order': False, 'shape': (" + sizes +
-                     "), }";
-  // Spaces and a newline, so that the numbers begin at a multiple of 64.
-  constexpr std::size_t before = 10;
-  dict.resize((before + dict.size() + 1 + 63) / 64 * 64 - before - 1, ' ');
-  dict += '\n';
-
-  std::string head(magic);
-  head +=
-      {'\x01', '\x00', static_cast<char>(dict.size() & 255), static_cast<char>(dict.size() >> 8)};
-  head += dict;
-  std::vector<std::byte> out(as_bytes(head).begin(), as_bytes(head).end());
+  std::vector<std::byte> out =
+      npy_head((size_of(x.dtype()) == 1 ? "|" : "<") + std::string(found->code), x.shape());
   const std::vector<std::byte> numbers = bytes_of(x);
   out.insert(out.end(), numbers.begin(), numbers.end());
   return out;
+}
+
+void write_complex_npy(const std::string& path, const Tensor& re, const Tensor& im) {
+  if (re.type() != im.type() || !is_float(re.dtype()))
+    raise(ErrorKind::shape, "write_complex_npy: " + to_string(re.type()) + " and " +
+                                to_string(im.type()) +
+                                " are not the parts of complex numbers. Both must be f32 or f64 of "
+                                "one shape.");
+  const std::size_t each = size_of(re.dtype());
+  std::vector<std::byte> out = npy_head("<c" + std::to_string(2 * each), re.shape());
+  const std::vector<std::byte> real = bytes_of(re), imaginary = bytes_of(im);
+  for (std::size_t at = 0; at < real.size(); at += each) {
+    const auto from = static_cast<std::ptrdiff_t>(at), to = static_cast<std::ptrdiff_t>(at + each);
+    out.insert(out.end(), real.begin() + from, real.begin() + to);
+    out.insert(out.end(), imaginary.begin() + from, imaginary.begin() + to);
+  }
+  write_file_atomically(path, out);
 }
 
 void write_npy(const std::string& path, const Tensor& x) {

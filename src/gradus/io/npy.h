@@ -18,6 +18,8 @@ Tensor read_npy(const std::string& path);
 Tensor read_npy(Bytes bytes, std::string_view name);
 // Version 1, row-major, as numpy.save writes it. There is no bf16 in NumPy.
 void write_npy(const std::string& path, const Tensor& x);
+// The complex numbers re + i im, two tensors of one shape in f32 or f64, as c8 or c16.
+void write_complex_npy(const std::string& path, const Tensor& re, const Tensor& im);
 std::vector<std::byte> npy_bytes(const Tensor& x);
 
 bool is_zip(Bytes bytes);

@@ -5,6 +5,7 @@
 #include <gradus/core/tape.h>
 #include <gradus/core/view.h>
 #include <gradus/linalg/dense.h>
+#include <gradus/linalg/matrices.h>
 #include <gradus/linalg/refuse.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/ops/batching.h>
@@ -24,86 +25,9 @@ namespace {
 
 using dense::Scratch;
 using dense::Window;
+using namespace matrices;
 
 // Kernels. What may raise comes first: threads share the rest.
-
-int64_t rows_of(const View& v) {
-  return v.shape[v.shape.size() - 2];
-}
-int64_t columns_of(const View& v) {
-  return v.shape.back();
-}
-
-// How many matrices: `own` is the number of axes of one.
-int64_t batch_of(const View& v, int own = 2) {
-  int64_t count = 1;
-  for (int i = 0; i + own < v.shape.size(); ++i) count *= v.shape[i];
-  return count;
-}
-
-int64_t offset_of(const View& v, int64_t batch, int own) {
-  int64_t offset = 0;
-  for (int i = v.shape.size() - own - 1; i >= 0; --i) {
-    offset += batch % v.shape[i] * v.strides[i];
-    batch /= v.shape[i];
-  }
-  return offset;
-}
-
-template <class T>
-Window<T> matrix_of(const View& v, int64_t batch) {
-  const int r = v.shape.size();
-  return {v.as<T>() + offset_of(v, batch, 2), v.strides[r - 2], v.strides[r - 1]};
-}
-template <class T>
-Window<const T> constant_of(const View& v, int64_t batch) {
-  const Window<T> a = matrix_of<T>(v, batch);
-  return {a.data, a.row, a.col};
-}
-
-// Calls f(i) for each of `count` matrices, on all threads where one is too small to be shared.
-template <class F>
-void each_matrix(int64_t count, const View& v, const F& f) {
-  constexpr int64_t large = 1 << 16, chunk = 1 << 12;  // elements
-  const int64_t size = rows_of(v) * columns_of(v);
-  const int64_t together =
-      count < 4 || size > large ? count : std::max<int64_t>(1, chunk / (size + 1));
-  if (together >= count) {
-    for (int64_t i = 0; i < count; ++i) f(i);
-    return;
-  }
-  parallel_for((count + together - 1) / together, [&](int64_t c) {
-    for (int64_t i = c * together; i < std::min(count, (c + 1) * together); ++i) f(i);
-  });
-}
-
-// "matrix 3 of 8", or the type of a single one.
-std::string subject(const View& v, int64_t batch) {
-  if (v.shape.size() == 2) return to_string(Type{v.dtype, v.shape});
-  return "matrix " + std::to_string(batch) + " of " + std::to_string(batch_of(v));
-}
-
-template <class T>
-void require_finite(const char* op, const View& v, int64_t batch) {
-  const int64_t m = rows_of(v), n = columns_of(v);
-  const Window<const T> a = constant_of<T>(v, batch);
-  if (dense::finite(m, n, a)) return;
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j)
-      if (!std::isfinite(a(i, j)))
-        refuse_element(op, place_text((batch * m + i) * n + j, v.shape),
-                       static_cast<double>(a(i, j)));
-}
-template <class T>
-void require_finite(const char* op, const View& v) {
-  for (int64_t b = 0; b < batch_of(v); ++b) require_finite<T>(op, v, b);
-}
-
-// Row-major copy.
-template <class T>
-void load(const View& v, int64_t batch, T* to) {
-  dense::copy(rows_of(v), columns_of(v), constant_of<T>(v, batch), to);
-}
 
 [[noreturn]] void refuse_pivot(const char* op, const View& v, int64_t batch, int64_t pivot,
                                const char* is) {
@@ -134,30 +58,13 @@ void run_lu(const Call& c) {
 }
 
 template <class T>
-void require_symmetric(const View& v, int64_t b) {
-  const int64_t n = columns_of(v);
-  const Window<const T> a = constant_of<T>(v, b);
-  // Halves computed in another order differ by rounding: by less than the root of eps.
-  const T tolerance = std::sqrt(std::numeric_limits<T>::epsilon()) * dense::largest(n, n, a);
-  const int64_t place = dense::first_asymmetry(n, a, tolerance), i = place / n, j = place % n;
-  if (place < n * n)
-    raise(ErrorKind::domain,
-          "cholesky: " + subject(v, b) + " is not symmetric: element " +
-              place_text((b * n + i) * n + j, v.shape) + " is " +
-              text::significant(static_cast<double>(a(i, j)), 9) + ", but element " +
-              place_text((b * n + j) * n + i, v.shape) + " is " +
-              text::significant(static_cast<double>(a(j, i)), 9) +
-              ". Both halves must be equal. Take (a + transpose(a)) / 2 if they should be.");
-}
-
-template <class T>
 void run_cholesky(const Call& c) {
   const View& v = c.in[0];
   const int64_t n = columns_of(v), count = batch_of(v);
   if (n == 0) return;
   for (int64_t b = 0; b < count; ++b) {
     require_finite<T>("cholesky", v, b);
-    require_symmetric<T>(v, b);
+    require_symmetric<T>("cholesky", v, b);
   }
   Scratch<int64_t> pivots(count);
   each_matrix(count, v, [&](int64_t b) {
@@ -224,6 +131,40 @@ void require_regular(const char* op, std::span<const View> in, int64_t batch) {
   require_pivots(op, in[0], batch, constant_of<T>(in[1], batch), "pivot");
 }
 
+// Whether elimination made numbers so much larger that they lost the digits of a. Row exchanges
+// nearly always prevent it, but not for every matrix (Wilkinson 1961).
+template <class T>
+bool has_grown(int64_t n, Window<const T> a, Window<const T> factors) {
+  constexpr int64_t least = 8;  // below, growth is 2^6 at most
+  if (n <= least) return false;
+  // Random matrices grow by n^(2/3).
+  return dense::largest(n, n, factors) > T(16) * static_cast<T>(n) * dense::largest(n, n, a);
+}
+
+// A x = b, or A^T x = b, by reflections, which never grow: x (n,k) is b on entry. False where R is
+// singular.
+template <class T>
+bool solve_by_reflections(bool transposed, int64_t n, int64_t k, Window<const T> a, T* x) {
+  Scratch<T> q_room(n * n), r_room(n * n), b_room(n * k);
+  T *q = q_room.data(), *r = r_room.data(), *b = b_room.data();
+  dense::copy(n, n, a, q);
+  dense::qr(n, n, q, r);
+  for (int64_t i = 0; i < n; ++i)
+    if (r[i * n + i] == 0) return false;
+  const Window<const T> upper{r, n, 1};
+  std::copy(x, x + n * k, b);
+  if (transposed) dense::solve_triangle(true, false, n, k, upper.transposed(), b, k);
+  std::fill(x, x + n * k, T(0));
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      const T* from = b + (transposed ? j : i) * k;
+      T* to = x + (transposed ? i : j) * k;
+      for (int64_t l = 0; l < k; ++l) to[l] += q[i * n + j] * from[l];
+    }
+  if (!transposed) dense::solve_triangle(false, false, n, k, upper, x, k);
+  return true;
+}
+
 // A x = b is L U x = P b; A^T x = b is U^T L^T (P x) = b.
 template <class T>
 void run_solve(const Call& c) {
@@ -238,6 +179,11 @@ void run_solve(const Call& c) {
     const Factored<T> f(c.in, i);
     const Window<const T> from = constant_of<T>(b, i);
     T* x = c.out[0].as<T>() + i * n * k;
+    const Window<const T> a = constant_of<T>(c.in[0], i);
+    if (has_grown(n, a, f.lu)) {
+      load(b, i, x);
+      if (solve_by_reflections(transposed, n, k, a, x)) return;
+    }
     if (!transposed) {
       for (int64_t r = 0; r < n; ++r)
         for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(f.row_of(r), j);
@@ -291,6 +237,11 @@ void run_solve_at_once(const Call& c) {
     const Window<T> from = matrix_of<T>(b, 0);
     const int64_t n = rows_of(b), k = columns_of(b);
     T* x = c.out[0].as<T>();
+    const Window<const T> a = constant_of<T>(c.in[0], 0);
+    if (has_grown(n, a, lu)) {
+      load(b, 0, x);
+      if (solve_by_reflections(false, n, k, a, x)) return;
+    }
     for (int64_t r = 0; r < n; ++r)
       for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(rows[r], j);
     dense::solve_triangle(true, true, n, k, lu, x, k);
@@ -384,10 +335,6 @@ void run_slogdet(const Call& c) {
   });
 }
 
-template <Call::Run f32, Call::Run f64>
-Kernel by_type(const Op&, std::span<const Type> in, const Type&) {
-  return {in[0].dtype == DType::f32 ? f32 : f64};
-}
 #define KERNEL(run) by_type<run<float>, run<double>>
 
 // Types.

@@ -1,0 +1,121 @@
+#include <gradus/base/double_double.h>
+#include <gradus/base/error.h>
+#include <gradus/core/buffer.h>
+#include <gradus/linalg/rank.h>
+#include <gradus/linalg/refuse.h>
+#include <gradus/linalg/spectral.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gradus {
+namespace {
+
+// 1 / s, and 0 for values that do not count.
+Tensor kept_inverse(const Tensor& s, const Tensor& a, double tolerance) {
+  if (s.shape().back() == 0) return s;
+  const double eps = s.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
+  const auto size = static_cast<double>(std::max(a.shape()[a.rank() - 2], a.shape().back()));
+  const Tensor most = stop_gradient(max(s, {.axis = -1, .keepdims = true}));
+  const Tensor none = s <= most * (tolerance < 0 ? size * eps : tolerance);
+  return where(none, 0.0, 1.0 / where(none, 1.0, s));
+}
+
+Tensor column(const Tensor& x) {
+  return expand_dims(x, -1);
+}
+
+}  // namespace
+
+Tensor matrix_rank(const Tensor& a, double tolerance) {
+  refuse_unless_matrix("matrix_rank", a.type());
+  const Tensor kept = kept_inverse(svd(stop_gradient(a)).s, a, tolerance);
+  return sum(cast(kept > 0.0, DType::i64), {.axis = -1});
+}
+
+Tensor pinv(const Tensor& a, double tolerance) {
+  refuse_unless_matrix("pinv", a.type());
+  const auto [u, s, vt] = svd(a);
+  return matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
+}
+
+Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
+  refuse_unless_matrix("lstsq", a.type());
+  const bool vector = b.rank() == 1;
+  if (b.rank() == 0 || b.shape()[vector ? 0 : b.rank() - 2] != a.shape()[a.rank() - 2])
+    raise(ErrorKind::shape, "lstsq: " + to_string(a.type()) + " and " + to_string(b.type()) +
+                                ": the right side needs one number a row. It is a vector (m) or "
+                                "has columns (..., m, k).");
+  const Tensor right = vector ? column(b) : b;
+  const auto [u, s, vt] = svd(a);
+  const Tensor inverse = column(kept_inverse(s, a, tolerance));
+  const auto best = [&](const Tensor& r) {
+    return matmul(transpose(vt), inverse * matmul(transpose(u), r));
+  };
+  const Tensor first = best(right);
+  // What is left once more: the digits that the first pass lost.
+  const Tensor x = first + best(right - matmul(a, first));
+  return vector ? squeeze(x, -1) : x;
+}
+
+Tensor cond(const Tensor& a, CondNorm norm) {
+  refuse_unless_matrix("cond", a.type());
+  if (a.shape().back() == 0 || a.shape()[a.rank() - 2] == 0)
+    raise(ErrorKind::shape, "cond: " + to_string(a.type()) +
+                                " has no element. A condition number needs at least one row and "
+                                "one column.");
+  const bool square_shape = a.shape()[a.rank() - 2] == a.shape().back();
+  if (norm != CondNorm::two && !square_shape)
+    raise(ErrorKind::shape, "cond: " + to_string(a.type()) +
+                                " is not square. Only the condition in the 2-norm takes other "
+                                "shapes.");
+  const Tensor s = svd(a).s;
+  const Tensor least = min(s, {.axis = -1});
+  const Tensor singular = least == 0.0;
+  const auto or_infinite = [&](const Tensor& x) {
+    return where(singular, std::numeric_limits<double>::infinity(), x);
+  };
+  if (norm == CondNorm::two) return or_infinite(max(s, {.axis = -1}) / where(singular, 1.0, least));
+  const auto size = [&](const Tensor& x) {
+    if (norm == CondNorm::frobenius) return sqrt(sum(square(x), {.axis = {-2, -1}}));
+    return max(sum(abs(x), {.axis = norm == CondNorm::one ? -2 : -1}), {.axis = -1});
+  };
+  return or_infinite(size(a) * size(pinv(a, 0)));
+}
+
+bool is_singular(const Tensor& a) {
+  refuse_unless_matrix("is_singular", a.type());
+  if (a.rank() != 2 || a.shape()[0] != a.shape()[1])
+    raise(ErrorKind::shape, "is_singular: " + to_string(a.type()) +
+                                " is not one square matrix. It decides one at a time.");
+  const auto n = static_cast<size_t>(a.shape().back());
+  const std::vector<double> x = numbers(a);
+  double largest = 0;
+  for (const double value : x) largest = std::max(largest, std::fabs(value));
+  if (!(largest > 0)) return n > 0;
+  std::vector<DoubleDouble> m(n * n);
+  // By a power of 2: exact.
+  for (size_t i = 0; i < n * n; ++i) m[i] = std::ldexp(x[i], -std::ilogb(largest));
+  for (size_t k = 0; k < n; ++k) {
+    size_t pivot = k;
+    for (size_t i = k + 1; i < n; ++i)
+      if (std::fabs(m[i * n + k].high) > std::fabs(m[pivot * n + k].high)) pivot = i;
+    if (!(std::fabs(m[pivot * n + k].high) > 1e-28)) return true;
+    for (size_t j = k; j < n; ++j) std::swap(m[k * n + j], m[pivot * n + j]);
+    for (size_t i = k + 1; i < n; ++i) {
+      const DoubleDouble factor = m[i * n + k] / m[k * n + k];
+      for (size_t j = k + 1; j < n; ++j) m[i * n + j] = m[i * n + j] - factor * m[k * n + j];
+    }
+  }
+  return false;
+}
+
+}  // namespace gradus
