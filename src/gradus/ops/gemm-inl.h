@@ -118,8 +118,9 @@ constexpr int kTileRows = 6;
 template <class T>
 constexpr int64_t kPanel = 2 * kLanes<T>;
 
-// A panel's block of b and a tile's block of a stay in a 48 kB L1: 32 + 12 kB on AVX-512.
-constexpr int64_t kDepth = 256;
+// Deep blocks pass over c less often, which pays more than a panel of b in L1: on AVX-512 it is
+// 64 kB and comes from L2, 128 bytes for 24 multiply-adds.
+constexpr int64_t kDepth = 512;
 constexpr int64_t kInPlaceB = 1 << 13;     // elements of b that stay near without packing
 constexpr int64_t kFarB = 1 << 19;         // elements of b that lie outside L2
 constexpr int64_t kFarC = 1 << 16;         // elements of c that lie outside L1 and near L2
@@ -350,7 +351,7 @@ void pack(const Matrix<T>& x, int64_t rows, int64_t cols, T* to, int64_t to_row)
 }
 
 // Far rows of b are read this many panels at a time.
-constexpr int64_t kGroup = 8;
+constexpr int64_t kGroup = 4;
 
 // `count` panels of b, one after the other, each (k, kPanel).
 template <class T>
