@@ -2,12 +2,12 @@
 #include <gradus/base/gamma.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
-#include <gradus/core/tape.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/information.h>
+#include <gradus/prob/parts.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,24 +19,6 @@ namespace gradus {
 namespace {
 
 using Numbers = std::span<const double>;
-constexpr double infinity = __builtin_huge_val();
-
-bool has_numbers(const Tensor& x) {
-  if (x.buffer() != nullptr) return true;
-  const Tape* tape = Tape::open();
-  const TapeValue* v = x.tape_value();
-  return tape != nullptr && v != nullptr && v->tape == tape->serial() &&
-         tape->value(v->id).has_numbers();
-}
-
-Tensor as_float(const Tensor& x) {
-  return is_float(x.dtype()) ? x : cast(x, DType::f64);
-}
-
-// c log(x), 0 where c is 0.
-Tensor x_log_y(const Tensor& c, const Tensor& x) {
-  return where(c == 0.0, 0.0, c * log(x));
-}
 
 double nats_of(LogBase base) {
   switch (base) {
