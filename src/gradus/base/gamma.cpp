@@ -106,6 +106,10 @@ double lgamma(double x) {
   return (x - 0.5) * (std::log(x) - 1) + (poly(1 / (x * x), c) / x + rest);
 }
 
+double lgamma1p(double x) {
+  return lgamma_near_2(x) - std::log1p(x);
+}
+
 double digamma(double x) {
   if (x == 0) return std::copysign(infinity, -x);
   if (x == -infinity) return not_a_number;

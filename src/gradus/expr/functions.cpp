@@ -52,6 +52,11 @@ Tensor binary(Args a) {
   return f(as_number(a[0]), as_number(a[1]));
 }
 
+template <Tensor (*f)(const Tensor&, const Tensor&, const Tensor&)>
+Tensor ternary(Args a) {
+  return f(as_number(a[0]), as_number(a[1]), as_number(a[2]));
+}
+
 template <Tensor (*f)(const Tensor&, const Tensor&)>
 Tensor logic(Args a) {
   return f(as_mask(a[0]), as_mask(a[1]));
@@ -144,8 +149,17 @@ constexpr ExprFunction table[] = {
     {"hypot", 2, 2, binary<hypot>},
     {"logaddexp", 2, 2, binary<logaddexp>},
     {"polygamma", 2, 2, binary<polygamma>},
-    {"trigamma", 1, 1, [](Args a) { return polygamma(1.0, as_number(a[0])); }},
-    {"remainder", 2, 2, binary<remainder>},
+    {"trigamma", 1, 1, unary<trigamma>},
+#define OP(n) {#n, 1, 1, unary<n>},
+    GRADUS_SPECIAL_UNARY_WORDS(OP)
+#undef OP
+#define OP(n) {#n, 2, 2, binary<n>},
+        GRADUS_SPECIAL_BINARY_WORDS(OP)
+#undef OP
+#define OP(n) {#n, 3, 3, ternary<n>},
+            GRADUS_SPECIAL_TERNARY_WORDS(OP)
+#undef OP
+                {"remainder", 2, 2, binary<remainder>},
     {"floor_divide", 2, 2, binary<floor_divide>},
     {"logical_and", 2, 2, logic<logical_and>},
     {"logical_or", 2, 2, logic<logical_or>},
@@ -201,8 +215,6 @@ constexpr ExprFunction table[] = {
     {"layernorm", 1, 3, layernorm},
     {"attention", 3, 3, attention},
     NOT_OFFERED("expm"),
-    NOT_OFFERED("erfinv"),
-    NOT_OFFERED("erfcx"),
 };
 
 }  // namespace
