@@ -17,6 +17,7 @@
 #include <gradus/numerics/twins.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/critical.h>
@@ -24,7 +25,11 @@
 #include <gradus/optim/gradients.h>
 #include <gradus/optim/minimise.h>
 #include <gradus/optim/optimiser.h>
+#include <gradus/prob/bayes.h>
+#include <gradus/prob/distribution.h>
+#include <gradus/prob/fit.h>
 #include <gradus/prob/information.h>
+#include <gradus/prob/multivariate.h>
 #include <gradus/prob/statistics.h>
 #include <gradus/regress/linear.h>
 #include <gradus/regress/penalised.h>
@@ -52,7 +57,8 @@ constexpr std::string_view delivered[] = {
     "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06", "RE-07", "RE-08",
     "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",   "E15",
     "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11", "NU-15",
-    "E8",    "E13",   "E17"};
+    "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07", "PR-08", "PR-09",
+    "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23"};
 
 constexpr uint64_t seed = 42;
 
@@ -408,6 +414,71 @@ void probability(Book& b) {
   b.check("E12", "the same summed", 1.5, number(mse(said, seen, Reduction::sum)));
 }
 
+void distributions(Book& b) {
+  const Uniform uniform(2, 5);
+  b.check("PR-01", "Uniform[2,5] over its support", 1,
+          number(mean(uniform.prob(linspace(2, 5, 1001)))) * 3, 1e-8);
+  b.check("PR-01", "binomial(10, 0.5) over 0..10", 1, number(sum(Binomial(10, 0.5).prob(iota(11)))),
+          1e-14);
+  using Outcome = SampleSpace::Outcome;
+  const SampleSpace die = SampleSpace::dice(1), two = SampleSpace::dice(2);
+  b.check("PR-02", "P(even or 5) of a die", 4.0 / 6,
+          die.probability([](const Outcome& o) { return o[0] % 2 == 0 || o[0] == 5; }), 1e-15);
+  b.check("PR-03", "P(sum is 8 | first is 3)", 1.0 / 6,
+          two.conditional([](const Outcome& o) { return o[0] + o[1] == 8; },
+                          [](const Outcome& o) { return o[0] == 3; }),
+          1e-15);
+  const Tensor once = positive_predictive_value(0.01, 0.99, 0.95);
+  b.check("PR-04", "1 in 100 ill, sensitivity 0.99, specificity 0.95", 0.1667, number(once), 5e-5);
+  b.check("PR-04", "after a second positive test", 0.7984,
+          number(positive_predictive_value(once, 0.99, 0.95)), 5e-5);
+  const Bernoulli coin(0.7);
+  b.check("PR-07", "Bernoulli(0.7) at 1 and 0", {0.7, 0.3}, coin.prob({1, 0}), 1e-15);
+  b.check("PR-07", "its variance", 0.21, number(coin.variance()), 1e-15);
+  const Binomial ten(10, 0.5);
+  b.check("PR-08", "binomial(10, 0.5) at 5", 0.2461, number(ten.prob(5)), 5e-5);
+  b.check("PR-08", "its mean", 5, number(ten.mean()));
+  b.check("PR-08", "its variance", 2.5, number(ten.variance()));
+  b.check("PR-09", "Poisson(4) at 2", 0.1465, number(Poisson(4.0).prob(2)), 5e-5);
+  b.check("PR-10", "density of Uniform[2,5]", 1.0 / 3, number(uniform.prob(3.0)), 1e-15);
+  b.check("PR-10", "its mean", 3.5, number(uniform.mean()));
+  b.check("PR-10", "its variance", 0.75, number(uniform.variance()));
+  const Normal z;
+  const Tensor sigmas{1, 2, 3};
+  b.check("PR-11", "P within 1, 2, 3 standard deviations", {0.6827, 0.9545, 0.9973},
+          z.cdf(sigmas) - z.cdf(-sigmas), 5e-5);
+  b.check("PR-11", "quantile of 0.975", 1.959964, number(z.quantile(0.975)), 5e-7);
+  b.check("PR-11", "P beyond 10", 7.62e-24, number(z.sf(10.0)), 5e-27);
+  const MultivariateNormal pair({0, 0}, {{1, 0.7}, {0.7, 1}});
+  b.check("PR-13", "log-density at 0, covariance [[1,.7],[.7,1]]", -1.501205,
+          number(pair.log_prob({0, 0})), 5e-7);
+  b.check("PR-13", "its Cholesky factor", {1, 0, 0.7, 0.714143}, pair.cholesky, 5e-7);
+  const Tensor draws = pair.sample(key_tensor(Key{seed}), {1000});
+  const Tensor off = draws - mean(draws, {.axis = 0});
+  b.check("PR-13", "mean of 1000 draws", {0, 0}, mean(draws, {.axis = 0}), 0.1);
+  b.check("PR-13", "their covariance", {1, 0.7, 0.7, 1}, matmul(transpose(off), off) / 999.0, 0.15);
+  const auto face = [](const Outcome& o) { return static_cast<double>(o[0]); };
+  b.check("PR-15", "mean of a die", 3.5, die.expectation(face), 1e-15);
+  b.check("PR-15", "its variance", 2.9167, die.variance(face), 5e-5);
+  const Likeliest normal = fit_normal({1, 2, 3, 4, 5});
+  b.check("PR-20", "likeliest mean and sd of [1..5]", {3, std::sqrt(2.0)}, normal.estimate, 1e-15);
+  const Tensor ten_values{1, 1, 0, 1, 1, 1, 0, 1, 0, 1};
+  const Likeliest share = fit_bernoulli(ten_values);
+  b.check("PR-21", "likeliest share of 7 in 10", 0.70, number(share.estimate), 1e-15);
+  b.check("PR-21", "by Newton's method", 0.7000,
+          number(maximise_likelihood(
+                     [&](const Tensor& p) { return sum(Bernoulli(p).log_prob(ten_values)); },
+                     Tensor(0.5))
+                     .estimate),
+          1e-10);
+  b.check("PR-21", "its negative log-likelihood", 6.1086, -share.log_likelihood, 5e-5);
+  const Tensor logits{{2, 1, 0.1}};
+  b.check("PR-23", "cross-entropy minus the categorical -log P", 0,
+          number(cross_entropy(logits, Tensor{{1, 0, 0}}, Reduction::mean)) +
+              number(mean(Categorical(logits).log_prob(iota(1)))),
+          1e-12);
+}
+
 void optimisation(Book& b) {
   const auto bowl = [](const Tensor& x) { return sum(square(x) * Tensor({1, 4})); };
   OptimiserConfig gd = defaults_for("sgd");
@@ -674,6 +745,7 @@ void add_verify(Command& command, const Settings& settings) {
     sums_and_twins(book);
     information(book);
     probability(book);
+    distributions(book);
     optimisation(book);
     convergence(book);
     networks(book);

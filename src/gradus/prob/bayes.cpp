@@ -3,7 +3,6 @@
 #include <gradus/core/buffer.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
-#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/bayes.h>
@@ -14,19 +13,6 @@
 
 namespace gradus {
 namespace {
-
-double quantile_of(const std::vector<double>& sorted, double p) {
-  const double at = p * static_cast<double>(sorted.size() - 1);
-  const auto i = static_cast<size_t>(at);
-  const double rest = at - static_cast<double>(i);
-  return i + 1 < sorted.size() ? sorted[i] + rest * (sorted[i + 1] - sorted[i]) : sorted[i];
-}
-
-void require_level(const char* op, double level) {
-  if (!(level > 0 && level < 1))
-    raise(ErrorKind::domain, std::string(op) + ": the level lies between 0 and 1, but it is " +
-                                 text::number(level) + ".");
-}
 
 // One column a class: (n, classes) with a 1 where the row is of it.
 Tensor membership(const char* op, const Tensor& x, const Tensor& classes, int64_t count) {
@@ -158,26 +144,12 @@ Tensor dirichlet_multinomial_log_prob(const Dirichlet& prior, const Tensor& coun
          sum(lgamma(x + a) - lgamma(a) - lgamma(x + 1.0), {.axis = -1});
 }
 
-Interval credible_interval(const Distribution& d, double level) {
-  require_level("credible_interval", level);
+Bounds credible_interval(const Distribution& d, double level) {
+  if (!(level > 0 && level < 1))
+    raise(ErrorKind::domain, "credible_interval: the level lies between 0 and 1, but it is " +
+                                 text::number(level) + ".");
   const double out = 0.5 * (1 - level);
   return {d.quantile(out), d.isf(out)};
-}
-
-Interval bootstrap_interval(const std::function<Tensor(const Tensor&)>& statistic, const Tensor& x,
-                            const Tensor& key, int64_t rounds, double level) {
-  require_level("bootstrap_interval", level);
-  if (rounds < 2 || x.rank() < 1 || x.shape()[0] == 0)
-    raise(ErrorKind::domain, "bootstrap_interval: " + std::to_string(rounds) + " rounds over " +
-                                 to_string(x.type()) +
-                                 ". It takes at least two rounds and one row.");
-  std::vector<double> all;
-  const int64_t n = x.shape()[0];
-  for (int64_t i = 0; i < rounds; ++i)
-    all.push_back(number(statistic(gather(x, random_integers(split(key, Tensor(i)), n, {n})))));
-  std::sort(all.begin(), all.end());
-  const double out = 0.5 * (1 - level);
-  return {Tensor(quantile_of(all, out)), Tensor(quantile_of(all, 1 - out))};
 }
 
 GaussianNaiveBayes GaussianNaiveBayes::fit(const Tensor& data, const Tensor& classes, int64_t count,

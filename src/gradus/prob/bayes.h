@@ -49,15 +49,8 @@ Dirichlet dirichlet_multinomial(const Dirichlet& prior, const Tensor& counts);
 // P(counts) with the probabilities integrated out.
 Tensor dirichlet_multinomial_log_prob(const Dirichlet& prior, const Tensor& counts);
 
-struct Interval {
-  Tensor low, high;
-};
 // The middle `level` of a distribution: as much is left out on either side.
-Interval credible_interval(const Distribution& d, double level = 0.95);
-// Between the quantiles of a statistic over resampled data: rows of x (n, ...) drawn with
-// replacement, `rounds` times.
-Interval bootstrap_interval(const std::function<Tensor(const Tensor&)>& statistic, const Tensor& x,
-                            const Tensor& key, int64_t rounds = 1000, double level = 0.95);
+Bounds credible_interval(const Distribution& d, double level = 0.95);
 
 // Classes from features that are taken as independent given the class. All in logarithms.
 struct GaussianNaiveBayes {

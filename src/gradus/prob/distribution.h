@@ -186,6 +186,11 @@ Tensor kl_divergence(const Binomial& p, const Binomial& q);  // of one n
 Tensor kl_divergence(const Poisson& p, const Poisson& q);
 Tensor kl_divergence(const Geometric& p, const Geometric& q);
 
+// Two ends of an interval.
+struct Bounds {
+  Tensor low, high;
+};
+
 // The mean of log p(x) - log q(x) over `count` draws from p, and its standard error: for pairs
 // without a closed form, and as its check. Both of rank 0; parameters must be single numbers.
 struct Estimate {

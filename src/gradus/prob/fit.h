@@ -15,9 +15,6 @@ struct Likeliest {
   double log_likelihood = 0;
 };
 // estimate -+ z standard_error, z the normal quantile of the level: Wald's interval.
-struct Bounds {
-  Tensor low, high;
-};
 Bounds confidence_interval(const Likeliest& fit, double level = 0.95);
 
 // Estimates are the parameters in the order of the constructor: (location, scale), (shape, rate).
