@@ -222,6 +222,7 @@ TEST(Anova, of_the_textbooks_three_groups) {
   EXPECT_DOUBLE_EQ(a.ss[1], 68);
   EXPECT_DOUBLE_EQ(a.ms[0], 42);
   EXPECT_DOUBLE_EQ(a.f, 9.264705882352942);
+  EXPECT_NEAR(a.p, 0.0023987773293929083, 1e-17);
   EXPECT_DOUBLE_EQ(a.r2, 84.0 / 152);
   EXPECT_DOUBLE_EQ(a.resid_sd, std::sqrt(68.0 / 15));
   EXPECT_EQ(message_of([&] {

@@ -215,7 +215,6 @@ int anova_of(const StatsWords& w, const Settings& settings, const std::string& f
     rows.push_back(
         {a.groups[g], text::grouped(a.counts[g]), fine(a.means[g], a.resid_sd), small(a.sds[g])});
   if (a.groups.size() > most) rows.push_back({"..."});
-  const double p = student::f_tail(a.f, a.df[0], a.df[1]);
   out += columns(rows, 2) + "\n" +
          columns({{"source", "df", "sum of squares", "mean square", "F"},
                   {"between groups", small(a.df[0]), small(a.ss[0]), small(a.ms[0]), small(a.f)},
@@ -224,9 +223,9 @@ int anova_of(const StatsWords& w, const Settings& settings, const std::string& f
          "\nF: the means differ " + small(a.f) +
          " times as much as the spread within groups alone would make them.\nWere all means the "
          "same, an F this large had a chance of " +
-         text::significant(p, 3) + ".\nThe groups account for " + text::significant(100 * a.r2, 4) +
-         " % of the squares (R2 = " + small(a.r2) + "); sd within a group " + small(a.resid_sd) +
-         ".\n";
+         text::significant(a.p, 3) + ".\nThe groups account for " +
+         text::significant(100 * a.r2, 4) + " % of the squares (R2 = " + small(a.r2) +
+         "); sd within a group " + small(a.resid_sd) + ".\n";
   print(out);
   return done;
 }

@@ -5,6 +5,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/prob/distribution.h>
 #include <gradus/prob/statistics.h>
 
 #include <algorithm>
@@ -459,6 +460,7 @@ Anova anova(Sample y, std::span<const std::string> group) {
   a.f = static_cast<double>(ms[0] / ms[1]);
   a.r2 = static_cast<double>(outside / (outside + inside));
   a.resid_sd = static_cast<double>(sqrt(ms[1]));
+  a.p = std::isnan(a.f) ? nan : number(FisherF(a.df[0], a.df[1]).sf(a.f));
   return a;
 }
 

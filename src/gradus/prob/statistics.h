@@ -121,6 +121,7 @@ struct Anova {
   std::vector<double> means, sds;
   double df[2] = {}, ss[2] = {}, ms[2] = {};
   double f = 0, r2 = 0, resid_sd = 0;
+  double p = 0;  // the chance of an F as large or larger, were all means the same
 };
 // The group of y[i] is group[i]. Fewer than two groups, or no number more than groups, is a
 // DomainError.
