@@ -145,7 +145,7 @@ class Descent {
       for (int64_t i = 0; i < std::min(j + 1, m_); ++i)
         triangle_[at(j * p_ + i)] = a[at(j * m_ + i)];
     b.resize(at(std::max(p_, m_)), T(0.0));
-    right_.assign(b.begin(), b.begin() + p_);
+    right_.assign(b.begin(), b.begin() + static_cast<std::ptrdiff_t>(p_));
     for (int64_t i = m_; i < p_; ++i) right_[at(i)] = T(0.0);
     return true;
   }
@@ -172,7 +172,7 @@ class Descent {
     }
     householder::triangularise(2 * p_, p_, a.data(), b.data());
     householder::solve_upper(p_, a.data(), 2 * p_, b.data());
-    delta_.assign(b.begin(), b.begin() + p_);
+    delta_.assign(b.begin(), b.begin() + static_cast<std::ptrdiff_t>(p_));
     return fall(a.data(), 2 * p_);
   }
   // |R^-T D^2 d / |D d||^2
