@@ -447,18 +447,23 @@ bool eig(int64_t n, double* a, double* re, double* im, double* v_re, double* v_i
       x[static_cast<size_t>(i)] = sum * d[static_cast<size_t>(i)];
       largest = std::max(largest, std::abs(x[static_cast<size_t>(i)]));
     }
-    // Length 1, the largest component real and positive.
-    double squares = 0;
+    // Length 1, the largest component real and positive; a real value has a real vector.
     Complex turn = 1;
+    for (const Complex& value : x) {
+      if (std::abs(value) < 0.999 * largest) continue;
+      turn = std::conj(value) / std::abs(value);
+      break;
+    }
+    double squares = 0;
     for (Complex& value : x) {
-      value /= largest;
+      value = value / largest * turn;
+      if (im[k] == 0) value = value.real();
       squares += std::norm(value);
-      if (std::abs(value) > 0.999 && turn == 1.0) turn = std::conj(value) / std::abs(value);
     }
     for (int64_t i = 0; i < n; ++i) {
-      const Complex value = x[static_cast<size_t>(i)] * turn / std::sqrt(squares);
+      const Complex value = x[static_cast<size_t>(i)] / std::sqrt(squares);
       v_re[i * n + k] = value.real();
-      v_im[i * n + k] = im[k] == 0 ? 0 : value.imag();
+      v_im[i * n + k] = value.imag();
     }
   }
   return true;
