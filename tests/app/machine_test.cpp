@@ -107,7 +107,15 @@ TEST(Eval, computes_functions_and_says_which_it_lacks) {
   EXPECT_EQ(eval_answer(R"j({"f":"exp","args":[0]})j"), R"j({"y":1})j");
   EXPECT_EQ(eval_answer(R"j({"f":"logsumexp","args":[["-inf",0.0]]})j"), R"j({"y":0})j");
   EXPECT_EQ(eval_answer(R"j({"f":"normal.logpdf","args":[1,0,1]})j"),
-            R"j({"unsupported":"the function normal.logpdf is not offered"})j");
+            R"j({"y":-1.4189385332046727})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"normal.logpf","args":[1,0,1]})j"),
+            R"j({"unsupported":"the function normal.logpf is not offered"})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"kl","args":[[0.5,0.5],[1,0]]})j"), R"j({"y":"inf"})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"perplexity","args":[[0.25,0.25,0.25,0.25]]})j"), R"j({"y":4})j");
+  EXPECT_EQ(eval_answer(R"j({"f":"kl","args":[[1]]})j"),
+            R"j({"error":"kl: 1 arguments do not fit"})j");
+  EXPECT_TRUE(
+      Json::parse(eval_answer(R"j({"f":"entropy","args":[[0.5,0.4]]})j")).contains("error"));
   EXPECT_TRUE(Json::parse(eval_answer(R"j({"f":"exp","args":[]})j")).contains("error"));
 }
 
