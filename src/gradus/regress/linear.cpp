@@ -110,7 +110,7 @@ Solution<T> by_reflections(int64_t n, int64_t p, const std::vector<T>& a, const 
   }
   s.coef.assign(at(p), T(0.0));
   if (k == p) {
-    std::vector<T> x(right.begin(), right.begin() + p);
+    std::vector<T> x(right.data(), right.data() + p);
     householder::solve_upper(p, r, n, x.data());
     for (int64_t i = 0; i < p; ++i)
       s.coef[at(order[at(i)])] = x[at(i)] * T(scale[at(order[at(i)])]);
@@ -228,7 +228,7 @@ void fit_precisely(LinearFit& fit, const std::vector<DoubleDouble>& a, const std
   fit.residuals = rounded(s.residuals);
   std::vector<double> around{spread(y, fit.intercept)};
   for (int64_t j = 0; j < p; ++j)
-    around.push_back(spread(rounded({a.begin() + j * n, a.begin() + (j + 1) * n}), fit.intercept));
+    around.push_back(spread(rounded({a.data() + j * n, a.data() + (j + 1) * n}), fit.intercept));
   conclude(fit, around, options);
 }
 
@@ -337,7 +337,7 @@ LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns
   check(std::string(response), y);
   const std::vector<DoubleDouble> a = design(terms, columns);
   for (int64_t j = 0; j < p; ++j)
-    check(terms[at(j)].text, rounded({a.begin() + j * fit.rows, a.begin() + (j + 1) * fit.rows}));
+    check(terms[at(j)].text, rounded({a.data() + j * fit.rows, a.data() + (j + 1) * fit.rows}));
   if (fit.rows * p * p <= precise_work) {
     fit_precisely(fit, a, y, options);
     return fit;

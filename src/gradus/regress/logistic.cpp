@@ -348,8 +348,8 @@ LogisticFit fit_logistic(const Tensor& x, const Tensor& labels, const LogisticOp
   const std::vector<double> theta = Climb(f, options, fit).run(newton);
   fit.columns = t.columns;
   const int64_t k = classes == 2 ? 1 : classes;
-  fit.coef.assign(theta.begin(), theta.begin() + k * t.columns);
-  fit.intercept.assign(theta.begin() + k * t.columns, theta.end());
+  fit.coef.assign(theta.data(), theta.data() + k * t.columns);
+  fit.intercept.assign(theta.data() + k * t.columns, theta.data() + theta.size());
   fit.loss = f.loss();
   fit.accuracy = static_cast<double>(f.right()) / static_cast<double>(t.rows);
   // Some rows lie on the dividing plane and the others are as good as certain.
