@@ -2,6 +2,7 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/check.h>
+#include <gradus/diff/diff.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
@@ -122,6 +123,22 @@ TEST(Rank, bad_inputs_are_refused_word_for_word) {
               expm(zeros({2, 3}));
             }),
             "expm: f64[2,3] is not square. The last two axes must be equal.");
+}
+
+TEST(Pinv, derivatives_are_right_where_singular_values_repeat_to_second_order) {
+  const auto by_pinv = [](std::span<const Tensor> x) {
+    const Tensor p = pinv(x[0]);
+    return sum(sin(p) * iota(p.shape().back(), DType::f64));
+  };
+  const auto by_lstsq = [](std::span<const Tensor> x) { return sum(sin(lstsq(x[0], x[1]))); };
+  const Tensor wide{{1, 2, 0, 1}, {0, 1, -1, 2}, {3, 0, 1, 1}};
+  for (const Tensor& a : {eye(3), wide, transpose(wide)}) {
+    const Tensor args[] = {a, slice_axis(Tensor{0.3, -1, 2, 0.7}, 0, {0, a.shape()[0]})};
+    const GradCheck p = check_grads(by_pinv, std::span(args, 1), 2);
+    EXPECT_TRUE(p.passed) << p.where << " " << p.worst << " " << to_string(a.type());
+    const GradCheck l = check_grads(by_lstsq, args, 2);
+    EXPECT_TRUE(l.passed) << l.where << " " << l.worst << " " << to_string(a.type());
+  }
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 #include <gradus/base/double_double.h>
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
 #include <gradus/linalg/spectral.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -33,6 +35,56 @@ Tensor column(const Tensor& x) {
   return expand_dims(x, -1);
 }
 
+// The op takes a and the finished X, which carries no derivative: a does. Where the rank stays,
+// dX = -X dA X + X X^T dA^T (I - A X) + (I - X A) dA^T X^T X (Golub and Pereyra 1973, "The
+// differentiation of pseudo-inverses and nonlinear least squares problems"). No singular value
+// appears in it, so that they may repeat.
+void run_pinv(const Call& c) {
+  copy(c.in[1], c.out[0]);
+}
+Kernel pinv_kernel(const Op&, std::span<const Type>, const Type&) {
+  return {run_pinv};
+}
+Type pinv_type(const Op&, std::span<const Type> in, const Attrs&, int) {
+  return in[1];
+}
+
+// I - A X and I - X A.
+struct Beyond {
+  Tensor rows, columns;
+};
+Beyond beyond(const Tensor& a, const Tensor& x) {
+  return {eye(a.shape()[a.rank() - 2], a.dtype()) - matmul(a, x),
+          eye(a.shape().back(), a.dtype()) - matmul(x, a)};
+}
+
+Tensor pinv_pull(const Context& c, std::span<const Tensor> bar, int i) {
+  if (i != 0) return {};
+  const Tensor &x = c.out[0], xt = transpose(x), bt = transpose(bar[0]);
+  const auto [rows, columns] = beyond(c.in[0], x);
+  return matmul(matmul(rows, bt), matmul(x, xt)) + matmul(matmul(xt, x), matmul(bt, columns)) -
+         matmul(matmul(xt, bar[0]), xt);
+}
+
+Tensor pinv_push(const Context& c, std::span<const Tensor> dot, int) {
+  if (dot[0].is_absent()) return {};
+  const Tensor &x = c.out[0], xt = transpose(x), dt = transpose(dot[0]);
+  const auto [rows, columns] = beyond(c.in[0], x);
+  return matmul(matmul(x, xt), matmul(dt, rows)) + matmul(matmul(columns, dt), matmul(xt, x)) -
+         matmul(matmul(x, dot[0]), x);
+}
+
+constinit const Op pinv_op{.name = "pinv",
+                           .says = "the pseudo-inverse, from singular values",
+                           .math = "A X A = A, X A X = X",
+                           .form = "pinv({0})",
+                           .kind = Kind::custom,
+                           .inputs = 2,
+                           .type = pinv_type,
+                           .kernel = pinv_kernel,
+                           .rule = {.pull = pinv_pull, .push = pinv_push},
+                           .batch = batch_leading};
+
 }  // namespace
 
 Tensor matrix_rank(const Tensor& a, double tolerance) {
@@ -43,8 +95,9 @@ Tensor matrix_rank(const Tensor& a, double tolerance) {
 
 Tensor pinv(const Tensor& a, double tolerance) {
   refuse_unless_matrix("pinv", a.type());
-  const auto [u, s, vt] = svd(a);
-  return matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
+  const auto [u, s, vt] = svd(stop_gradient(a));
+  const Tensor x = matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
+  return Tape::open() == nullptr ? x : apply(pinv_op, {a, x});
 }
 
 Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
@@ -55,14 +108,20 @@ Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
                                 ": the right side needs one number a row. It is a vector (m) or "
                                 "has columns (..., m, k).");
   const Tensor right = vector ? column(b) : b;
-  const auto [u, s, vt] = svd(a);
+  const Tensor fixed = stop_gradient(a), fixed_right = stop_gradient(right);
+  const auto [u, s, vt] = svd(fixed);
   const Tensor inverse = column(kept_inverse(s, a, tolerance));
   const auto best = [&](const Tensor& r) {
     return matmul(transpose(vt), inverse * matmul(transpose(u), r));
   };
-  const Tensor first = best(right);
+  const Tensor first = best(fixed_right);
   // What is left once more: the digits that the first pass lost.
-  const Tensor x = first + best(right - matmul(a, first));
+  Tensor x = first + best(fixed_right - matmul(fixed, first));
+  if (Tape::open() != nullptr) {
+    // The derivative of the product, and nothing of its value.
+    const Tensor moves = matmul(pinv(a, tolerance), right);
+    x = x + (moves - stop_gradient(moves));
+  }
   return vector ? squeeze(x, -1) : x;
 }
 
