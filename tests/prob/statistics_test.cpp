@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 #include <sstream>
 
 namespace gradus {
@@ -75,6 +76,20 @@ TEST(Statistics, are_those_of_exact_arithmetic_where_numbers_share_their_digits)
   EXPECT_EQ(running.variance(1), 0.015625);
   const Numbers huge{1e300, -1e300, 3e300};
   EXPECT_DOUBLE_EQ(mean(huge), 1e300);
+}
+
+TEST(Statistics, span_the_range_of_f64) {
+  const Numbers huge{1e308, -1e308, 1.7e308}, tiny{5e-324, 1e-323, 15e-324};
+  EXPECT_DOUBLE_EQ(summary(huge).mean, 1.7e308 / 3);
+  EXPECT_NEAR(summary(huge).sd / 1e308, std::sqrt(4.89 / 2 - 2.89 / 6), 1e-14);
+  EXPECT_EQ(summary(huge).quartile1, 0);
+  EXPECT_NEAR(correlation(huge, Numbers{1, -1, 1.7}), 1, 1e-15);
+  EXPECT_EQ(variance(huge, 1), infinity);
+  EXPECT_EQ(summary(tiny).sd, 5e-324);
+  EXPECT_EQ(correlation(tiny, Numbers{1, 2, 3}), 1);
+  const Histogram h = histogram(tiny, 8);
+  EXPECT_EQ(std::accumulate(h.counts.begin(), h.counts.end(), int64_t{0}), 3);
+  EXPECT_TRUE(std::ranges::is_sorted(h.edges));
 }
 
 TEST(RunningMoments, of_parts_merge_to_those_of_the_whole) {

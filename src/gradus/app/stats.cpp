@@ -131,9 +131,10 @@ int describe_column(const StatsWords& w, const Settings& settings, const std::st
                        : std::nan("");
   std::vector<std::vector<std::string>> rows{
       {"mean", fine(s.mean, s.sd),
-       text::significant(100 * w.level, 4) + " % interval " +
-           fine(s.mean - z * s.standard_error, s.sd) + " to " +
-           fine(s.mean + z * s.standard_error, s.sd) + ", by Student's t"},
+       s.count < 2 ? "one number says nothing of its spread"
+                   : text::significant(100 * w.level, 4) + " % interval " +
+                         fine(s.mean - z * s.standard_error, s.sd) + " to " +
+                         fine(s.mean + z * s.standard_error, s.sd) + ", by Student's t"},
       {"standard deviation", small(s.sd), "of the population the numbers stand for: over n - 1"},
       {"standard error", small(s.standard_error), "of the mean: sd / sqrt(n)"},
       {"smallest, largest", fine(s.min, s.sd) + ", " + fine(s.max, s.sd), ""},

@@ -18,6 +18,28 @@ namespace {
 
 constexpr double nan = __builtin_nan("");
 
+// Numbers whose squares would leave the range, times a power of 2 that brings the largest near 1.
+class InRange {
+ public:
+  explicit InRange(Sample x) : numbers_(x) {
+    double most = 0;
+    for (const double v : x) most = std::max(most, std::fabs(v));
+    if (most == 0 || !std::isfinite(most) || (most > 0x1p-400 && most < 0x1p400)) return;
+    exponent = std::ilogb(most);
+    for (const double v : x) held_.push_back(std::ldexp(v, -exponent));
+    numbers_ = held_;
+  }
+  InRange(const InRange&) = delete;
+  InRange& operator=(const InRange&) = delete;
+  Sample numbers() const { return numbers_; }
+  double back(double result, int power = 1) const { return std::ldexp(result, power * exponent); }
+  int exponent = 0;
+
+ private:
+  std::vector<double> held_;
+  Sample numbers_;
+};
+
 DoubleDouble count_of(size_t n) {
   return static_cast<double>(n);
 }
@@ -70,7 +92,9 @@ std::vector<double> sorted(Sample x) {
 // Linear between neighbours; equal infinities stay.
 double between(double a, double b, double share) {
   if (a == b || share <= 0) return a;
-  return share >= 1 ? b : share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share);
+  if (share >= 1) return b;
+  if (!std::isfinite(b - a)) return a * (1 - share) + b * share;
+  return share < 0.5 ? a + (b - a) * share : b - (b - a) * (1 - share);
 }
 
 // x sorted, without NaN, not empty.
@@ -166,25 +190,32 @@ std::vector<size_t> order_of(const char* name, Sample scores, std::span<const in
 }  // namespace
 
 double mean(Sample x) {
-  return x.empty() ? nan : static_cast<double>(precise_mean(x));
+  const InRange in(x);
+  return x.empty() ? nan : in.back(static_cast<double>(precise_mean(in.numbers())));
 }
 
 double variance(Sample x, int64_t ddof) {
-  return x.empty() ? nan : over(squares(x, precise_mean(x)), x.size(), ddof);
+  if (x.empty()) return nan;
+  const InRange in(x);
+  return in.back(over(squares(in.numbers(), precise_mean(in.numbers())), x.size(), ddof), 2);
 }
 
 double covariance(Sample x, Sample y, int64_t ddof) {
   require_pairs("covariance", x.size(), y.size(), "x", "y");
-  return x.empty() ? nan : over(products(x, precise_mean(x), y, precise_mean(y)), x.size(), ddof);
+  if (x.empty()) return nan;
+  const InRange a(x), b(y);
+  const DoubleDouble sum =
+      products(a.numbers(), precise_mean(a.numbers()), b.numbers(), precise_mean(b.numbers()));
+  return std::ldexp(over(sum, x.size(), ddof), a.exponent + b.exponent);
 }
 
 double correlation(Sample x, Sample y) {
   require_pairs("correlation", x.size(), y.size(), "x", "y");
   if (x.empty()) return nan;
-  const DoubleDouble mx = precise_mean(x), my = precise_mean(y);
-  // Two roots, not the root of a product: it would leave the range first.
-  const DoubleDouble below = sqrt(squares(x, mx)) * sqrt(squares(y, my));
-  const double r = static_cast<double>(products(x, mx, y, my) / below);
+  const InRange a(x), b(y);
+  const DoubleDouble mx = precise_mean(a.numbers()), my = precise_mean(b.numbers());
+  const DoubleDouble below = sqrt(squares(a.numbers(), mx)) * sqrt(squares(b.numbers(), my));
+  const double r = static_cast<double>(products(a.numbers(), mx, b.numbers(), my) / below);
   return std::isnan(r) || below.high == 0 ? nan : std::clamp(r, -1.0, 1.0);
 }
 
@@ -193,9 +224,12 @@ double autocorrelation(Sample x, int64_t lag) {
     raise(ErrorKind::domain,
           "autocorrelation: the lag is " + std::to_string(lag) + ". It counts steps: 0 or more.");
   if (x.empty()) return nan;
+  const InRange in(x);
+  const Sample all = in.numbers();
   const auto step = std::min(static_cast<size_t>(lag), x.size());
-  const DoubleDouble m = precise_mean(x), below = squares(x, m);
-  return below.high == 0 ? nan : static_cast<double>(products(x, m, x.subspan(step), m) / below);
+  const DoubleDouble m = precise_mean(all), below = squares(all, m);
+  return below.high == 0 ? nan
+                         : static_cast<double>(products(all, m, all.subspan(step), m) / below);
 }
 
 Tensor covariance_matrix(const Tensor& x, int64_t ddof) {
@@ -221,19 +255,22 @@ Summary summary(Sample x) {
     s.min = s.quartile1 = s.median = s.quartile3 = s.max = s.shared_digits = nan;
     return s;
   }
-  const DoubleDouble m = precise_mean(x), n = count_of(x.size());
+  const InRange in(x);
+  const DoubleDouble m = precise_mean(in.numbers()), n = count_of(x.size());
   DoubleDouble second, third, fourth, neighbours, before;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const DoubleDouble d = DoubleDouble(x[i]) - m, square = d * d;
+  bool first = true;
+  for (const double v : in.numbers()) {
+    const DoubleDouble d = DoubleDouble(v) - m, square = d * d;
     second = second + square;
     third = third + square * d;
     fourth = fourth + square * square;
-    if (i > 0) neighbours = neighbours + before * d;
+    if (!first) neighbours = neighbours + before * d;
+    first = false;
     before = d;
   }
-  s.mean = static_cast<double>(m);
+  s.mean = in.back(static_cast<double>(m));
   const bool spread = second.high > 0;
-  s.sd = x.size() > 1 ? static_cast<double>(sqrt(second / (n - DoubleDouble(1.0)))) : nan;
+  s.sd = x.size() > 1 ? in.back(static_cast<double>(sqrt(second / (n - DoubleDouble(1.0))))) : nan;
   s.standard_error = s.sd / std::sqrt(static_cast<double>(x.size()));
   s.lag1 = spread ? static_cast<double>(neighbours / second) : nan;
   const DoubleDouble v = second / n;
@@ -381,29 +418,30 @@ Histogram histogram(Sample x, std::optional<int64_t> bins) {
   }
   int64_t n = bins.value_or(1);
   // Half the range stays finite where the range does not.
-  const double half = high / 2 - low / 2;
+  const double scale = std::isfinite(high - low) ? 1 : 0.5;
+  const double range = high * scale - low * scale;
   if (!bins && x.size() > 1) {
     const double quarters[] = {0.25, 0.75};
     const std::vector<double> q = quantiles(x, quarters);
     const auto count = static_cast<double>(x.size());
-    const double sturges = half / (std::log2(count) + 1);
-    const double freedman = (q[1] - q[0]) / std::cbrt(count);  // half of its width
+    const double sturges = range / (std::log2(count) + 1);
+    const double freedman = 2 * (q[1] * scale - q[0] * scale) / std::cbrt(count);
     const double width = freedman > 0 ? std::min(sturges, freedman) : sturges;
-    n = static_cast<int64_t>(std::clamp(std::ceil(half / width), 1.0, static_cast<double>(most)));
+    n = static_cast<int64_t>(std::clamp(std::ceil(range / width), 1.0, static_cast<double>(most)));
   }
   Histogram h;
   h.counts.assign(static_cast<size_t>(n), 0);
   const auto whole = static_cast<double>(n);
   for (int64_t i = 0; i <= n; ++i) {
     const double share = static_cast<double>(i) / whole;
-    h.edges.push_back(i == n ? high : low + half * share + half * share);
+    h.edges.push_back(i == n ? high : low + range * share + (1 / scale - 1) * range * share);
   }
   for (const double v : x) {
-    auto bin = static_cast<int64_t>((v / 2 - low / 2) / half * whole);
-    bin = std::clamp(bin, int64_t{0}, n - 1);
+    const double place = (v * scale - low * scale) / range * whole;
+    auto bin = static_cast<int64_t>(std::clamp(place, 0.0, whole - 1));
     // Rounding may put a number beside its edge; the edges decide.
-    if (v < h.edges[static_cast<size_t>(bin)] && bin > 0) --bin;
-    if (bin < n - 1 && v >= h.edges[static_cast<size_t>(bin) + 1]) ++bin;
+    while (bin > 0 && v < h.edges[static_cast<size_t>(bin)]) --bin;
+    while (bin < n - 1 && v >= h.edges[static_cast<size_t>(bin) + 1]) ++bin;
     ++h.counts[static_cast<size_t>(bin)];
   }
   return h;
