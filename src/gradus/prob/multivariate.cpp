@@ -295,17 +295,17 @@ AliasTable::AliasTable(const Tensor& probs) {
     raise(ErrorKind::domain, "AliasTable: no class has a probability. Give one that is positive.");
   const size_t n = p.size();
   keep_.resize(n);
-  other_.resize(n);
+  class_.resize(2 * n);
   std::vector<size_t> poor, rich;
   for (size_t i = 0; i < n; ++i) {
     keep_[i] = p[i] / total * static_cast<double>(n);
-    other_[i] = static_cast<int64_t>(i);
+    class_[2 * i] = class_[2 * i + 1] = static_cast<int64_t>(i);
     (keep_[i] < 1 ? poor : rich).push_back(i);
   }
   while (!poor.empty() && !rich.empty()) {
     const size_t a = poor.back(), b = rich.back();
     poor.pop_back();
-    other_[a] = static_cast<int64_t>(b);
+    class_[2 * a] = static_cast<int64_t>(b);
     keep_[b] -= 1 - keep_[a];
     if (keep_[b] < 1) {
       rich.pop_back();
@@ -323,6 +323,8 @@ Tensor AliasTable::sample(const Tensor& key, const Shape& size) const {
   const Tensor out = empty({DType::i64, size});
   int64_t* to = view_of(out).as<int64_t>();
   const auto n = static_cast<double>(keep_.size());
+  const double* keep = keep_.data();
+  const int64_t* classes = class_.data();
   constexpr int64_t chunk = 4096;
   const int64_t all = element_count(size);
   parallel_for((all + chunk - 1) / chunk, [&](int64_t c) {
@@ -332,9 +334,9 @@ Tensor AliasTable::sample(const Tensor& key, const Shape& size) const {
     for (int64_t i = 0; i < count; ++i) {
       // The bucket, and where in it: at most 53 - log2(n) bits decide between its two classes.
       const double at = u[i] * n;
-      const auto bucket = static_cast<int64_t>(at);
-      const auto b = static_cast<size_t>(bucket);
-      to[begin + i] = at - static_cast<double>(bucket) < keep_[b] ? bucket : other_[b];
+      const auto b = static_cast<size_t>(at);
+      const size_t own = at - static_cast<double>(b) < keep[b];
+      to[begin + i] = classes[2 * b + own];
     }
   });
   return out;

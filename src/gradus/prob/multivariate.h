@@ -76,8 +76,8 @@ class AliasTable {
   Tensor sample(const Tensor& key, const Shape& size) const;  // i64
 
  private:
-  std::vector<double> keep_;
-  std::vector<int64_t> other_;
+  std::vector<double> keep_;    // how much of bucket b is its own class
+  std::vector<int64_t> class_;  // 2 b: its other class, 2 b + 1: its own
 };
 
 }  // namespace gradus
