@@ -27,6 +27,7 @@
 #include <gradus/prob/bayes.h>
 #include <gradus/prob/distribution.h>
 #include <gradus/prob/fit.h>
+#include <gradus/prob/goodness.h>
 #include <gradus/prob/information.h>
 #include <gradus/prob/multivariate.h>
 #include <gradus/prob/statistics.h>
