@@ -6,6 +6,7 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/limits.h>
 #include <gradus/ops/matmul.h>
@@ -52,6 +53,10 @@ struct Lapack {
                 int*) = nullptr;
   void (*orgqr)(const int*, const int*, const int*, double*, const int*, const double*, double*,
                 const int*, int*) = nullptr;
+  void (*syevd)(const char*, const char*, const int*, double*, const int*, double*, double*,
+                const int*, int*, const int*, int*) = nullptr;
+  void (*gesdd)(const char*, const int*, const int*, double*, const int*, double*, double*,
+                const int*, double*, const int*, double*, const int*, int*, int*) = nullptr;
 
   Lapack() {
     void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL);
@@ -68,8 +73,12 @@ struct Lapack {
     find(getri, "dgetri_");
     find(geqrf, "dgeqrf_");
     find(orgqr, "dorgqr_");
+    find(syevd, "dsyevd_");
+    find(gesdd, "dgesdd_");
   }
-  bool is_there() const { return threads && potrf && getrf && getrs && getri && geqrf && orgqr; }
+  bool is_there() const {
+    return threads && potrf && getrf && getrs && getri && geqrf && orgqr && syevd && gesdd;
+  }
 };
 
 // One decomposition of one size, by each of us.
@@ -151,6 +160,37 @@ std::vector<Case> cases_of(Data& d, const Lapack& l) {
                                      d.tau.data(), d.work.data(), &d.room, &d.info);
                            },
                            nullptr}};
+  // The routines that NumPy calls. Most of eigh and svd runs in the same library on both sides.
+  struct Room {
+    std::vector<double> w, u, vt, work;
+    std::vector<int> iwork;
+    int reals, integers;
+  };
+  const auto room = std::make_shared<Room>();
+  const auto count = static_cast<size_t>(d.n * d.n);
+  room->reals = 8 * d.order * d.order + 64 * d.order + 64;
+  room->integers = 8 * d.order + 8;
+  room->w.resize(static_cast<size_t>(d.n));
+  room->u.resize(count);
+  room->vt.resize(count);
+  room->work.resize(static_cast<size_t>(room->reals));
+  room->iwork.resize(static_cast<size_t>(room->integers));
+  cases.push_back({"eigh", 9 * cube, [&d] { eigh(d.spd); },
+                   [&d, &l, start, room] {
+                     start(d.in_spd);
+                     l.syevd("V", "L", &d.order, d.out.data(), &d.order, room->w.data(),
+                             room->work.data(), &room->reals, room->iwork.data(), &room->integers,
+                             &d.info);
+                   },
+                   nullptr});
+  cases.push_back({"svd", 22 * cube, [&d] { svd(d.a); },
+                   [&d, &l, start, room] {
+                     start(d.in);
+                     l.gesdd("S", &d.order, &d.order, d.out.data(), &d.order, room->w.data(),
+                             room->u.data(), &d.order, room->vt.data(), &d.order, room->work.data(),
+                             &room->reals, room->iwork.data(), &d.info);
+                   },
+                   nullptr});
 #ifdef GRADUS_BENCH_EIGEN
   using Eigen::MatrixXd;
   using Eigen::VectorXd;
