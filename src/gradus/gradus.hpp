@@ -9,6 +9,8 @@
 #include <gradus/core/tape.h>
 #include <gradus/diff/checkpoint.h>
 #include <gradus/diff/custom.h>
+#include <gradus/linalg/krylov.h>
+#include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
