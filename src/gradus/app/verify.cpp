@@ -9,7 +9,11 @@
 #include <gradus/diff/custom.h>
 #include <gradus/diff/diff.h>
 #include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/low_rank.h>
+#include <gradus/linalg/powers.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
@@ -48,17 +52,18 @@ namespace {
 // Rows that are delivered and carry a number.
 constexpr std::string_view delivered[] = {
     "LA-01", "LA-02", "LA-03", "LA-04", "LA-05", "LA-08", "LA-10", "LA-11", "LA-12", "LA-29",
-    "LA-27", "LA-30", "CA-01", "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08", "CA-09",
-    "CA-10", "CA-11", "CA-14", "CA-15", "CA-16", "CA-17", "CA-18", "CA-20", "CA-23", "CA-24",
-    "CA-25", "CA-26", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04", "NU-05",
-    "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04", "OP-05",
-    "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15", "OP-16", "OP-17",
-    "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11", "NN-16",
-    "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06", "RE-07", "RE-08",
-    "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",   "E15",
-    "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11", "NU-15",
-    "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07", "PR-08", "PR-09",
-    "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23"};
+    "LA-13", "LA-14", "LA-15", "LA-17", "LA-18", "LA-19", "LA-20", "LA-27", "LA-30", "LA-31",
+    "E4",    "E5",    "E16",   "CA-01", "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08",
+    "CA-09", "CA-10", "CA-11", "CA-14", "CA-15", "CA-16", "CA-17", "CA-18", "CA-20", "CA-23",
+    "CA-24", "CA-25", "CA-26", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04",
+    "NU-05", "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04",
+    "OP-05", "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15", "OP-16",
+    "OP-17", "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11",
+    "NN-16", "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06", "RE-07",
+    "RE-08", "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",
+    "E15",   "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11",
+    "NU-15", "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07", "PR-08",
+    "PR-09", "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23"};
 
 constexpr uint64_t seed = 42;
 
@@ -133,6 +138,50 @@ void linear_algebra(Book& b) {
   b.check("LA-29", "A solve(A, b) - b", 0, number(max(abs(matmul(m, solve(m, w)) - w))), 1e-15);
   b.check("LA-27", "batched product minus row by row", 0,
           number(max(abs(row(matmul(a, c), 1) - matmul(row(a, 1), c)))));
+  b.check("LA-13", "rank of 1..9", 2, number(matrix_rank(a)));
+  const Eig general = eig(Tensor{{4, 2}, {1, 3}}), turn = eig(Tensor{{0, -1}, {1, 0}});
+  b.check("LA-14", "eigenvalues of [[4,2],[1,3]]", {2, 5}, sort(general.re), 1e-14);
+  b.check("LA-14", "components of its vectors", {0.4472, 0.7071, 0.7071, 0.8944},
+          sort(reshape(abs(general.vectors_re), {4})), 5e-5);
+  b.check("LA-14", "imaginary parts of a quarter turn's", {1, -1}, turn.im, 1e-15);
+  const Eigh symmetric = eigh(Tensor{{2, 1}, {1, 2}});
+  b.check("LA-15", "eigenvalues of [[2,1],[1,2]]", {1, 3}, symmetric.values, 1e-14);
+  b.check("LA-15", "Q^T Q - I", 0,
+          number(max(abs(matmul(transpose(symmetric.vectors), symmetric.vectors) - eye(2)))),
+          1e-12);
+  b.check("LA-17", "0.9^50", 0.005154, number(matrix_power(Tensor{{0.9}}, 50)), 5e-7);
+  b.check("LA-17", "1.1^50", 117.39, number(matrix_power(Tensor{{1.1}}, 50)), 5e-3);
+  b.check("LA-18", "condition of diag(1000, 1)", 1000, number(cond(diag(Tensor{1000, 1}))), 1e-10);
+  const Tensor steps = iota(8, DType::f64);
+  b.check("LA-18", "condition of Hilbert(8) / 1e10", 1.526,
+          number(cond(1.0 / (expand_dims(steps, 1) + steps + 1.0))) / 1e10, 5e-4);
+  const Tensor six{{1, 2, 3}, {4, 5, 6}};
+  b.check("LA-19", "singular values of [[1,2,3],[4,5,6]]", {9.508032, 0.772870}, svd(six).s, 5e-7);
+  const LowRank one = low_rank(six, 1);
+  b.check("LA-20", "its nearest matrix of rank 1", {1.57, 2.08, 2.59, 3.76, 4.97, 6.17},
+          one.matrix(), 5e-3);
+  b.check("LA-20", "the Frobenius error", 0.772870, number(norm(six - one.matrix())), 5e-7);
+  b.check("LA-31", "gradient of the norm of diag(1,1,2,3) by its singular values, times sqrt(15)",
+          {1, 1, 2, 3},
+          diagonal(grad([](const Tensor& x) { return norm(svd(x).s); })(diag(Tensor{1, 1, 2, 3}))) *
+              std::sqrt(15.0),
+          1e-14);
+  // Both eigenvalues are 1: ((t + sqrt(t^2 + 4)) / 2)^2 with t = 1000.
+  b.check("E4", "condition of [[1,1000],[0,1]]", 1000001.999999,
+          number(cond(Tensor{{1, 1000}, {0, 1}})), 1e-3);
+  const Tensor shear{{0.9, 5}, {0, 0.9}};
+  const auto power_norm = [&](int64_t k) { return number(norm(matrix_power(shear, k))); };
+  double peak = 0;
+  int64_t peak_at = 0;
+  for (int64_t k = 1; k <= 100; ++k)
+    if (power_norm(k) > peak) peak = power_norm(k), peak_at = k;
+  b.check("E5", "spectral radius of [[0.9,5],[0,0.9]]", 0.9, number(max(eig(shear).re)), 1e-7);
+  b.check("E5", "its largest singular value", 5.157, number(spectral_norm(shear)), 5e-4);
+  b.check("E5", "the largest norm of its powers", 19.38, peak, 5e-3);
+  b.check("E5", "the power that has it", 9, static_cast<double>(peak_at));
+  b.check("E5", "norm of its 100th power", 0.0148, power_norm(100), 5e-5);
+  b.check("E16", "rank of the eigenvectors of [[1,1],[0,1]]", 1,
+          number(matrix_rank(eig(Tensor{{1, 1}, {0, 1}}).vectors_re, 1e-8)));
   b.check("LA-30", "trace by einsum", 15, number(einsum("ii->", {a})));
   b.check("LA-30", "outer([3,4],[1,2])", {3, 6, 4, 8}, outer(v, w));
 }
