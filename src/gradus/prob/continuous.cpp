@@ -384,8 +384,20 @@ Tensor Gamma::log_cdf(const Tensor& x) const {
 Tensor Gamma::log_sf(const Tensor& x) const {
   return where(x <= 0.0, 0.0, log_gammainc_q(shape, maximum(rate * x, 0.0)));
 }
-Tensor Gamma::quantile(const Tensor& p) const {
-  return gammainc_p_inv(shape, p) / rate;
+namespace {
+// (p Gamma(k + 1))^(1/k), the quantile of a p so small that x^k / Gamma(k + 1) is the cdf. The
+// exponent is taken in two parts: its rounding alone would cost log(p) / k units.
+Tensor gamma_power(const Tensor& k, const Tensor& p) {
+  const Tensor y = p * gamma(k + 1.0), r = floor(0x1p26 / k + 0.5) * 0x1p-26;
+  const Tensor high = floor(k * 0x1p16 + 0.5) * 0x1p-16;
+  const Tensor rest = ((1.0 - high * r) - (k - high) * r) / k;
+  return pow(y, r) * exp(rest * log(y));
+}
+}  // namespace
+Tensor Gamma::quantile(const Tensor& chance) const {
+  const Tensor p = as_float(chance), x = gammainc_p_inv(shape, p);
+  const Tensor tiny = logical_and(logical_and(x<1e-17, x> 0.0), shape < 100.0);
+  return where(tiny, gamma_power(where(tiny, shape, 1.0), where(tiny, p, 0.5)), x) / rate;
 }
 Tensor Gamma::isf(const Tensor& p) const {
   return gammainc_q_inv(shape, p) / rate;
