@@ -301,5 +301,21 @@ TEST(LapackRatios, triangular_factors_reflections_and_systems) {
   EXPECT_LT(of_cholesky.ratio, library_bound) << of_cholesky.where;
 }
 
+TEST(LapackRatios, triangular_factors_of_oblong_matrices) {
+  Worst worst;
+  for (const int64_t n : sizes)
+    for (const int64_t m : {n / 2, n + n / 2 + 1})
+      for (const auto& [name, a] : kinds(m, n, false)) {
+        if (name == "growth") continue;
+        const Tensor scaled = a * scale_of(a);
+        const LU f = lu(scaled);
+        ASSERT_EQ(f.l.shape().back(), std::min(m, n));
+        worst.take(in_units(matmul(f.l, f.u) - matmul(f.p, scaled), norm_1(scaled), std::max(m, n),
+                            0x1p-52),
+                   name, m, n);
+      }
+  EXPECT_LT(worst.ratio, library_bound) << worst.where;
+}
+
 }  // namespace
 }  // namespace gradus

@@ -825,12 +825,26 @@ std::span<const Op* const> linalg_ops() {
 }
 
 LU lu(const Tensor& a) {
-  require_matrix(op::lu, a);
+  require_matrix(op::lu, a, false);
+  const int64_t m = a.shape()[a.rank() - 2], n = a.shape().back(), k = std::min(m, n);
+  Tensor square = slice_axis(a, -1, {0, k});
+  if (m > n) {
+    Shape rest = a.shape();
+    rest[rest.size() - 1] = m - n;
+    square = concatenate({a, zeros(rest, a.dtype())}, -1);
+  }
   Attrs checked;
   checked.a = {1};
-  const std::vector<Tensor> f = apply_many(op::lu, std::span(&a, 1), checked);
-  return {permutation(f[1], a.dtype()), lower_part(f[0], -1) + eye(a.shape().back(), a.dtype()),
-          upper_part(f[0])};
+  const std::vector<Tensor> f = apply_many(op::lu, std::span(&square, 1), checked);
+  LU r{permutation(f[1], a.dtype()), lower_part(f[0], -1) + eye(m, a.dtype()), upper_part(f[0])};
+  if (m > n) {
+    r.l = slice_axis(r.l, -1, {0, n});
+    r.u = slice_axis(slice_axis(r.u, -1, {0, n}), -2, {0, n});
+  } else if (m < n) {
+    const Tensor rest = matmul(r.p, slice_axis(a, -1, {m, n}));
+    r.u = concatenate({r.u, triangular_solve(r.l, rest, unit_lower)}, -1);
+  }
+  return r;
 }
 
 Tensor cholesky(const Tensor& a) {

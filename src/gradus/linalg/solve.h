@@ -15,8 +15,9 @@ extern const Op lu, cholesky, qr, triangular_solve, solve, inv, cofactors, det, 
 // All ops of this room.
 std::span<const Op* const> linalg_ops();
 
-// P A = L U, P a permutation that brings the largest pivot of each column up. The derivative holds
-// P constant and needs a regular A.
+// P A = L U of A (..., m, n): P (..., m, m) is a permutation that brings the largest pivot of each
+// column up, L (..., m, k), U (..., k, n), k = min(m, n). The derivative holds P constant and needs
+// m <= n and the first m columns independent.
 struct LU {
   Tensor p, l, u;
 };
