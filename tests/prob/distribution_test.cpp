@@ -297,6 +297,12 @@ TEST(Entropy, of_huge_parameters_is_that_of_the_normal_limit) {
   EXPECT_NEAR(value(Beta(1e10, 1e10).entropy()), normal(1 / 8e10), 1e-9);
   EXPECT_NEAR(value(StudentT(1e12).entropy()), normal(1), 1e-11);
   EXPECT_NEAR(value(Poisson(1e6).entropy()), normal(1e6) - 1 / 12e6, 1e-12);
+  // mpmath, the sum over all counts in 30 digits.
+  EXPECT_NEAR(value(Binomial(2000, 0.1).entropy()), normal(180) - 0.0002971453668, 1e-12);
+  EXPECT_NEAR(value(Binomial(2000, 0.9).entropy()), normal(180) - 0.0002971453668, 1e-12);
+  EXPECT_NEAR(value(Binomial(1e15, 4e-15).entropy()), value(Poisson(4.0).entropy()), 1e-13);
+  EXPECT_NEAR(value(Binomial(400'010, 0.5).entropy()),
+              value(Binomial(399'990, 0.5).entropy()) + 0.5 * std::log(400'010.0 / 399'990), 1e-13);
   // The sum and the series meet.
   EXPECT_NEAR(value(Poisson(999.0).entropy()), value(Poisson(1001.0).entropy()) - 1.0005e-3, 1e-5);
   EXPECT_NEAR(value(Poisson(1000.0).entropy()),
