@@ -135,7 +135,7 @@ def error(f, args, y, is_inverse):
     if is_inverse:
         if y != y or y == 0 or math.isinf(y):
             return None if y == 0 else math.inf
-        if abs(y) < 1e-290:
+        if abs(y) < 1e-290 or f in (inc, inc_c) and y > 0.9:
             return None
         p, known = mpf(args[-1]), [mpf(a) for a in args[:-1]]
         got = f(*known, mpf(y))

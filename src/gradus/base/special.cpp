@@ -160,6 +160,7 @@ double beta(double a, double b) {
   if (!(a >= 0) || !(b >= 0)) return not_a_number;
   if (a > b) std::swap(a, b);
   if (a == 0) return std::isinf(b) ? not_a_number : infinity;
+  if (std::isinf(b)) return 0;
   if (b < 1) {
     // Gamma(1 + a) Gamma(1 + b) / Gamma(1 + a + b) (a + b) / (a b): it never overflows on the way.
     return scaled_gamma(1 + a, 1) * scaled_gamma(1 + b, 1) / scaled_gamma(1 + a + b, 1) *

@@ -152,6 +152,9 @@ bool lower_first(double a, double x) {
 
 // ---- beta ----
 
+// Below this x, whose reciprocal is near the end of f64, I is x^a / (a B(a, b)).
+constexpr double least = 1e-290;
+
 // x and y = 1 - x, each with its own digits.
 struct Place {
   double x, y;
@@ -185,6 +188,7 @@ Scaled beta_term(double a, double b, Place p) {
     const double n_rest = exact_sum(a, b).low;
     const double rest = p.x < p.y ? (1 - p.y) - p.x : (1 - p.x) - p.y;
     const DoubleDouble m = exact_product(n, p.x), k = exact_product(n, p.y);
+    if (!(m.high > least && k.high > least)) return {0, 0};
     const double m_rest = m.low + n_rest * p.x + (p.x < p.y ? 0 : n * rest),
                  k_rest = k.low + n_rest * p.y + (p.x < p.y ? n * rest : 0);
     const double front = std::sqrt(a * (b / n)) / root_two_pi;
@@ -287,6 +291,8 @@ double beta_upper(double a, double b, Place p) {
 double beta_lower(double a, double b, Place p) {
   if (p.x <= 0) return 0;
   if (p.y <= 0) return 1;
+  if (p.x < least) return a >= 10 ? 0 : std::fmin(of_term(beta_term(a, b, p), 1 / a), 1.0);
+  if (p.y < least) return 1 - beta_upper(a, b, p);
   if (b < 1 || lower_first(a, b, p))
     return of_term(beta_term(a, b, p), lower_beta_part(a, b, p, {}));
   return 1 - of_term(beta_term(a, b, p), lower_beta_part(b, a, swapped(p), {}));
@@ -295,6 +301,8 @@ double beta_lower(double a, double b, Place p) {
 double beta_log_lower(double a, double b, Place p) {
   if (p.x <= 0) return -infinity;
   if (p.y <= 0) return 0;
+  if (p.x < least) return std::fmin(a * std::log(p.x) - std::log(a) - lbeta(a, b), 0.0);
+  if (p.y < least) return std::log1p(-beta_upper(a, b, p));
   if (lower_first(a, b, p) || (b < 1 && beta_lower(a, b, p) < 0.5))
     return log_of_term(beta_term(a, b, p), lower_beta_part(a, b, p, {}));
   return std::log1p(-of_term(beta_term(a, b, p), lower_beta_part(b, a, swapped(p), {})));
@@ -387,7 +395,9 @@ double gamma_derivative(double a, double x, int order) {
   if (!gamma_in_domain(a, x)) return not_a_number;
   if (x == 0 || x == infinity) return 0;
   const bool lower = a < 1 ? x < 0.5 : x < a;
-  return gamma_term(a, x) * (lower ? lower_part(a, x, order) : -upper_gamma(a, x, order));
+  const double term = gamma_term(a, x);
+  if (term == 0) return 0;
+  return term * (lower ? lower_part(a, x, order) : -upper_gamma(a, x, order));
 }
 
 // The x where the tail is `part`, at most 1/2, by Newton's steps on its logarithm in ln x: a
@@ -471,7 +481,7 @@ double betainc_by_x(double a, double b, double x) {
   if (!beta_in_domain(a, b, x)) return not_a_number;
   if (x == 0) return a < 1 ? infinity : a == 1 ? b : 0;
   if (x == 1) return b < 1 ? infinity : b == 1 ? a : 0;
-  return of_term(beta_term(a, b, {x, 1 - x}), 1 / x / (1 - x));
+  return of_term(beta_term(a, b, {x, 1 - x}), 1) / x / (1 - x);
 }
 double betainc_by_a(double a, double b, double x) {
   return beta_derivative(a, b, x, {1, 0});
