@@ -183,7 +183,7 @@ def main():
     print(f"| function | worst, ours | at | worst, {version} | at |\n|---|---:|---|---:|---|")
     for name, f, point, peer_name, *rest in functions:
         points = [point() for _ in range(count)]
-        line = f"| {name} | {shown(worst(f, points, ours(sys.argv[1], name, points), bool(rest)))} | "
+        line = f"| `{name}` | {shown(worst(f, points, ours(sys.argv[1], name, points), bool(rest)))} | "
         if peer_name is None:
             line += "has none | "
         elif peer is None:
