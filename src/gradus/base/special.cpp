@@ -36,13 +36,6 @@ double exp_square(double x, double sign) {
   return e + e * (sign * rest);
 }
 
-// ln(1 + a / b) (b - 1/2) - a and the rest, for b >= 10: ln Gamma(b) - ln Gamma(a + b) + a ln(a +
-// b).
-double log_gamma_ratio(double a, double b) {
-  const double t = a / b;
-  return b * log1p_gap(t) + 0.5 * std::log1p(t) + (stirling_error(b) - stirling_error(a + b));
-}
-
 }  // namespace
 
 double log1p_gap(double t) {
@@ -59,6 +52,11 @@ double exp_gap(double t) {
   double sum = 0;  // t^2 (1/2! - t/3! + t^2/4! - ...)
   for (int k = std::fabs(t) < 0.02 ? 9 : 16; k >= 2; --k) sum = (1 - sum * t) / k;
   return sum * t * t;
+}
+
+double log_gamma_ratio(double a, double b) {
+  const double t = a / b;
+  return b * log1p_gap(t) + 0.5 * std::log1p(t) + (stirling_error(b) - stirling_error(a + b));
 }
 
 double gamma(double x) {

@@ -1,4 +1,4 @@
-// Gaps that the obvious formulas would lose by cancellation.
+// Differences that the obvious formulas would lose by cancellation.
 #pragma once
 
 namespace gradus::special {
@@ -7,5 +7,7 @@ namespace gradus::special {
 double log1p_gap(double t);
 // t - 1 + e^-t >= 0.
 double exp_gap(double t);
+// ln Gamma(b) - ln Gamma(a + b) + a ln(a + b), b >= 10.
+double log_gamma_ratio(double a, double b);
 
 }  // namespace gradus::special

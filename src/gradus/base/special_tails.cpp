@@ -167,12 +167,6 @@ double log_of(double x, double y) {
   return x < 0.5 ? std::log(x) : std::log1p(-y);
 }
 
-// ln Gamma(b) - ln Gamma(a + b) + a ln(a + b), b >= 10.
-double log_gamma_ratio(double a, double b) {
-  const double t = a / b;
-  return b * log1p_gap(t) + 0.5 * std::log1p(t) + (stirling_error(b) - stirling_error(a + b));
-}
-
 // x^a y^b / B(a, b) as factor exp(power).
 struct Scaled {
   double factor, power;
