@@ -106,6 +106,18 @@ TEST(Optimise, shows_the_way_and_says_why) {
   expect_parts("optimise 'sum(log(x))' --at 'x=[-1,2]' --lr 1", 4, {"no direction to go"});
 }
 
+TEST(Optimise, finds_one_number_on_an_interval) {
+  expect_parts("optimise '-7*log(p)-3*log(1-p)' --between 0,1", 0,
+               {"end           p = 0.699999", ", where f = 6.10864302\n", "(Brent's method): "});
+  expect_parts("optimise 'a*x' --at a=2 --between 1,3 --json", 0,
+               {"\"x\":1,\"f\":2,", "an end of the interval"});
+  expect("optimise 'x*y' --between 0,1 2>&1", 2,
+         "gradus optimise: --between is for one name without a value, but the expression has x, y. "
+         "Give the others values with --at.\n");
+  expect_parts("optimise 'x' --between 3 2>&1", 2, {"--between is two numbers"});
+  expect_parts("optimise 'x' --between 3,1 2>&1", 2, {"the interval is from 3 to 1"});
+}
+
 TEST(Optimise, races_all_methods) {
   expect_parts("optimise '100*(y-x^2)^2+(1-x)^2' --at x=-1.2,y=1 --race --plain", 0,
                {"steps to goal", "\n  newton ", "\n  adam ", "\n  lbfgs "});

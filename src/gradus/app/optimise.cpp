@@ -25,7 +25,7 @@ namespace {
 using Numbers = std::vector<double>;
 
 struct OptimiseWords {
-  std::string expression, method, wrt, schedule;
+  std::string expression, method, wrt, schedule, between;
   std::vector<std::string> at, hyper;
   double lr = -1, tolerance = -1;
   int64_t steps = 0;
@@ -437,6 +437,51 @@ int run_race(const Task& t, const OptimiseWords& w, const Settings& settings) {
   return done;
 }
 
+// One number on an interval, without derivatives.
+int run_between(const OptimiseWords& w, const Settings& settings) {
+  const size_t comma = w.between.find(',');
+  const auto low = text::parse_double(w.between.substr(0, comma)),
+             high = comma == std::string::npos ? std::nullopt
+                                               : text::parse_double(w.between.substr(comma + 1));
+  if (!low || !high)
+    raise(ErrorKind::usage, "--between is two numbers, low and high, as in --between 0,1");
+  Bindings at;
+  for (const std::string& words : w.at) parse_bindings(words, at);
+  const Expression expression = parse_expression(w.expression);
+  std::vector<std::string> free;
+  for (const std::string& name : expression.names())
+    if (std::ranges::find(at.names, name) == at.names.end() && !is_known_constant(name))
+      free.push_back(name);
+  if (free.size() != 1)
+    raise(ErrorKind::usage, "--between is for one name without a value, but the expression has " +
+                                (free.empty() ? "none" : text::join(free, ", ")) +
+                                ". Give the others values with --at.");
+  at.names.push_back(free[0]);
+  at.values.emplace_back();
+  const ScalarMinimum m = minimise_scalar(
+      [&](double x) {
+        at.values.back() = scalar(x, DType::f64);
+        const Tensor f = expression(at.names, at.values);
+        if (f.rank() != 0)
+          raise(ErrorKind::shape,
+                "the expression is " + to_string(f.type()) +
+                    ", but one number is made small. Take sum(...) or mean(...).");
+        return number(f);
+      },
+      *low, *high);
+  if (settings.json)
+    print("{\"method\":\"brent\",\"x\":" + json(m.x) + ",\"f\":" + json(m.value) +
+          ",\"evaluations\":" + std::to_string(m.evaluations) + ",\"converged\":" +
+          (m.converged ? "true" : "false") + ",\"reason\":" + text::quote_json(m.reason) + "}\n");
+  else
+    print("end           " + free[0] + " = " + text::significant(m.x, 9) +
+          ", where f = " + text::significant(m.value, 9) + "\n" +
+          (settings.quiet ? ""
+                          : "stopped       after " + std::to_string(m.evaluations) +
+                                " values of f (Brent's method): " + m.reason + "\n"));
+  return std::isfinite(m.value) ? done : numerical_failure;
+}
+
 int run(const OptimiseWords& w, const Settings& settings) {
   if (w.jsonl) {
     answer_lines(optimise_answer);
@@ -447,6 +492,7 @@ int run(const OptimiseWords& w, const Settings& settings) {
   if (w.steps < 0 || w.steps > most) raise(ErrorKind::usage, "--steps lies in 1 to 10^6");
   if (std::isnan(w.lr) || std::isnan(w.tolerance))
     raise(ErrorKind::usage, "--lr and --tolerance are numbers, not nan");
+  if (!w.between.empty()) return run_between(w, settings);
   const Problem p = make_problem(w.expression, w.at, w.wrt);
   if (p.wrt.empty()) raise(ErrorKind::usage, "there is no start. Give one, as in --at x=3,y=3.");
   Task t{p, p.flat_point(), {}};
@@ -491,11 +537,15 @@ void add_optimise(Command& command, const Settings& settings) {
   command.option("--schedule", w->schedule, "what multiplies the rate, warmup(10)+cosine", "TEXT");
   command.option("--steps", w->steps, "steps at most (0: 100 of a rule, 1000 else)");
   command.option("--tolerance", w->tolerance, "stop at a slope this small (below 0: the usual)");
+  command.option("--between", w->between,
+                 "one name without a value: its best on an interval, by Brent's method",
+                 "LOW,HIGH");
   command.flag("--race", w->race, "all methods from the same start");
   command.flag("--jsonl", w->jsonl, "answer JSON lines from standard input");
   command.example("gradus optimise \"x^2 + 4*y^2\" --at x=3,y=3 --method gd --lr 0.1 --steps 50");
   command.example(
       "gradus optimise \"100*(y - x^2)^2 + (1 - x)^2\" --at x=-1.2,y=1 --race    a narrow valley");
+  command.example("gradus optimise \"-7*log(p) - 3*log(1-p)\" --between 0,1");
   command.runs([w, &settings] { return run(*w, settings); });
 }
 
