@@ -1123,6 +1123,7 @@ std::map<std::string, std::function<Samples()>> samples() {
            return concatenate({f.l, f.u}, -1);
          };
          Samples s = matrices(both, "lu", 3);
+         s.refusals.erase(s.refusals.begin());  // other shapes have factors too
          s.answers = {{[] {
                          return lu(Tensor{{1, 2}, {4, 2}}).l;
                        },
