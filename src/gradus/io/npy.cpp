@@ -435,7 +435,7 @@ void write_complex_npy(const std::string& path, const Tensor& re, const Tensor& 
                                 to_string(im.type()) +
                                 " are not the parts of complex numbers. Both must be f32 or f64 of "
                                 "one shape.");
-  const std::size_t each = size_of(re.dtype());
+  const auto each = static_cast<std::size_t>(size_of(re.dtype()));
   std::vector<std::byte> out = npy_head("<c" + std::to_string(2 * each), re.shape());
   const std::vector<std::byte> real = bytes_of(re), imaginary = bytes_of(im);
   for (std::size_t at = 0; at < real.size(); at += each) {
