@@ -96,7 +96,7 @@ void ridge_by_reflections(PenalisedFit& fit, const gram::Table& t, const std::ve
   householder::solve_upper(p, a.data(), m, b.data());
   for (int64_t i = 0; i < p; ++i) coef[at(order[at(i)])] = b[at(i)];
   if (intercept) fit.intercept = coef[0];
-  fit.coef.assign(coef.begin() + extra, coef.end());
+  fit.coef.assign(coef.begin() + static_cast<std::ptrdiff_t>(extra), coef.end());
   double length = 0, inverse_length = 0;
   for (int64_t c = 0; c < p; ++c)
     for (int64_t i = 0; i < p; ++i) {
@@ -128,7 +128,7 @@ PenalisedFit ridge(const gram::Table& t, const std::vector<double>& y, double la
       gram::solve(t.rows, t.columns, t.x, y.data(), options.intercept, penalty, false);
   if (s.done) {
     if (options.intercept) fit.intercept = s.coef[0];
-    fit.coef.assign(s.coef.begin() + extra, s.coef.end());
+    fit.coef.assign(s.coef.begin() + static_cast<std::ptrdiff_t>(extra), s.coef.end());
     fit.inverse = std::move(s.inverse);
     fit.rss = s.rss;
     fit.condition = s.condition;
