@@ -77,8 +77,9 @@ endforeach()
 set_source_files_properties(src/gradus/ops/reduce.cpp src/gradus/ops/select.cpp PROPERTIES
                             COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
 
-# Rules that only call operations: half the size, and a program that trains XOR stays below 2 MB.
-set_source_files_properties(src/gradus/optim/optimiser.cpp src/gradus/nn/losses.cpp PROPERTIES
+# What only calls operations: half the size, and a program that trains XOR stays below 2 MB.
+set_source_files_properties(src/gradus/optim/optimiser.cpp src/gradus/nn/losses.cpp
+                            src/gradus/nn/init.cpp src/gradus/nn/mlp.cpp PROPERTIES
                             COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
 
 # One archive: the linker takes from it what is used, so gradus::core asks for Highway alone.
