@@ -9,7 +9,7 @@
 #include <gradus/diff/trace.h>
 #include <gradus/io/npy.h>
 #include <gradus/linalg/jacobi.h>
-#include <gradus/linalg/lapack.h>
+#include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
@@ -230,12 +230,8 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
                  {"spectral", spectral_norm(a)},
                  {"nuclear", nuclear_norm(a)}};
   } else if (op == "pca") {
-    const Tensor centred = a - mean(a, {.axis = -2, .keepdims = true});
-    const auto f = svd(centred);
-    const Tensor energy = square(f.s);
-    r.answers = {{"components", f.vt},
-                 {"explained", energy / sum(energy, {.axis = -1, .keepdims = true})},
-                 {"mean", mean(a, {.axis = -2})}};
+    const Pca p = pca(a);
+    r.answers = {{"components", p.components}, {"explained", p.ratios}, {"mean", p.mean}};
     if (matrix) {
       r.spectrum = numbers(r.answers[1].x);
       r.trust = {{"first", few(100 * r.spectrum.front()) + " %",
