@@ -10,7 +10,6 @@ namespace gradus::dense {
 namespace {
 
 struct Library {
-  const char* name = "none";
   Lapack<float> f32{};
   Lapack<double> f64{};
   void (*set_threads)(int) = nullptr;
@@ -39,8 +38,7 @@ Library open_library() {
     if (from == nullptr) continue;
     Library library;
     if (!find_all(from, "s", library.f32) || !find_all(from, "d", library.f64)) continue;
-    library.name =
-        find(from, "openblas_set_num_threads", library.set_threads) ? "OpenBLAS" : "LAPACK";
+    find(from, "openblas_set_num_threads", library.set_threads);
     return library;
   }
   return {};
@@ -61,10 +59,6 @@ const Lapack<float>* lapack() {
 template <>
 const Lapack<double>* lapack() {
   return library().f64.syevd == nullptr ? nullptr : &library().f64;
-}
-
-const char* lapack_name() {
-  return library().name;
 }
 
 void set_lapack_threads(int count) {

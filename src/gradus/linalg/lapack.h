@@ -22,8 +22,6 @@ struct Lapack {
 template <class T>
 const Lapack<T>* lapack();
 
-// "OpenBLAS", "LAPACK" or "none".
-const char* lapack_name();
 // So many threads of its own from now on, where it has any.
 void set_lapack_threads(int count);
 
