@@ -18,6 +18,9 @@ size_t at(int64_t i) {
   return static_cast<size_t>(i);
 }
 
+// Columns of a strip of a symmetric product: half of its arithmetic is left out.
+constexpr int64_t strip = 8;
+
 // Rows of a block: 512, more where there would be over 64 blocks.
 int64_t block_of(int64_t n) {
   return std::max<int64_t>(512, (n + 63) / 64);
@@ -43,6 +46,13 @@ int64_t blocks(int64_t n) {
 }
 
 }  // namespace
+
+void upper_square(int64_t n, int64_t d, const double* x, double* square) {
+  parallel_for((d + strip - 1) / strip, [&](int64_t s) {
+    const int64_t k = s * strip;
+    gemm(std::min(strip, d - k), d - k, n, x + k, 1, d, x + k, d, 1, square + k * d + k, d);
+  });
+}
 
 Table table_of(const std::string& op, const Tensor& x) {
   if (x.rank() != 2)
@@ -94,7 +104,7 @@ Sums sums(int64_t n, int64_t d, const double* x, const double* y, bool intercept
   const int64_t count = each_block(n, [&](int64_t block, int64_t first, int64_t rows) {
     double* part = parts.data() + block * size;
     const double* from = x + first * d;
-    gemm(d, d, rows, from, 1, d, from, d, 1, part, d);
+    upper_square(rows, d, from, part);
     gemm(1, d, rows, y + first, rows, 1, from, d, 1, part + d * d, d);
     if (!intercept) return;
     gemm(1, d, rows, ones.data(), rows, 1, from, d, 1, part + d * d + d, d);
@@ -106,7 +116,7 @@ Sums sums(int64_t n, int64_t d, const double* x, const double* y, bool intercept
   s.right.resize(at(p));
   for (int64_t i = 0; i < d; ++i) {
     for (int64_t j = 0; j < d; ++j)
-      s.square[at((i + extra) * p + j + extra)] = parts[at(i * d + j)];
+      s.square[at((i + extra) * p + j + extra)] = parts[at(std::min(i, j) * d + std::max(i, j))];
     s.right[at(i + extra)] = parts[at(d * d + i)];
     if (intercept) s.square[at(i + 1)] = s.square[at((i + 1) * p)] = parts[at(d * d + d + i)];
   }

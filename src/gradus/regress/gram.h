@@ -25,6 +25,9 @@ std::vector<double> response_of(const std::string& op, const Tensor& y, const Te
 // 1 - (sum of squared errors) / (sum of squares around the mean).
 double r2_score(const std::vector<double>& predicted, const std::vector<double>& y);
 
+// The upper half of X^T X (d,d), row-major; a few numbers below its diagonal change too.
+void upper_square(int64_t n, int64_t d, const double* x, double* square);
+
 struct Sums {
   std::vector<double> square;  // X^T X, row-major
   std::vector<double> right;   // X^T y

@@ -248,12 +248,8 @@ class Covariances {
     const auto first = static_cast<int64_t>(active_.size());
     const auto n = static_cast<double>(n_);
     if (first == 0 && dense_) {
-      // The upper half in strips, then its reflection.
       rows_.resize(at(d_ * d_));
-      constexpr int64_t strip = 48;
-      for (int64_t k = 0; k < d_; k += strip)
-        gemm(std::min(strip, d_ - k), d_ - k, n_, x_ + k, 1, d_, x_ + k, d_, 1,
-             rows_.data() + k * d_ + k, d_);
+      gram::upper_square(n_, d_, x_, rows_.data());
       for (int64_t i = 0; i < d_; ++i) {
         for (int64_t j = 0; j < i; ++j) rows_[at(i * d_ + j)] = rows_[at(j * d_ + i)];
         if (const double m = n * shift_[at(i)]; m != 0)
@@ -313,10 +309,12 @@ class Covariances {
   bool descend(int64_t& sweeps) {
     const auto k = static_cast<int64_t>(active_.size());
     if (k == 0) return true;
-    std::vector<double> square(at(k * k)), slope(at(k));
+    dense::Scratch<double> scratch(k * k);
+    double* square = scratch.data();
+    std::vector<double> slope(at(k));
     for (int64_t a = 0; a < k; ++a) {
       slope[at(a)] = slope_[at(active_[at(a)])];
-      for (int64_t b = 0; b < k; ++b) square[at(a * k + b)] = gram(active_[at(a)], active_[at(b)]);
+      for (int64_t b = 0; b < k; ++b) square[a * k + b] = gram(active_[at(a)], active_[at(b)]);
     }
     std::vector<int> signs(at(k), 2), next(at(k));
     int64_t wait = 2, left = wait;
@@ -325,13 +323,13 @@ class Covariances {
       double moved = 0;
       for (int64_t a = 0; a < k; ++a) {
         double& b = coef_[at(active_[at(a)])];
-        const double w = weight_[at(active_[at(a)])], g = square[at(a * k + a)];
+        const double w = weight_[at(active_[at(a)])], g = square[a * k + a];
         const double pull = slope[at(a)] + g * b, limit = l1_ * w;
         double fresh = 0;
         if (g > 0 && std::fabs(pull) > limit)
           fresh = std::copysign(std::fabs(pull) - limit, pull) / (g + l2_ * w * w);
         if (const double step = fresh - b; step != 0) {
-          for (int64_t c = 0; c < k; ++c) slope[at(c)] -= step * square[at(a * k + c)];
+          for (int64_t c = 0; c < k; ++c) slope[at(c)] -= step * square[a * k + c];
           b = fresh;
           moved = std::max(moved, step * step * g);
         }
@@ -352,25 +350,27 @@ class Covariances {
 
   // (G + l2) b = X^T y - l1 sign over the coefficients that are not 0: right where the signs of
   // the solution are those. A few that are wrong are mended on the way.
-  bool finish(const std::vector<double>& square, std::vector<int> signs) {
+  bool finish(const double* square, std::vector<int> signs) {
     const auto k = static_cast<int64_t>(active_.size());
     for (int tries = 0; tries < 6; ++tries) {
       std::vector<int64_t> in;
       for (int64_t a = 0; a < k; ++a)
         if (signs[at(a)] != 0) in.push_back(a);
       const auto m = static_cast<int64_t>(in.size());
-      std::vector<double> system(at(m * m)), b(at(m));
+      dense::Scratch<double> scratch(m * m);
+      double* system = scratch.data();
+      std::vector<double> b(at(m));
       for (int64_t i = 0; i < m; ++i) {
         const int64_t j = active_[at(in[at(i)])];
         const double w = weight_[at(j)];
-        const double* row = square.data() + in[at(i)] * k;
-        for (int64_t c = 0; c <= i; ++c) system[at(i * m + c)] = row[in[at(c)]];
-        system[at(i * m + i)] += l2_ * w * w;
+        const double* row = square + in[at(i)] * k;
+        for (int64_t c = 0; c <= i; ++c) system[i * m + c] = row[in[at(c)]];
+        system[i * m + i] += l2_ * w * w;
         b[at(i)] = start_[at(j)] - l1_ * w * signs[at(in[at(i)])];
       }
-      if (dense::cholesky<double>(m, system.data()) < m) return false;
-      dense::solve_triangle<double>(true, false, m, 1, {system.data(), m, 1}, b.data(), 1);
-      dense::solve_triangle<double>(false, false, m, 1, {system.data(), 1, m}, b.data(), 1);
+      if (dense::cholesky<double>(m, system) < m) return false;
+      dense::solve_triangle<double>(true, false, m, 1, {system, m, 1}, b.data(), 1);
+      dense::solve_triangle<double>(false, false, m, 1, {system, 1, m}, b.data(), 1);
       bool right = true;
       for (int64_t i = 0; i < m; ++i)
         if (!(b[at(i)] * signs[at(in[at(i)])] > 0)) {
@@ -382,7 +382,7 @@ class Covariances {
       std::vector<double> slope(at(k));
       for (int64_t a = 0; a < k; ++a) slope[at(a)] = start_[at(active_[at(a)])];
       for (int64_t i = 0; i < m; ++i) {
-        const double* row = square.data() + in[at(i)] * k;
+        const double* row = square + in[at(i)] * k;
         for (int64_t a = 0; a < k; ++a) slope[at(a)] -= row[a] * b[at(i)];
       }
       for (int64_t a = 0; a < k; ++a) {
