@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/few.h>
 #include <gradus/base/half.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/nonfinite.h>
@@ -119,12 +120,8 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
       return;
     }
   }
-  constexpr size_t inline_views = 8;
-  View few[inline_views];
-  std::vector<View> many;
-  const size_t total = in.size() + out.size();
-  std::span<View> views(few, std::min(total, inline_views));
-  if (total > inline_views) views = (many.resize(total), std::span<View>(many));
+  Few<View, 8> room(in.size() + out.size());
+  const std::span<View> views = room.all();
   for (size_t i = 0; i < in.size(); ++i) views[i] = view_of(in_types[i], in[i]);
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = allocate(out_types[i]);

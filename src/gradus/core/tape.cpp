@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/few.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
 
@@ -212,13 +213,9 @@ ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& att
   if (op.kind == Kind::source) {
     out[0] = {attrs.dtype, attrs.a};
   } else {
-    constexpr size_t few = 8;
-    Type few_types[few];
-    std::vector<Type> many_types;
-    std::span<Type> types(few_types, std::min(in.size(), few));
-    if (in.size() > few) types = (many_types.resize(in.size()), std::span<Type>(many_types));
+    Few<Type, 8> types(in.size());
     for (size_t i = 0; i < in.size(); ++i) types[i] = values_[in[i]].type;
-    for (int o = 0; o < op.outputs; ++o) out[o] = op.type(op, types, attrs, o);
+    for (int o = 0; o < op.outputs; ++o) out[o] = op.type(op, types.all(), attrs, o);
   }
   const ValueId id = append(op, in, attrs, {out, static_cast<size_t>(op.outputs)});
   table_[slot] = static_cast<uint32_t>(steps_.size());
@@ -232,16 +229,16 @@ ValueId Tape::record(const Op& op, std::span<const ValueId> in, const Attrs& att
 void Tape::compute(ValueId first_out) {
   const Step s = steps_[values_[first_out].step];
   const auto ids = inputs(s);
-  std::vector<Type> in_types;
-  std::vector<Buffer> in;
-  for (ValueId id : ids) {
-    in_types.push_back(values_[id].type);
-    in.push_back(values_[id].buffer);
+  Few<Type, 8> in_types(ids.size());
+  Few<Buffer, 8> in(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    in_types[i] = values_[ids[i]].type;
+    in[i] = values_[ids[i]].buffer;
   }
-  Type out_types[most_outputs];
-  Buffer out[most_outputs];
+  Few<Type, most_outputs> out_types(s.outputs);
+  Few<Buffer, most_outputs> out(s.outputs);
   for (uint16_t o = 0; o < s.outputs; ++o) out_types[o] = values_[first_out + o].type;
-  run_op(*s.op, in_types, in, attrs_[s.attrs], {out_types, s.outputs}, {out, s.outputs});
+  run_op(*s.op, in_types.all(), in.all(), attrs_[s.attrs], out_types.all(), out.all());
   for (uint16_t o = 0; o < s.outputs; ++o) values_[first_out + o].buffer = std::move(out[o]);
 }
 
@@ -283,41 +280,52 @@ Graph Tape::freeze(std::span<const ValueId> inputs_kept, std::span<const ValueId
   return g;
 }
 
-std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
+namespace {
+
+// out[o] = output o of op.
+void apply_into(const Op& op, std::span<const Tensor> in, const Attrs& attrs,
+                std::span<Tensor> out) {
   if (op.inputs >= 0 && in.size() != static_cast<size_t>(op.inputs))
     raise(ErrorKind::shape, std::string(op.name) + ": got " + std::to_string(in.size()) +
                                 std::string(count_word(in.size())) + ". It takes " +
                                 std::to_string(op.inputs) + ".");
   Tape* tape = Tape::open();
-  const bool records = tape != nullptr &&
-                       (tape->records_everything() || std::ranges::any_of(in, [](const Tensor& x) {
-                          return x.tape_value() != nullptr;
-                        }));
-  std::vector<Tensor> result;
-  if (records) {
+  if (tape != nullptr &&
+      (tape->records_everything() ||
+       std::ranges::any_of(in, [](const Tensor& x) { return x.tape_value() != nullptr; }))) {
     std::vector<ValueId> ids;
     for (const Tensor& x : in) ids.push_back(tape->place(x));
     const ValueId first = tape->record(op, ids, attrs);
-    for (int o = 0; o < op.outputs; ++o)
-      result.push_back(tape->tensor(first + static_cast<ValueId>(o)));
-    return result;
+    for (size_t o = 0; o < out.size(); ++o) out[o] = tape->tensor(first + static_cast<ValueId>(o));
+    return;
   }
-  std::vector<Type> types;
-  std::vector<Buffer> buffers;
-  for (const Tensor& x : in) {
-    types.push_back(x.type());
-    buffers.push_back(buffer_of(x));
+  Few<Type, 8> types(in.size());
+  Few<Buffer, 8> buffers(in.size());
+  for (size_t i = 0; i < in.size(); ++i) {
+    types[i] = in[i].type();
+    buffers[i] = buffer_of(in[i]);
   }
-  std::vector<Type> out_types;
-  for (int o = 0; o < op.outputs; ++o) out_types.push_back(op.type(op, types, attrs, o));
-  std::vector<Buffer> out(out_types.size());
-  run_op(op, types, buffers, attrs, out_types, out);
-  for (size_t o = 0; o < out.size(); ++o) result.emplace_back(out_types[o], std::move(out[o]));
-  return result;
+  Few<Type, most_outputs> out_types(out.size());
+  Few<Buffer, most_outputs> results(out.size());
+  for (size_t o = 0; o < out.size(); ++o)
+    out_types[o] = op.type(op, types.all(), attrs, static_cast<int>(o));
+  run_op(op, types.all(), buffers.all(), attrs, out_types.all(), results.all());
+  for (size_t o = 0; o < out.size(); ++o) out[o] = {out_types[o], std::move(results[o])};
+}
+
+}  // namespace
+
+std::vector<Tensor> apply_many(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
+  std::vector<Tensor> out(static_cast<size_t>(op.outputs));
+  apply_into(op, in, attrs, out);
+  return out;
 }
 
 Tensor apply(const Op& op, std::span<const Tensor> in, const Attrs& attrs) {
-  return apply_many(op, in, attrs)[0];
+  if (op.outputs != 1) return apply_many(op, in, attrs)[0];
+  Tensor out;
+  apply_into(op, in, attrs, {&out, 1});
+  return out;
 }
 
 Scope::Scope(std::string_view part) : tape_(Tape::open()) {
