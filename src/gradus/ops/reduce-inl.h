@@ -25,7 +25,7 @@ namespace HWY_NAMESPACE {
 
 constexpr int64_t virtual_lanes = 16;
 constexpr int64_t block = 256;
-constexpr int64_t group = 4 * block;     // reduced together, so that additions overlap
+constexpr int64_t group = 4 * block;     // gathered together
 constexpr int64_t segment = 16 * group;  // what a thread takes of a long row
 constexpr int64_t worth_threads = 4 * segment;
 
@@ -180,22 +180,7 @@ struct Strip {
 template <class T, class R, class F>
 HWY_NOINLINE T reduce_lanes(int64_t n, const F& f) {
   using S = Strip<T, R>;
-  Joiner<T, R> joiner;
-  int64_t i = 0;
-  if constexpr (S::vectors <= 2)  // more would not stay in registers
-    for (; i + group <= n; i += group) {
-      S a, b, c, d;
-      for (int64_t k = i; k < i + block; k += virtual_lanes) {
-        a.take(k, f);
-        b.take(k + block, f);
-        c.take(k + 2 * block, f);
-        d.take(k + 3 * block, f);
-      }
-      const T four = R::join(R::join(a.total(), b.total()), R::join(c.total(), d.total()));
-      if (n == group) return four;
-      joiner.add(four);
-    }
-  const auto rest = [&](int64_t first, int64_t end) HWY_ATTR {
+  const auto some = [&](int64_t first, int64_t end) HWY_ATTR {
     S s;
     int64_t k = first;
     for (; k + virtual_lanes <= end; k += virtual_lanes) s.take(k, f);
@@ -203,10 +188,22 @@ HWY_NOINLINE T reduce_lanes(int64_t n, const F& f) {
       s.take_some(v, f(k, std::min(S::width, end - k)), std::min(S::width, end - k));
     return s.total();
   };
-  if (n > 0 && n <= block) return rest(0, n);
-  Joiner<T, R> last;
-  for (; i < n; i += block) last.add(rest(i, std::min(n, i + block)));
-  if (last.count > 0) joiner.add(last.result());
+  if (n > 0 && n <= block) return some(0, n);
+  Joiner<T, R> joiner;
+  int64_t i = 0;
+  // Strictly in order of memory, by few instructions: the processor's prefetcher learns a stride
+  // for each of them, and additions of several blocks overlap all the same.
+  for (; i + block <= n; i += block) {
+    S s;
+    for (int64_t k = i; k < i + block; k += 4 * virtual_lanes) {
+      s.take(k, f);
+      s.take(k + virtual_lanes, f);
+      s.take(k + 2 * virtual_lanes, f);
+      s.take(k + 3 * virtual_lanes, f);
+    }
+    joiner.add(s.total());
+  }
+  if (i < n) joiner.add(some(i, n));
   return joiner.result();
 }
 
