@@ -23,15 +23,15 @@ using Posterior = Logs(const Logs&, const Logs&);
 // which may be as small as -10000.
 std::vector<double> posterior_from_logs(const std::vector<double>& log_prior,
                                         const std::vector<double>& log_likelihood) {
+  // [hole return log_prior;]
   std::vector<double> p(log_prior.size());
-  // [hole (void)log_likelihood;]
   for (size_t i = 0; i < p.size(); ++i) p[i] = log_prior[i] + log_likelihood[i];
   const double largest = *std::max_element(p.begin(), p.end());
   double total = 0;
   for (double& v : p) total += v = std::exp(v - largest);
   for (double& v : p) v /= total;
-  // [end hole]
   return p;
+  // [end hole]
 }
 // [end]
 
@@ -284,7 +284,8 @@ LESSON(page) {
   // [words]
   // One row a message; columns: free, meeting, prize, report.
   const Tensor counts{{3, 0, 2, 0}, {2, 0, 1, 0}, {1, 1, 3, 0},  // spam
-                      {0, 2, 0, 1}, {1, 1, 0, 2}, {0, 3, 0, 2}, {0, 1, 0, 1}};
+                      {0, 2, 0, 1}, {1, 1, 0, 2},                // not
+                      {0, 3, 0, 2}, {0, 1, 0, 1}};
   const Tensor spam_or_not{1, 1, 1, 0, 0, 0, 0};
   const auto filter = MultinomialNaiveBayes::fit(counts, spam_or_not, 2, 1);
   const Tensor message{{1, 0, 1, 1}};  // "free prize report"
