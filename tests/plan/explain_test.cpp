@@ -36,6 +36,17 @@ TEST(Notes, of_a_dense_layer_count_what_a_hand_counts) {
   EXPECT_FALSE(product.doubles);
 }
 
+TEST(Notes, count_a_bias_out_of_a_larger_buffer_once) {
+  const Plan plan = compile(
+      [](Args a) {
+        return std::vector<Tensor>{a[0] + slice(a[1], {{20, 30}})};
+      },
+      arguments({f32({32, 10}), f32({1000})}));
+  ASSERT_EQ(plan.notes().size(), 1u);
+  EXPECT_EQ(plan.notes()[0].where, "f32[32,10], f32[1,10] -> f32[32,10]");
+  EXPECT_EQ(plan.notes()[0].bytes, 4 * (32 * 10 + 10 + 32 * 10));
+}
+
 TEST(Notes, of_a_fused_layer_are_one_line) {
   const Plan plan = compile(dense, arguments({f32({128, 256}), f32({256, 64}), f32({64})}));
   ASSERT_EQ(plan.notes().size(), 1u);

@@ -214,6 +214,15 @@ class PlanWriter {
     return v;
   }
 
+  // The numbers that a value is of: one for all where it repeats.
+  Type touched(ValueId id) const {
+    const View window = survey_.window(id);
+    Type type = g_.value(id).type;
+    for (int i = 0; i < type.shape.size(); ++i)
+      if (window.strides[i] == 0) type.shape[i] = std::min<int64_t>(type.shape[i], 1);
+    return type;
+  }
+
   void emit(void (*go)(const void*), const void* what) { plan_.code_.push_back({go, what}); }
 
   void note(const Unit& unit, const std::string& extra_why = {}) {
@@ -230,7 +239,7 @@ class PlanWriter {
         if (std::ranges::find(made, root) == made.end() &&
             std::ranges::find(read, root) == read.end()) {
           read.push_back(root);
-          const Type &seen = g_.value(id).type, &held = g_.value(root).type;
+          const Type seen = touched(id), &held = g_.value(root).type;
           const Type& less = byte_count(seen) < byte_count(held) ? seen : held;
           n.bytes += byte_count(less);
           types += (types.empty() ? "" : ", ") + to_string(less);
