@@ -84,9 +84,49 @@ def log_of(low, high):
     return lambda: log_between(low, high)
 
 
+eps = mpf(2) ** -52
+ends_at_one = [inc, inc_c]
+
+
+def condition(f, args, y):
+    """The relative change of f by that of one argument that is no count, the largest."""
+    h, most = mpf(10) ** -20, mpf(1)
+    for i in range(len(args)):
+        if isinstance(args[i], int):
+            continue
+        moved = [mpf(a) * (1 + h if k == i else 1) for k, a in enumerate(args)]
+        most = max(most, abs((f(*moved) - y) / (h * y)))
+    return most
+
+
+def of_value(f, args, y):
+    """In units of the last place; None where the truth leaves f64."""
+    truth = f(*[mpf(a) for a in args])
+    if truth == 0 or not mpf(10) ** -290 < abs(truth) < mpf(10) ** 308:
+        return None
+    if y != y or math.isinf(y):
+        return math.inf
+    return float(abs(y - truth) / (eps * abs(truth) * condition(f, args, truth)))
+
+
+def of_inverse(f, args, y):
+    if y != y or y == 0 or math.isinf(y):
+        return None if y == 0 else math.inf
+    if abs(y) < 1e-290 or f in ends_at_one and y > 0.9:
+        return None
+    p, known = mpf(args[-1]), [mpf(a) for a in args[:-1]]
+    got = f(*known, mpf(y))
+    h = mpf(10) ** -20
+    moves = abs((f(*known, mpf(y) * (1 + h)) - got) / h)
+    for i in range(len(known)):
+        moved = [a * (1 + h if k == i else 1) for k, a in enumerate(known)]
+        moves = max(moves, abs((f(*moved, mpf(y)) - got) / h))
+    return float(abs(got - p) / (eps * max(moves, p)))
+
+
 def inverse(name, f, point, peer_name):
     """The error of y = name(.., p) as that of f(.., y) against p."""
-    return name, f, point, peer_name, True
+    return name, f, point, peer_name, of_inverse
 
 
 # Name, truth, points, SciPy's name or None.
@@ -118,55 +158,22 @@ functions = [
     inverse("betainc_c_inv", inc_c, at(log_of(0.05, 500), log_of(0.05, 500), fraction), "betainccinv"),
 ]
 
-eps = mpf(2) ** -52
-
-
-def condition(f, args, y):
-    """The relative change of f by that of one argument, the largest."""
-    h, most = mpf(10) ** -20, mpf(1)
-    for i in range(len(args)):
-        moved = [mpf(a) * (1 + h if k == i else 1) for k, a in enumerate(args)]
-        most = max(most, abs((f(*moved) - y) / (h * y)))
-    return most
-
-
-def error(f, args, y, is_inverse):
-    """In units of the last place; None where the truth leaves f64."""
-    if is_inverse:
-        if y != y or y == 0 or math.isinf(y):
-            return None if y == 0 else math.inf
-        if abs(y) < 1e-290 or f in (inc, inc_c) and y > 0.9:
-            return None
-        p, known = mpf(args[-1]), [mpf(a) for a in args[:-1]]
-        got = f(*known, mpf(y))
-        h = mpf(10) ** -20
-        moves = abs((f(*known, mpf(y) * (1 + h)) - got) / h)
-        for i in range(len(known)):
-            moved = [a * (1 + h if k == i else 1) for k, a in enumerate(known)]
-            moves = max(moves, abs((f(*moved, mpf(y)) - got) / h))
-        return float(abs(got - p) / (eps * max(moves, p)))
-    truth = f(*[mpf(a) for a in args])
-    if truth == 0 or not mpf(10) ** -290 < abs(truth) < mpf(10) ** 308:
-        return None
-    if y != y or math.isinf(y):
-        return math.inf
-    return float(abs(y - truth) / (eps * abs(truth) * condition(f, args, truth)))
-
-
-def ours(program, name, points):
-    lines = "".join(json.dumps({"f": name, "args": list(p)}) + "\n" for p in points)
+def ours(program, name, points, packed=list):
+    lines = "".join(json.dumps({"f": name, "args": packed(p)}) + "\n" for p in points)
     out = subprocess.run([program, "eval", "--jsonl"], input=lines, capture_output=True, text=True, check=True)
     return [float(json.loads(line)["y"]) for line in out.stdout.splitlines()]
 
 
 def scipys(name, points):
+    if callable(name):
+        return [float(name(*p)) for p in points]
     f = getattr(peer, name)
     with_order = (1,) if name == "polygamma" else ()
     return [float(f(*with_order, *p)) for p in points]
 
 
-def worst(f, points, results, is_inverse):
-    found = [(error(f, p, y, is_inverse), p) for p, y in zip(points, results)]
+def worst(error, f, points, results):
+    found = [(error(f, p, y), p) for p, y in zip(points, results)]
     return max((e for e in found if e[0] is not None), key=lambda e: e[0])
 
 
@@ -175,22 +182,24 @@ def shown(e):
     return f"{size} | {', '.join(f'{x:.6g}' for x in e[1])}"
 
 
-def main():
+def main(rows):
     if len(sys.argv) < 2:
-        sys.exit("usage: special_functions.py PROGRAM [POINTS]")
+        sys.exit(f"usage: {sys.argv[0]} PROGRAM [POINTS]")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 300
     version = f"SciPy {scipy.__version__}" if peer else "SciPy"
     print(f"| function | worst, ours | at | worst, {version} | at |\n|---|---:|---|---:|---|")
-    for name, f, point, peer_name, *rest in functions:
+    for name, f, point, peer_name, *rest in rows:
+        error, *packed = rest or [of_value]
         points = [point() for _ in range(count)]
-        line = f"| `{name}` | {shown(worst(f, points, ours(sys.argv[1], name, points), bool(rest)))} | "
+        line = f"| `{name}` | {shown(worst(error, f, points, ours(sys.argv[1], name, points, *packed)))} | "
         if peer_name is None:
             line += "has none | "
         elif peer is None:
             line += "not measured | "
         else:
-            line += shown(worst(f, points, scipys(peer_name, points), bool(rest)))
+            line += shown(worst(error, f, points, scipys(peer_name, points)))
         print(line + " |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main(functions)

@@ -295,7 +295,8 @@ TEST(Table, gives_every_function_by_name) {
   EXPECT_NEAR(call("gumbel.isf", {0.1, 0.0, 1.0}), -std::log(-std::log(0.9)), 1e-14);
   EXPECT_EQ(message_of([&] { call("normal.mode", {1.0}); }),
             "the function normal.mode is not offered");
-  EXPECT_EQ(message_of([&] { call("normal.cdf", {1.0}); }), "normal.cdf: 1 arguments do not fit");
+  EXPECT_EQ(message_of([&] { call("normal.cdf", {1.0}); }),
+            "normal.cdf: 1 arguments do not fit. It takes 3.");
 }
 
 }  // namespace

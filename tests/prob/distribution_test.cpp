@@ -363,6 +363,33 @@ TEST(Divergence, of_nearly_equal_parameters_is_half_the_information_times_their_
   EXPECT_EQ(value(kl_divergence(Uniform(0, 2), Uniform(0, 1))), infinity);
 }
 
+// mpmath, 60 digits.
+TEST(Distribution, densities_keep_their_digits_where_large_parts_cancel) {
+  constexpr double unit = 0x1p-52;
+  const auto near = [&](const Distribution& d, double x, double expected, double units) {
+    EXPECT_NEAR(value(d.log_prob(x)), expected, units * unit * std::fabs(expected)) << x;
+  };
+  near(FisherF(11.8171, 297.533), 0.837325, 0.028369130622861364321, 200);
+  near(FisherF(3.5, 40.5), 1.25, -0.99389137407515639078, 16);
+  near(Beta(3.25, 5.5), 0.25, 0.76580370240102978031, 8);
+  near(Gamma(9, 11.5), 0.6875, 0.47272282004630365523, 8);
+  EXPECT_EQ(value(Gamma(2.5, 1.0).log_prob(infinity)), -infinity);
+  EXPECT_EQ(value(Gamma(1.0, 2.0).log_prob(0.0)), std::log(2.0));
+  EXPECT_EQ(value(Gamma(12.0, 1.0).log_prob(0.0)), -infinity);
+  EXPECT_EQ(value(Beta(2.0, 1.0).log_prob(1.0)), std::log(2.0));
+}
+
+TEST(Distribution, counts_are_found_where_their_probability_underflows) {
+  EXPECT_EQ(value(Poisson(1000.0).quantile(1e-300)), 93);
+  for (double p : {1e-300, 1e-100, 1e-20}) {
+    const Binomial d(100'000, 0.5);
+    const double k = value(d.quantile(p));
+    EXPECT_GE(value(d.cdf(k)), p * (1 - 1e-12)) << p;
+    EXPECT_LT(value(d.cdf(k - 1)), p * (1 + 1e-12)) << p;
+    EXPECT_EQ(value(d.isf(p)), 100'000 - k) << p;
+  }
+}
+
 TEST(Distribution, refuses_parameters_that_are_none) {
   EXPECT_EQ(message_of([] {
               Normal(0.0, Tensor{1, 2, 3, 1, -0.3});

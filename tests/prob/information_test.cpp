@@ -262,5 +262,45 @@ TEST(RankFeatures, puts_those_that_count_first) {
             "rank_features: f64[2] is no table. Give (n, d): n observations of d features.");
 }
 
+TEST(SelectFeatures, finds_weak_features_that_strong_ones_drown) {
+  constexpr double weights[] = {1, -2, 3, 0, 0, 0, 0.5, -0.5, 0, 0};
+  RandomState state(42);
+  const std::vector<double> x = state.randn(1000), noise = state.randn(100);
+  std::vector<double> y;
+  for (size_t i = 0; i < 100; ++i) {
+    double sum = 0.5 * noise[i];
+    for (size_t j = 0; j < 10; ++j) sum += x[i * 10 + j] * weights[j];
+    y.push_back(sum);
+  }
+  for (const int64_t k : {3, 5, 8}) {
+    const std::vector<RankedFeature> s = select_features(from_vector(x, {100, 10}), y, k, bits);
+    ASSERT_EQ(s.size(), 10u);
+    EXPECT_EQ(s[0].column, 2);
+    EXPECT_EQ(s[1].column, 1);
+    EXPECT_EQ(s[2].column, 0);
+    EXPECT_EQ(s[3].column + s[4].column, 6 + 7) << k;
+    EXPECT_GT(s[4].information, 2 * s[5].information) << k;
+  }
+}
+
+TEST(SelectFeatures, counts_what_two_columns_both_say_once) {
+  std::vector<double> signal(300), other(300), y(300), x;
+  fill_normal(key_from_seed(1), 0, std::span<double>(signal));
+  fill_normal(key_from_seed(2), 0, std::span<double>(other));
+  for (size_t i = 0; i < y.size(); ++i) {
+    y[i] = 2 * signal[i] + 0.5 * other[i];
+    x.insert(x.end(), {signal[i], -3 * signal[i] + 1, other[i], 7});
+  }
+  const std::vector<RankedFeature> s = select_features(from_vector(x, {300, 4}), y, 3, bits);
+  EXPECT_EQ(s[0].column, 0);
+  EXPECT_EQ(s[1].column, 2);
+  EXPECT_EQ(s[2].information, 0);  // the copy and the constant
+  EXPECT_EQ(s[3].information, 0);
+  EXPECT_EQ(message_of([&] {
+              select_features(Tensor({{1, NAN}, {2, 3}}), std::vector<double>{1, 2}, 1, bits);
+            }),
+            "select_features: nan is among the numbers. They must be finite.");
+}
+
 }  // namespace
 }  // namespace gradus

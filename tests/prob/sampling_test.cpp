@@ -106,9 +106,62 @@ TEST(Sampling, of_counts_follows_their_law) {
   expect_discrete("bernoulli", Bernoulli(0.7), 21);
   expect_discrete("binomial", Binomial(30, 0.35), 22);
   expect_discrete("binomial, many", Binomial(3000, 0.1), 23);
+  expect_discrete("binomial, mostly successes", Binomial(40, 0.8), 27);
+  expect_discrete("binomial, nearly all", Binomial(40, 0.97), 28);
+  expect_discrete("binomial, the first that are rejected", Binomial(20, 0.5), 29);
+  expect_discrete("binomial, one trial", Binomial(1, 0.25), 30);
   expect_discrete("poisson", Poisson(4.0), 24);
+  expect_discrete("poisson, rare", Poisson(0.01), 20);
+  expect_discrete("poisson, the last that are inverted", Poisson(9.9), 19);
+  expect_discrete("poisson, the first that are rejected", Poisson(10.0), 18);
   expect_discrete("poisson, large", Poisson(400.0), 25);
   expect_discrete("geometric", Geometric(0.3), 26);
+}
+
+// Of one law a table is searched, of a law an element each finds its own way.
+TEST(Sampling, of_counts_is_the_same_for_one_law_and_for_a_law_an_element) {
+  const Tensor key = key_tensor(Key{71});
+  for (double rate : {0.3, 7.5, 9.99, 10.0, 250.0})
+    EXPECT_TRUE(same_bits(Poisson(rate).sample(key, {10'000}),
+                          Poisson(full({10'000}, rate)).sample(key, {10'000})))
+        << rate;
+  for (double p : {0.01, 0.2, 0.5, 0.9})
+    EXPECT_TRUE(same_bits(Binomial(50, p).sample(key, {10'000}),
+                          Binomial(full({10'000}, 50), p).sample(key, {10'000})))
+        << p;
+}
+
+TEST(Sampling, of_counts_with_a_law_an_element_follows_each) {
+  const Tensor rates = broadcast_to(Tensor{2, 30, 800}, {count / 4, 3});
+  const Tensor x = Poisson(rates).sample(key_tensor(Key{72}), {count / 4, 3});
+  const Tensor ns = broadcast_to(Tensor{8, 100, 5000}, {count / 4, 3});
+  const Tensor y = Binomial(ns, 0.4).sample(key_tensor(Key{73}), {count / 4, 3});
+  const auto column = [](const Tensor& t, int64_t i) { return row(transpose(t), i); };
+  for (int64_t i = 0; i < 3; ++i) {
+    SCOPED_TRACE(i);
+    const Poisson p(number(element(rates, {0, i})));
+    expect_moments(p, column(x, i));
+    expect_counts(p, column(x, i));
+    const Binomial b(number(element(ns, {0, i})), 0.4);
+    expect_moments(b, column(y, i));
+    expect_counts(b, column(y, i));
+  }
+}
+
+TEST(Sampling, of_counts_holds_at_the_ends) {
+  const Tensor key = key_tensor(Key{74});
+  EXPECT_EQ(value(max(Binomial(7, 0.0).sample(key, {1000}))), 0);
+  EXPECT_EQ(value(min(Binomial(7, 1.0).sample(key, {1000}))), 7);
+  EXPECT_EQ(value(max(Binomial(0, 0.5).sample(key, {1000}))), 0);
+  // Far beyond where a sum of probabilities or the gamma function reaches.
+  for (double rate : {1e9, 1e15}) {
+    const Tensor z = (Poisson(rate).sample(key, {100'000}) - rate) / std::sqrt(rate);
+    EXPECT_NEAR(value(mean(z)), 0, 0.015);
+    EXPECT_NEAR(value(var(z)), 1, 0.02);
+  }
+  const Tensor z = (Binomial(1e12, 0.3).sample(key, {100'000}) - 3e11) / std::sqrt(2.1e11);
+  EXPECT_NEAR(value(mean(z)), 0, 0.015);
+  EXPECT_NEAR(value(var(z)), 1, 0.02);
 }
 
 TEST(Sampling, of_classes_follows_their_probabilities) {
@@ -156,9 +209,11 @@ TEST(Sampling, gives_the_same_numbers_on_any_number_of_threads) {
   const int before = thread_count();
   const Tensor key = key_tensor(Key{51});
   const auto all = [&] {
-    return std::vector<Tensor>{
-        Gamma(0.4, 1.0).sample(key, {100'000}), Gamma(7.0, 1.0).sample(key, {100'000}),
-        Poisson(30.0).sample(key, {20'000}), AliasTable(Tensor{1, 2, 3}).sample(key, {100'000})};
+    return std::vector<Tensor>{Gamma(0.4, 1.0).sample(key, {100'000}),
+                               Gamma(7.0, 1.0).sample(key, {100'000}),
+                               Poisson(30.0).sample(key, {20'000}),
+                               Binomial(90, exp(-0.1 * arange(0, 5))).sample(key, {20'000, 5}),
+                               AliasTable(Tensor{1, 2, 3}).sample(key, {100'000})};
   };
   set_thread_count(1);
   const std::vector<Tensor> alone = all();

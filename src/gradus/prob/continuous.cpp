@@ -7,6 +7,7 @@
 #include <gradus/prob/draws.h>
 #include <gradus/prob/parts.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -358,19 +359,18 @@ Tensor Gumbel::sample(const Tensor& key, const Shape& size) const {
   return quantile(open_uniform(key, size, type_of(scale)));
 }
 
-// y^shape e^-y / Gamma(shape) / x, y = rate x. Loader's form (2000, "Fast and accurate computation
-// of binomial probabilities") where the shape is large; where it is small, x^(shape - 1) may cancel
-// parts of that form.
+// y^shape e^-y / Gamma(shape) / x, y = rate x; or Loader's form (2000, "Fast and accurate
+// computation of binomial probabilities"), which is better near the mean of a large shape. At 0 and
+// at infinity it has no value.
 Gamma::Gamma(const Tensor& k, const Tensor& r)
     : shape(parameter("Gamma", "shape", k, Must::be_positive)),
       rate(parameter("Gamma", "rate", r, Must::be_positive)) {}
 Tensor Gamma::log_prob(const Tensor& x) const {
   const Tensor y = rate * x;
-  const Tensor small = x_log_y(shape - 1.0, y) - y + log(rate) - lgamma(shape);
-  const Tensor large =
-      -(stirling_error(shape) + deviance(shape, y)) + (0.5 * log(shape) - log(x) - log_root_two_pi);
-  return where(x < 0.0, -infinity,
-               where(logical_or(shape < 10.0, x == 0.0), small, where(isinf(x), -infinity, large)));
+  const Tensor plain[] = {x_log_y(shape - 1.0, y), -y, log(rate), -lgamma(shape)};
+  const Tensor loader[] = {-stirling_error(shape), -deviance(shape, y), 0.5 * log(shape), -log(x),
+                           -log_root_two_pi};
+  return where(logical_or(x < 0.0, x == infinity), -infinity, smaller_parts(loader, plain));
 }
 Tensor Gamma::cdf(const Tensor& x) const {
   return where(x <= 0.0, 0.0, gammainc_p(shape, maximum(rate * x, 0.0)));
@@ -430,15 +430,25 @@ ChiSquare::ChiSquare(const Tensor& dof)
 Beta::Beta(const Tensor& first, const Tensor& second)
     : a(parameter("Beta", "a", first, Must::be_positive)),
       b(parameter("Beta", "b", second, Must::be_positive)) {}
+namespace {
+// The parts of the log-density of a beta number at x = 1 - y in Loader's form.
+std::array<Tensor, 8> loader_of_beta(const Tensor& a, const Tensor& b, const Tensor& x,
+                                     const Tensor& y, const Tensor& measure) {
+  const Tensor n = a + b;
+  return {stirling_error(n),
+          -stirling_error(a),
+          -stirling_error(b),
+          -deviance(a, n * x),
+          -deviance(b, n * y),
+          0.5 * (log(a) + log(b / n)),
+          measure,
+          -log_root_two_pi};
+}
+}  // namespace
 Tensor Beta::log_prob(const Tensor& x) const {
-  const Tensor y = 1.0 - x, n = a + b;
-  const Tensor small = x_log_y(a - 1.0, x) + x_log1p_y(b - 1.0, -x) - lbeta(a, b);
-  const Tensor large = stirling_error(n) - stirling_error(a) - stirling_error(b) -
-                       (deviance(a, n * x) + deviance(b, n * y)) +
-                       (0.5 * (log(a) + log(b / n)) - log(x) - log1p(-x) - log_root_two_pi);
-  return where(
-      logical_or(x<0.0, x> 1.0), -infinity,
-      where(logical_or(minimum(a, b) < 10.0, logical_or(x == 0.0, y == 0.0)), small, large));
+  const Tensor plain[] = {x_log_y(a - 1.0, x), x_log1p_y(b - 1.0, -x), -lbeta(a, b)};
+  return where(logical_or(x<0.0, x> 1.0), -infinity,
+               smaller_parts(loader_of_beta(a, b, x, 1.0 - x, -log(x) - log1p(-x)), plain));
 }
 Tensor Beta::cdf(const Tensor& x) const {
   return betainc(a, b, clip(x, 0.0, 1.0));
@@ -603,15 +613,12 @@ Share share_of(const Tensor& r) {
 }
 }  // namespace
 Tensor FisherF::log_prob(const Tensor& x) const {
-  const Tensor a = 0.5 * dof1, b = 0.5 * dof2, n = a + b, r = dof1 / dof2 * x;
+  const Tensor a = 0.5 * dof1, b = 0.5 * dof2, r = dof1 / dof2 * x;
   const auto [y, rest] = share_of(r);
   const Tensor log_y = where(r < 1.0, log(r) - log1p(r), -log1p(1.0 / r));
-  const Tensor small = where(a == 1.0, 0.0, (a - 1.0) * log_y) - (b + 1.0) * log1p(r) +
-                       log(dof1 / dof2) - lbeta(a, b);
-  const Tensor large = stirling_error(n) - stirling_error(a) - stirling_error(b) -
-                       (deviance(a, n * y) + deviance(b, n * rest)) +
-                       (0.5 * (log(a) + log(b / n)) - log(x) - log_root_two_pi);
-  return where(x < 0.0, -infinity, where(logical_or(minimum(a, b) < 10.0, x == 0.0), small, large));
+  const Tensor plain[] = {where(a == 1.0, 0.0, (a - 1.0) * log_y), -(b + 1.0) * log1p(r),
+                          log(dof1 / dof2), -lbeta(a, b)};
+  return where(x < 0.0, -infinity, smaller_parts(loader_of_beta(a, b, y, rest, -log(x)), plain));
 }
 Tensor FisherF::cdf(const Tensor& x) const {
   const auto [y, rest] = share_of(dof1 / dof2 * maximum(as_float(x), 0.0));

@@ -146,7 +146,7 @@ Tensor Binomial::excess_kurtosis() const {
   return (1.0 - 6.0 * p * (1.0 - p)) / (n * p * (1.0 - p));
 }
 Tensor Binomial::sample(const Tensor& key, const Shape& size) const {
-  return quantile(random_uniform(key, size, p.dtype()));
+  return random_binomial(key, n, p, size);
 }
 
 Poisson::Poisson(const Tensor& r) : rate(parameter("Poisson", "rate", r, Must::be_positive)) {}
@@ -206,7 +206,7 @@ Tensor Poisson::excess_kurtosis() const {
   return 1.0 / rate;
 }
 Tensor Poisson::sample(const Tensor& key, const Shape& size) const {
-  return quantile(random_uniform(key, size, rate.dtype()));
+  return random_poisson(key, rate, size);
 }
 
 Geometric::Geometric(const Tensor& chance)

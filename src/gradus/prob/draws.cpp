@@ -1,11 +1,9 @@
 #include <gradus/base/error.h>
 #include <gradus/base/pool.h>
-#include <gradus/core/buffer.h>
-#include <gradus/diff/custom.h>
+#include <gradus/base/special.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
-#include <gradus/prob/distribution.h>
 #include <gradus/prob/draws.h>
 #include <gradus/prob/parts.h>
 
@@ -13,17 +11,14 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 namespace gradus {
 namespace {
 
-constexpr uint64_t boost = uint64_t{1} << 32;  // the child key of the power for shapes below 1
-
-double one(void (*fill)(Key, std::uint64_t, std::span<double>), Key key, uint64_t index) {
-  double x;
-  fill(key, index, std::span<double>(&x, 1));
-  return x;
-}
+// Child keys: of the power for gamma shapes below 1, and of the second numbers of counts.
+constexpr uint64_t boost = uint64_t{1} << 32, second = boost + 1;
+constexpr size_t block = 512;  // draws at a time
 
 // A gamma number of shape a >= 1 is d v where v = (1 + c x)^3 is accepted; one of a smaller shape
 // is one of a + 1 times u^power. All NaN where a is no shape.
@@ -46,16 +41,19 @@ struct Squeeze {
   }
 };
 
-// A normal and a uniform number from one block of a stream of its own, for the few places whose
-// first pair was refused.
+// Words of a stream of its own for the few places whose first pair of numbers was refused.
+PhiloxCounter words_again(Key key, uint64_t place, uint32_t attempt, uint32_t kind) {
+  const uint32_t stream = static_cast<uint32_t>(Stream::integer) + kind;
+  const auto half = [](uint64_t w) { return static_cast<uint32_t>(w); };
+  return philox({half(place), half(place >> 32), attempt, stream},
+                {half(key.value), half(key.value >> 32)});
+}
+
 struct Candidate {
-  double x, u;
+  double x, u;  // normal and uniform
 };
 Candidate candidate(Key key, uint64_t place, uint32_t attempt) {
-  constexpr uint32_t stream = static_cast<uint32_t>(Stream::integer) + 1;
-  const auto half = [](uint64_t w) { return static_cast<uint32_t>(w); };
-  const PhiloxCounter w = philox({half(place), half(place >> 32), attempt, stream},
-                                 {half(key.value), half(key.value >> 32)});
+  const PhiloxCounter w = words_again(key, place, attempt, 1);
   const auto unit = [](uint32_t word) { return (word + 0.5) * 0x1p-32; };
   const double radius = std::sqrt(-2 * std::log((w[0] + unit(w[1])) * 0x1p-32));
   return {radius * std::cos(2 * std::numbers::pi * unit(w[2])), unit(w[3])};
@@ -64,13 +62,12 @@ Candidate candidate(Key key, uint64_t place, uint32_t attempt) {
 // Elements first, first + 1, ... of the key's gamma numbers of rate 1.
 template <class T, class Squeezes>
 void fill_gamma(Key key, uint64_t first, const Squeezes& squeeze_of, std::span<T> out) {
-  constexpr size_t most = 512;
-  std::array<double, most> x, u, v;
-  for (size_t begin = 0; begin < out.size(); begin += most) {
-    const size_t n = std::min(most, out.size() - begin);
+  std::array<double, block> x, u, v;
+  for (size_t begin = 0; begin < out.size(); begin += block) {
+    const size_t n = std::min(block, out.size() - begin);
     fill_normal(key, first + begin, std::span<double>(x.data(), n));
     fill_uniform(key, first + begin, std::span<double>(u.data(), n));
-    std::array<uint16_t, most> doubtful;
+    std::array<uint16_t, block> doubtful;
     size_t doubts = 0;
     for (size_t i = 0; i < n; ++i) {
       const Squeeze squeeze = squeeze_of(begin + i);
@@ -89,35 +86,211 @@ void fill_gamma(Key key, uint64_t first, const Squeezes& squeeze_of, std::span<T
         v[i] = squeeze.cube(x[i]);
       }
     }
+    bool has_powers = false;
     for (size_t i = 0; i < n; ++i) {
       const Squeeze squeeze = squeeze_of(begin + i);
       double g = squeeze.d * v[i];
-      if (squeeze.power > 0)
-        g *= std::pow(one(fill_uniform, split(key, boost), first + begin + i) + 0x1p-54,
-                      squeeze.power);
+      if (squeeze.power > 0) {
+        if (!has_powers)
+          fill_uniform(split(key, boost), first + begin, std::span<double>(u.data(), n));
+        has_powers = true;
+        g *= std::pow(u[i] + 0x1p-54, squeeze.power);
+      }
       out[begin + i] = static_cast<T>(g);
     }
   }
 }
 
-// In: keys (..., 2) and shapes (..., size); the numbers of all keys are shared out in chunks.
-template <class T>
-void run_gamma(const Call& c) {
-  const View &keys = c.in[0], &shapes = c.in[1];
+// Laws of counts. Few, an expected number below 10: the cumulative sum is inverted. Many: Hörmann
+// (1993), "The transformed rejection method for generating Poisson random variables" and "The
+// generation of binomial random variates": a pair of uniform numbers gives a count under a hat of
+// two constants, and six pairs of seven need no logarithm.
+struct Hat {
+  double a = 0, b = 0, center = 0, quick = 0;
+};
+
+struct PoissonLaw {
+  double rate;
+  bool few;
+  Hat hat;
+  explicit PoissonLaw(double r)
+      : rate(r >= 0 && std::isfinite(r) ? r : std::nan("")), few(!(rate >= 10)) {
+    if (few) return;
+    hat.b = 0.931 + 2.53 * std::sqrt(rate);
+    hat.a = -0.059 + 0.02483 * hat.b;
+    hat.center = rate + 0.43;
+    hat.quick = 0.9277 - 3.6224 / (hat.b - 2);
+  }
+  double most() const { return infinity; }
+  double of_none() const { return std::exp(-rate); }
+  double ratio(double k) const { return rate / (k + 1); }  // P(k + 1) / P(k)
+  double log_scale() const { return std::log(1.1239 + 1.1328 / (hat.b - 3.4)); }
+  // Loader's form, which holds at any rate (special.h, deviance).
+  double log_prob(double k) const {
+    if (k == 0) return -rate;
+    return -special::stirling_error(k) - special::deviance(k, rate) - 0.5 * std::log(k) -
+           log_root_two_pi;
+  }
+  double result(double k) const { return k + 0 * rate; }
+};
+
+// Of the rarer outcome.
+struct BinomialLaw {
+  double n, p, odds;
+  bool turned, few;
+  Hat hat;
+  BinomialLaw(double trials, double chance)
+      : n(trials >= 0 && std::isfinite(trials) ? std::floor(trials) : std::nan("")),
+        p(chance >= 0 && chance <= 1 ? std::min(chance, 1 - chance) : std::nan("")),
+        odds(p / (1 - p)),
+        turned(chance > 0.5),
+        few(!(n * p >= 10)) {
+    if (few) return;
+    hat.b = 1.15 + 2.53 * deviation();
+    hat.a = -0.0873 + 0.0248 * hat.b + 0.01 * p;
+    hat.center = n * p + 0.5;
+    hat.quick = 0.92 - 4.2 / hat.b;
+  }
+  double deviation() const { return std::sqrt(n * p * (1 - p)); }
+  double most() const { return n; }
+  double of_none() const { return std::exp(n * std::log1p(-p)); }
+  double ratio(double k) const { return (n - k) / (k + 1) * odds; }
+  double log_scale() const {
+    return std::log((2.83 + 5.1 / hat.b) * deviation()) + log_prob(std::floor((n + 1) * p));
+  }
+  double log_prob(double k) const {
+    if (k == 0) return n * std::log1p(-p);
+    if (k == n) return n * std::log(p);
+    const double rest = n - k;
+    return special::stirling_error(n) - special::stirling_error(k) - special::stirling_error(rest) -
+           special::deviance(k, n * p) - special::deviance(rest, n * (1 - p)) -
+           0.5 * (std::log(k) + std::log(rest / n)) - log_root_two_pi;
+  }
+  double result(double k) const { return (turned ? n - k : k) + 0 * (n + p); }
+};
+
+// A uniform number has 53 bits: what is rarer than this does not come.
+constexpr double too_rare = 0x1p-60;
+
+template <class Law>
+double inverted(const Law& law, double u) {
+  double k = 0, f = law.of_none(), sum = f;
+  while (u >= sum) {
+    f *= law.ratio(k);
+    if (!(f > too_rare)) break;
+    k += 1;
+    sum += f;
+  }
+  return k;
+}
+
+// The same of one law many times: the sums in a table, and where the search begins.
+class InvertedTable {
+ public:
+  template <class Law>
+  explicit InvertedTable(const Law& law) {
+    size_t k = 0;
+    double f = law.of_none();
+    sums_[0] = f;
+    while ((f *= law.ratio(static_cast<double>(k))) > too_rare && k + 2 < sums_.size()) {
+      sums_[k + 1] = sums_[k] + f;
+      ++k;
+    }
+    sums_[k] = infinity;
+    for (size_t i = 0, from = 0; i < starts_.size(); ++i) {
+      while (static_cast<double>(i) >= sums_[from] * static_cast<double>(starts_.size())) ++from;
+      starts_[i] = static_cast<uint8_t>(from);
+    }
+  }
+  double operator()(double u) const {
+    size_t k = starts_[static_cast<size_t>(u * static_cast<double>(starts_.size()))];
+    while (u >= sums_[k]) ++k;
+    return static_cast<double>(k);
+  }
+
+ private:
+  std::array<double, 128> sums_;  // 60 are the most that a mean below 10 needs
+  std::array<uint8_t, 256> starts_;
+};
+
+template <class Law>
+double rejected(const Law& law, Key key, uint64_t place, double u, double v) {
+  for (uint32_t attempt = 0;; ++attempt) {
+    const double off = u - 0.5, edge = 0.5 - std::fabs(off);
+    const double k = std::floor((2 * law.hat.a / edge + law.hat.b) * off + law.hat.center);
+    if (edge >= 0.07 && v <= law.hat.quick) return k;
+    if (k >= 0 && k <= law.most() &&
+        std::log(v / (law.hat.a / (edge * edge) + law.hat.b)) + law.log_scale() <= law.log_prob(k))
+      return k;
+    const PhiloxCounter w = words_again(key, place, attempt, 2);
+    const auto unit = [](uint32_t high, uint32_t low) {
+      return static_cast<double>((uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+    };
+    u = unit(w[0], w[1]);
+    v = unit(w[2], w[3]);
+  }
+}
+
+template <class T, class Laws>
+void fill_counts(Key key, uint64_t first, const Laws& law_of, std::span<T> out) {
+  std::array<double, block> u, v;
+  for (size_t begin = 0; begin < out.size(); begin += block) {
+    const size_t n = std::min(block, out.size() - begin);
+    fill_uniform(key, first + begin, std::span<double>(u.data(), n));
+    fill_uniform(split(key, second), first + begin, std::span<double>(v.data(), n));
+    for (size_t i = 0; i < n; ++i) {
+      const auto& law = law_of(begin + i);
+      const double k =
+          law.few ? inverted(law, u[i]) : rejected(law, key, first + begin + i, u[i], v[i]);
+      out[begin + i] = static_cast<T>(law.result(k));
+    }
+  }
+}
+
+template <class T, class Law>
+void fill_counts_alike(Key key, uint64_t first, const Law& law, std::span<T> out) {
+  if (!law.few)
+    return fill_counts(
+        key, first, [&](size_t) -> const Law& { return law; }, out);
+  const InvertedTable table(law);
+  std::array<double, block> u;
+  for (size_t begin = 0; begin < out.size(); begin += block) {
+    const size_t n = std::min(block, out.size() - begin);
+    fill_uniform(key, first + begin, std::span<double>(u.data(), n));
+    for (size_t i = 0; i < n; ++i) out[begin + i] = static_cast<T>(law.result(table(u[i])));
+  }
+}
+
+// In: keys (..., 2) and parameters (..., size); the numbers of all keys are shared out in chunks.
+// A Law is made of one number a parameter.
+template <class T, class Law, size_t... i>
+void run_draws(const Call& c, std::index_sequence<i...>) {
+  const View& keys = c.in[0];
   constexpr int64_t chunk = 4096;
   const int64_t all = element_count(c.out[0].shape), count = element_count(keys.shape) / 2;
   const int64_t each = count == 0 ? 0 : all / count;
   const auto place = [](const View& v, int64_t index, int axes) {
     int64_t offset = 0;
-    for (int i = axes - 1; i >= 0; --i) {
-      offset += index % v.shape[i] * v.strides[i];
-      index /= v.shape[i];
+    for (int axis = axes - 1; axis >= 0; --axis) {
+      offset += index % v.shape[axis] * v.strides[axis];
+      index /= v.shape[axis];
     }
     return offset;
   };
-  bool single = true;
-  for (int i = 0; i < shapes.shape.size(); ++i)
-    single = single && (shapes.strides[i] == 0 || shapes.shape[i] == 1);
+  const auto is_single = [](const View& v) {
+    bool single = true;
+    for (int axis = 0; axis < v.shape.size(); ++axis)
+      single = single && (v.strides[axis] == 0 || v.shape[axis] == 1);
+    return single;
+  };
+  const bool solid = (c.in[i + 1].is_row_major() && ...);
+  const auto law_at = [&](int64_t index) {
+    const auto parameter = [&](const View& v) {
+      return static_cast<double>(v.as<T>()[solid ? index : place(v, index, v.shape.size())]);
+    };
+    return Law(parameter(c.in[i + 1])...);
+  };
+  const bool single = (is_single(c.in[i + 1]) && ...);
   const auto part = [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t first = begin % each, n = std::min(each - first, end - begin);
@@ -125,28 +298,33 @@ void run_gamma(const Call& c) {
       const auto word = [](int64_t x) { return uint64_t{static_cast<uint32_t>(x)}; };
       const Key key{word(w[keys.strides.back()]) << 32 | word(w[0])};
       const std::span<T> out(c.out[0].as<T>() + begin, static_cast<size_t>(n));
-      const T* a = shapes.as<T>();
-      if (single)
-        fill_gamma(
-            key, static_cast<uint64_t>(first),
-            [x = Squeeze(static_cast<double>(*a))](size_t) { return x; }, out);
-      else
-        fill_gamma(
-            key, static_cast<uint64_t>(first),
-            [&](size_t i) {
-              return Squeeze(static_cast<double>(
-                  a[place(shapes, begin + static_cast<int64_t>(i), shapes.shape.size())]));
-            },
-            out);
+      const auto laws = [&](size_t k) { return law_at(begin + static_cast<int64_t>(k)); };
+      const auto start = static_cast<uint64_t>(first);
+      if constexpr (std::is_same_v<Law, Squeeze>) {
+        if (single)
+          fill_gamma(
+              key, start, [law = law_at(begin)](size_t) { return law; }, out);
+        else
+          fill_gamma(key, start, laws, out);
+      } else if (single) {
+        fill_counts_alike(key, start, law_at(begin), out);
+      } else {
+        fill_counts(key, start, laws, out);
+      }
       begin += n;
     }
   };
   parallel_for((all + chunk - 1) / chunk,
-               [&](int64_t i) { part(i * chunk, std::min(all, (i + 1) * chunk)); });
+               [&](int64_t k) { part(k * chunk, std::min(all, (k + 1) * chunk)); });
 }
 
-Kernel gamma_kernel(const Op&, std::span<const Type>, const Type& out) {
-  return {out.dtype == DType::f32 ? run_gamma<float> : run_gamma<double>};
+template <class T, class Law, size_t parameters>
+void run(const Call& c) {
+  run_draws<T, Law>(c, std::make_index_sequence<parameters>());
+}
+template <class Law, size_t parameters>
+Kernel draw_kernel(const Op&, std::span<const Type>, const Type& out) {
+  return {out.dtype == DType::f32 ? run<float, Law, parameters> : run<double, Law, parameters>};
 }
 
 // dx / da at a fixed place of the distribution: -(dP(a, x) / da) / density.
@@ -161,7 +339,7 @@ constinit const Op random_gamma_op{
     .kind = Kind::custom,
     .inputs = 2,
     .type = [](const Op&, std::span<const Type> in, const Attrs&, int) { return in[1]; },
-    .kernel = gamma_kernel,
+    .kernel = draw_kernel<Squeeze, 1>,
     .rule = {
         .pull = [](const Context& c, std::span<const Tensor> bar,
                    int i) { return i == 0 ? Tensor() : bar[0] * gamma_slope(c.in[1], c.out[0]); },
@@ -171,147 +349,24 @@ constinit const Op random_gamma_op{
             }},
     .batch = batch_leading};
 
-constexpr double forgiven = 64 * 0x1p-52;
-
-// One count from its guess: F, S and f are cdf, sf and probability there, `ratio` f(k + 1) / f(k).
-// Returns how far it went.
-template <class Ratio>
-double walk(double& k, double most, double F, double S, double f, double tail, bool lower,
-            const Ratio& ratio) {
-  constexpr double far = 1e6;
-  const double start = k;
-  if (lower) {
-    const double t = tail * (1 - forgiven);
-    if (F >= t)
-      for (; k > 0 && F - f >= t && start - k < far; f /= ratio(k)) F -= f, k -= 1;
-    else
-      for (; F < t && k < most && k - start < far;) f *= ratio(k), F += f, k += 1;
-  } else {
-    const double t = tail * (1 + forgiven);
-    if (S <= t)
-      for (; k > 0 && S + f <= t && start - k < far; f /= ratio(k)) S += f, k -= 1;
-    else
-      for (; S > t && k < most && k - start < far;) f *= ratio(k), S -= f, k += 1;
-  }
-  return std::fabs(k - start);
+// Counts jump: nothing passes to the parameters.
+template <class Law, int parameters>
+constexpr Op count_op(const char* name, const char* says, const char* math) {
+  return {.name = name,
+          .says = says,
+          .math = math,
+          .kind = Kind::custom,
+          .inputs = 1 + parameters,
+          .type = [](const Op&, std::span<const Type> in, const Attrs&, int) { return in[1]; },
+          .kernel = draw_kernel<Law, parameters>,
+          .rule = {.pull = [](const Context&, std::span<const Tensor>, int) { return Tensor(); },
+                   .push = [](const Context&, std::span<const Tensor>, int) { return Tensor(); }},
+          .batch = batch_leading};
 }
-
-// What is equal for all draws of a tensor, as a table of F and S from the first count on.
-class CountTable {
- public:
-  CountTable(const Distribution& d, double low, double high)
-      : first_(low),
-        F_(numbers(d.cdf(arange(low, high + 1)))),
-        S_(numbers(d.sf(arange(low, high + 1)))) {}
-
-  // NaN where the answer is not in the table.
-  double find(double tail, bool lower) const {
-    const auto at =
-        lower ? std::lower_bound(F_.begin(), F_.end(), tail * (1 - forgiven)) - F_.begin()
-              : std::lower_bound(S_.begin(), S_.end(), tail * (1 + forgiven), std::greater<>()) -
-                    S_.begin();
-    const bool inside = at > 0 && at < static_cast<std::ptrdiff_t>(F_.size());
-    return inside ? first_ + static_cast<double>(at) : std::nan("");
-  }
-
- private:
-  double first_;
-  std::vector<double> F_, S_;
-};
-
-// The counts for probabilities p, all tensors of one shape.
-template <class Ratio>
-Tensor counts(const Distribution& d, const Tensor& p, const Tensor& most, bool upper,
-              const Ratio& ratio) {
-  const std::vector<double> ps = numbers(p), ends = numbers(most);
-  const Tensor z = (upper ? -1.0 : 1.0) * ndtri(clip(p, 1e-300, 1 - 0x1p-53));
-  Tensor guess =
-      floor(d.mean() + d.standard_deviation() * (z + d.skewness() * (square(z) - 1.0) / 6.0) + 0.5);
-  guess = where(isnan(guess), d.mean(), guess);
-  std::vector<double> k = numbers(clip(guess, 0.0, most));
-  for (int round = 0; round < 64; ++round) {
-    const Tensor at = from_vector(k, p.shape());
-    const std::vector<double> F = numbers(d.cdf(at)), S = numbers(d.sf(at)),
-                              f = numbers(d.prob(at));
-    double moved = 0;
-    for (size_t i = 0; i < k.size(); ++i) {
-      const double q = upper ? 1 - ps[i] : ps[i], other = upper ? ps[i] : 1 - ps[i];
-      if (!(q >= 0 && q <= 1)) {
-        k[i] = std::nan("");
-      } else if (other <= 0) {
-        k[i] = ends[i];
-      } else if (q <= 0) {
-        k[i] = 0;
-      } else {
-        const bool lower = q <= other;
-        moved = std::max(moved, walk(k[i], ends[i], F[i], S[i], f[i], lower ? q : other, lower,
-                                     [&](double at_k) { return ratio(i, at_k); }));
-      }
-    }
-    if (moved <= 2) break;
-  }
-  return from_vector(k, p.shape());
-}
-
-// The same where all parameters are one number each: a table of the middle, a walk beyond it.
-template <class Ratio>
-Tensor many_counts(const Distribution& one, const Tensor& p, double most, bool upper,
-                   const Ratio& ratio) {
-  constexpr double edge = 1e-12, widest = 1e5;
-  const Tensor ends{edge, 1 - edge};
-  const std::vector<double> range = numbers(counts(one, ends, full({2}, most), false, ratio));
-  if (!(range[1] - range[0] < widest)) return counts(one, p, full(p.shape(), most), upper, ratio);
-  const CountTable table(one, std::max(range[0] - 2, 0.0), std::min(range[1] + 2, most));
-  std::vector<double> all = numbers(p), missing;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < all.size(); ++i) {
-    const double q = upper ? 1 - all[i] : all[i], other = upper ? all[i] : 1 - all[i];
-    const double k = q <= other ? table.find(q, true) : table.find(other, false);
-    if (std::isnan(k)) missing.push_back(all[i]), places.push_back(i);
-    all[i] = k;
-  }
-  if (!places.empty()) {
-    const auto n = static_cast<int64_t>(places.size());
-    const std::vector<double> rest =
-        numbers(counts(one, from_vector(missing), full({n}, most), upper, ratio));
-    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = rest[i];
-  }
-  return from_vector(all, p.shape());
-}
-
-// The number that all are, or NaN.
-double common(const std::vector<double>& x) {
-  return !x.empty() && std::ranges::all_of(x, [&](double v) { return v == x[0]; }) ? x[0]
-                                                                                   : std::nan("");
-}
-
-constexpr int64_t worth_a_table = 64;
-
-// A function of numbers, unrecorded, that broadcasts its arguments in f64.
-Tensor apply_counts(const char* name, const std::vector<Tensor>& x,
-                    std::function<Tensor(std::span<const Tensor>)> value) {
-  auto rule = std::make_shared<CustomRule>();
-  rule->name = name;
-  rule->value = [value](std::span<const Tensor> args) {
-    Tensor all = args[0];
-    for (const Tensor& a : args) all = all + 0.0 * a;
-    std::vector<Tensor> same;
-    for (const Tensor& a : args) same.push_back(broadcast_to(a, all.shape()));
-    return value(same);
-  };
-  rule->pull = [](std::span<const Tensor> args, const Tensor&, const Tensor&) {
-    return std::vector<Tensor>(args.size());
-  };
-  rule->type = [](std::span<const Type> in) {
-    Type out{DType::f64, {}};
-    for (const Type& t : in) out.shape = broadcast_shape(op::add, out, {DType::f64, t.shape});
-    return out;
-  };
-  rule->batched_value = [f = rule->value](const std::vector<bool>&) { return Function(f); };
-  std::vector<Tensor> f64;
-  for (const Tensor& a : x) f64.push_back(stop_gradient(cast(a, DType::f64)));
-  return apply_custom(rule, f64);
-}
+constinit const Op random_poisson_op = count_op<PoissonLaw, 1>(
+    "random_poisson", "random numbers of a Poisson distribution", "k ~ Poisson(rate)");
+constinit const Op random_binomial_op = count_op<BinomialLaw, 2>(
+    "random_binomial", "random numbers of a binomial distribution", "k ~ Binomial(n, p)");
 
 }  // namespace
 
@@ -319,30 +374,13 @@ Tensor random_gamma(const Tensor& key, const Tensor& shape, const Shape& size) {
   return apply(random_gamma_op, {key, broadcast_to(as_float(shape), size)});
 }
 
-Tensor poisson_quantile(const Tensor& p, const Tensor& rate, bool upper) {
-  return apply_counts("poisson_quantile", {p, rate}, [upper](std::span<const Tensor> a) {
-    const std::vector<double> rates = numbers(a[1]);
-    const double rate_of_all = common(rates);
-    if (a[0].size() > worth_a_table && rate_of_all > 0)
-      return many_counts(Poisson(rate_of_all), a[0], infinity, upper,
-                         [&](size_t, double k) { return rate_of_all / (k + 1); });
-    return counts(Poisson(a[1]), a[0], full(a[0].shape(), infinity), upper,
-                  [&](size_t i, double k) { return rates[i] / (k + 1); });
-  });
+Tensor random_poisson(const Tensor& key, const Tensor& rate, const Shape& size) {
+  return apply(random_poisson_op, {key, broadcast_to(as_float(rate), size)});
 }
 
-Tensor binomial_quantile(const Tensor& p, const Tensor& n, const Tensor& chance, bool upper) {
-  return apply_counts("binomial_quantile", {p, n, chance}, [upper](std::span<const Tensor> a) {
-    const std::vector<double> ns = numbers(a[1]), ps = numbers(a[2]);
-    const double n_of_all = common(ns), p_of_all = common(ps);
-    if (a[0].size() > worth_a_table && n_of_all > 0 && p_of_all > 0 && p_of_all < 1)
-      return many_counts(
-          Binomial(n_of_all, p_of_all), a[0], n_of_all, upper,
-          [&](size_t, double k) { return (n_of_all - k) / (k + 1) * (p_of_all / (1 - p_of_all)); });
-    return counts(Binomial(a[1], a[2]), a[0], a[1], upper, [&](size_t i, double k) {
-      return (ns[i] - k) / (k + 1) * (ps[i] / (1 - ps[i]));
-    });
-  });
+Tensor random_binomial(const Tensor& key, const Tensor& n, const Tensor& p, const Shape& size) {
+  const Tensor trials = as_float(n) + 0.0 * as_float(p), chance = as_float(p) + 0.0 * trials;
+  return apply(random_binomial_op, {key, broadcast_to(trials, size), broadcast_to(chance, size)});
 }
 
 }  // namespace gradus

@@ -309,19 +309,85 @@ double mutual_information_nearest(Numbers x, Numbers y, int64_t k, LogBase base)
   return (gamma_function::digamma(count) + total / count) / nats_of(base);
 }
 
-std::vector<RankedFeature> rank_features(const Tensor& x, Numbers y, int64_t k, LogBase base) {
+namespace {
+
+std::vector<std::vector<double>> columns_of(const char* op, const Tensor& x) {
   if (x.rank() != 2)
-    raise(ErrorKind::shape, "rank_features: " + to_string(x.type()) +
+    raise(ErrorKind::shape, std::string(op) + ": " + to_string(x.type()) +
                                 " is no table. Give (n, d): n observations of d features.");
-  std::vector<RankedFeature> ranked;
-  for (int64_t j = 0; j < x.shape()[1]; ++j) {
-    const std::vector<double> column = numbers(slice(x, {{}, {j, j + 1}}));
-    ranked.push_back({j, mutual_information_nearest(column, y, k, base)});
+  std::vector<std::vector<double>> all;
+  for (int64_t j = 0; j < x.shape()[1]; ++j) all.push_back(numbers(slice(x, {{}, {j, j + 1}})));
+  return all;
+}
+
+// What is left of numbers beside their mean and some columns: an orthonormal basis of these.
+class Remainder {
+ public:
+  std::vector<double> operator()(Numbers x) const {
+    std::vector<double> r(x.begin(), x.end());
+    double mean = 0, before = 0, after = 0;
+    for (const double v : r) mean += v / static_cast<double>(r.size());
+    for (double& v : r) v -= mean, before += v * v;
+    for (int pass = 0; pass < 2; ++pass)  // twice is enough (Kahan and Parlett)
+      for (const std::vector<double>& q : basis_) {
+        const double along = std::inner_product(r.begin(), r.end(), q.begin(), 0.0);
+        for (size_t i = 0; i < r.size(); ++i) r[i] -= along * q[i];
+      }
+    for (const double v : r) after += v * v;
+    if (!(after > 0x1p-40 * before)) std::ranges::fill(r, 0);  // a combination of them
+    return r;
   }
+  void add(Numbers x) {
+    std::vector<double> q = (*this)(x);
+    const double length = std::sqrt(std::inner_product(q.begin(), q.end(), q.begin(), 0.0));
+    if (!(length > 0)) return;
+    for (double& v : q) v /= length;
+    basis_.push_back(std::move(q));
+  }
+
+ private:
+  std::vector<std::vector<double>> basis_;
+};
+
+bool is_constant(Numbers x) {
+  return std::ranges::all_of(x, [&](double v) { return v == x[0]; });
+}
+
+}  // namespace
+
+std::vector<RankedFeature> rank_features(const Tensor& x, Numbers y, int64_t k, LogBase base) {
+  const std::vector<std::vector<double>> columns = columns_of("rank_features", x);
+  std::vector<RankedFeature> ranked;
+  for (size_t j = 0; j < columns.size(); ++j)
+    ranked.push_back({static_cast<int64_t>(j), mutual_information_nearest(columns[j], y, k, base)});
   std::ranges::stable_sort(ranked, [](const RankedFeature& a, const RankedFeature& b) {
     return a.information > b.information;
   });
   return ranked;
+}
+
+std::vector<RankedFeature> select_features(const Tensor& x, Numbers y, int64_t k, LogBase base) {
+  const std::vector<std::vector<double>> columns = columns_of("select_features", x);
+  for (const std::vector<double>& c : columns) require_pairs("select_features", c, y);
+  Remainder beside;
+  std::vector<RankedFeature> selected;
+  std::vector<int64_t> left(columns.size());
+  std::iota(left.begin(), left.end(), int64_t{0});
+  while (!left.empty()) {
+    const std::vector<double> open = beside(y);
+    RankedFeature best{-1, 0};
+    for (const int64_t j : left) {
+      const std::vector<double> own = beside(columns[static_cast<size_t>(j)]);
+      const double information = is_constant(own) || is_constant(open)
+                                     ? 0
+                                     : mutual_information_nearest(own, open, k, base);
+      if (best.column < 0 || information > best.information) best = {j, information};
+    }
+    selected.push_back(best);
+    beside.add(columns[static_cast<size_t>(best.column)]);
+    std::erase(left, best.column);
+  }
+  return selected;
 }
 
 }  // namespace gradus

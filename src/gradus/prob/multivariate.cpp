@@ -279,7 +279,7 @@ Tensor Multinomial::sample(const Tensor& key, const Shape& size) const {
   for (int64_t i = 0; i < k; ++i) {
     const Tensor p = row(probs, i);
     const Tensor share = i + 1 == k ? Tensor(1.0) : clip(p / maximum(mass, 0x1p-1000), 0.0, 1.0);
-    const Tensor x = binomial_quantile(random_uniform(row(keys, i), size), left, share, false);
+    const Tensor x = random_binomial(row(keys, i), left, share, size);
     parts.push_back(x);
     left = left - x;
     mass = mass - p;

@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/gamma.h>
 #include <gradus/base/special.h>
+#include <gradus/base/special_parts.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
@@ -13,6 +14,8 @@
 
 namespace gradus {
 namespace {
+
+using special::log1p_gap;
 
 bool keeps(Must must, double x) {
   switch (must) {
@@ -170,17 +173,19 @@ Tensor x_log1p_y(const Tensor& c, const Tensor& x) {
   return where(c == 0.0, 0.0, c * log1p(x));
 }
 
-Tensor log_of_tail(const Tensor& p, const Tensor& q) {
-  return where(q < 0.5, log1p(-q), log(p));
+Tensor smaller_parts(std::span<const Tensor> one, std::span<const Tensor> other) {
+  const auto total = [](std::span<const Tensor> parts) {
+    Tensor sum = parts[0], size = abs(parts[0]);
+    for (const Tensor& part : parts.subspan(1)) sum = sum + part, size = size + abs(part);
+    return std::pair(sum, size);
+  };
+  const auto [a, size_of_a] = total(one);
+  const auto [b, size_of_b] = total(other);
+  return where(size_of_a < size_of_b, a, b);
 }
 
-double log1p_gap(double t) {
-  if (!(std::fabs(t) <= 0.5)) return t - std::log1p(t);
-  // log(1 + t) = 2 artanh(s), s = t / (2 + t), and t - 2 s = t s.
-  const double s = t / (2 + t), s2 = s * s;
-  double sum = 0;
-  for (int k = 33; k >= 3; k -= 2) sum = sum * s2 + 1.0 / k;
-  return t * s - 2 * s * s2 * sum;
+Tensor log_of_tail(const Tensor& p, const Tensor& q) {
+  return where(q < 0.5, log1p(-q), log(p));
 }
 
 Tensor digamma_gap(const Tensor& x) {
@@ -192,13 +197,7 @@ Tensor digamma_gap(const Tensor& x) {
 
 Tensor exp_gap(const Tensor& u) {
   static const auto op = elementwise_op(
-      "exp_gap",
-      [](double v) {
-        if (!(std::fabs(v) <= 0.5)) return v + std::expm1(-v);
-        double sum = 0;  // v^2 (1/2! - v/3! + v^2/4! - ...)
-        for (int k = 18; k >= 2; --k) sum = (1 - sum * v) / k;
-        return sum * v * v;
-      },
+      "exp_gap", [](double v) { return special::exp_gap(v); },
       [](Tensor v, Tensor) { return -expm1(-v); });
   return op(u);
 }

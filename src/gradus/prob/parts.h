@@ -4,6 +4,7 @@
 
 #include <gradus/core/op.h>
 
+#include <span>
 #include <string>
 
 namespace gradus {
@@ -23,6 +24,9 @@ bool has_numbers(const Tensor& x);
 // c log(x), and c log(1 + x), 0 where c is 0.
 Tensor x_log_y(const Tensor& c, const Tensor& x);
 Tensor x_log1p_y(const Tensor& c, const Tensor& x);
+// Two ways to write one sum: its value from the parts whose sizes sum to less, for rounding costs
+// units of the parts. The other where one has infinite parts.
+Tensor smaller_parts(std::span<const Tensor> one, std::span<const Tensor> other);
 // log p of one tail: from the other, q = 1 - p, where that is the smaller.
 Tensor log_of_tail(const Tensor& p, const Tensor& q);
 
@@ -34,8 +38,6 @@ Tensor digamma_gap(const Tensor& x);
 // relative error stays at some units when a is close to b.
 Tensor lgamma_divergence(const Tensor& a, const Tensor& b);
 Tensor stirling_divergence(const Tensor& a, const Tensor& b);
-// t - log(1 + t) >= 0, t > -1, to some units when t is small.
-double log1p_gap(double t);
 // u - 1 + e^-u >= 0.
 Tensor exp_gap(const Tensor& u);
 

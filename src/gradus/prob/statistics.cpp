@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/special.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/ops/elementwise.h>
@@ -591,15 +592,18 @@ Reliability reliability(Sample chance, std::span<const int64_t> happened, int64_
   return r;
 }
 
-Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& statistic, double level,
-                            int64_t resamples, Key key) {
+namespace {
+
+// The statistic of resamples drawn with replacement.
+std::vector<double> resampled(Sample x, const std::function<double(Sample)>& statistic,
+                              double level, int64_t resamples, Key key) {
   if (!(level > 0 && level < 1))
     raise(ErrorKind::domain, "bootstrap_interval: the level is " + text::number(level) +
                                  ". It lies between 0 and 1: 0.95 leaves out 2.5 % on each side.");
   if (resamples < 1)
     raise(ErrorKind::domain, "bootstrap_interval: " + std::to_string(resamples) +
                                  " resamples. There must be one or more; 2000 or so are usual.");
-  if (x.empty()) return {nan, nan};
+  if (x.empty() || std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return {nan};
   std::vector<double> drawn(x.size()), found;
   std::vector<int64_t> places(x.size());
   for (int64_t i = 0; i < resamples; ++i) {
@@ -607,9 +611,65 @@ Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& stati
     for (size_t k = 0; k < places.size(); ++k) drawn[k] = x[static_cast<size_t>(places[k])];
     found.push_back(statistic(drawn));
   }
-  const double shares[] = {(1 - level) / 2, (1 + level) / 2};
+  std::erase_if(found, [](double v) { return std::isnan(v); });
+  return found.empty() ? std::vector<double>{nan} : found;
+}
+
+Interval between(const std::vector<double>& found, double low, double high) {
+  const double shares[] = {low, high};
   const std::vector<double> q = quantiles(found, shares);
   return {q[0], q[1]};
+}
+
+// How fast the spread of the statistic grows with what it estimates: from its values without one
+// number each, or without one of 512 parts that many numbers are dealt to.
+double acceleration(Sample x, const std::function<double(Sample)>& statistic, Key key) {
+  constexpr size_t most = 512;
+  const size_t parts = std::min(x.size(), most);
+  const std::vector<int64_t> dealt = permutation(key, static_cast<int64_t>(x.size()));
+  std::vector<double> without;
+  for (size_t i = 0; i < parts; ++i) {
+    const size_t from = i * x.size() / parts, to = (i + 1) * x.size() / parts;
+    std::vector<double> rest;
+    for (size_t k = 0; k < x.size(); ++k)
+      if (k < from || k >= to) rest.push_back(x[static_cast<size_t>(dealt[k])]);
+    without.push_back(statistic(rest));
+  }
+  const double center = mean(without);
+  double squares = 0, cubes = 0;
+  for (const double v : without) {
+    const double off = center - v;
+    squares += off * off;
+    cubes += off * off * off;
+  }
+  return squares > 0 ? cubes / (6 * squares * std::sqrt(squares)) : 0;
+}
+
+}  // namespace
+
+Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& statistic, double level,
+                            int64_t resamples, Key key) {
+  return between(resampled(x, statistic, level, resamples, key), (1 - level) / 2, (1 + level) / 2);
+}
+
+BootstrapIntervals bootstrap_intervals(Sample x, const std::function<double(Sample)>& statistic,
+                                       double level, int64_t resamples, Key key) {
+  const std::vector<double> found = resampled(x, statistic, level, resamples, key);
+  const Interval percentile = between(found, (1 - level) / 2, (1 + level) / 2);
+  if (x.size() < 2) return {percentile, percentile};
+  const double estimate = statistic(x), count = static_cast<double>(found.size());
+  double below = 0;
+  for (const double v : found) below += v < estimate ? 1 : v == estimate ? 0.5 : 0;
+  const double bias = special::ndtri(std::clamp(below / count, 0.5 / count, 1 - 0.5 / count));
+  constexpr uint64_t beyond = uint64_t{1} << 62;  // no resample has this child
+  const double a = acceleration(x, statistic, split(key, beyond));
+  const auto share = [&](double p) {
+    const double z = bias + special::ndtri(p);
+    return special::ndtr(bias + z / std::max(1 - a * z, 0x1p-10));
+  };
+  const double low = share((1 - level) / 2), high = share((1 + level) / 2);
+  if (std::isnan(low) || std::isnan(high)) return {percentile, {nan, nan}};
+  return {percentile, between(found, low, high)};
 }
 
 }  // namespace gradus

@@ -80,8 +80,10 @@ constexpr OfAll of_alls[] = {
     {"var", &Distribution::variance},      {"std", &Distribution::standard_deviation},
     {"skewness", &Distribution::skewness}, {"kurtosis", &Distribution::excess_kurtosis}};
 
-[[noreturn]] void refuse_count(std::string_view name, size_t n) {
-  raise(ErrorKind::usage, std::string(name) + ": " + std::to_string(n) + " arguments do not fit");
+[[noreturn]] void refuse_count(std::string_view name, size_t n, size_t least, size_t most) {
+  raise(ErrorKind::usage, std::string(name) + ": " + std::to_string(n) +
+                              " arguments do not fit. It takes " + std::to_string(least) +
+                              (most > least ? " to " + std::to_string(most) : "") + ".");
 }
 
 // The parameters with a location of 0 where it was left out.
@@ -93,26 +95,24 @@ std::vector<Tensor> with_location(const Family& f, Args a) {
 
 std::optional<Tensor> of_family(const Family& f, std::string_view name, std::string_view function,
                                 Args args) {
-  const auto require_count = [&](size_t n) {
-    if (n < f.least || n > f.most) refuse_count(name, args.size());
+  const size_t n = args.size();
+  const auto require_count = [&](size_t least, size_t most) {
+    if (n < least || n > most) refuse_count(name, n, least, most);
   };
   for (const OfPlace& p : of_places)
     if (function == p.name) {
-      if (args.empty()) refuse_count(name, 0);
-      require_count(args.size() - 1);
+      require_count(f.least + 1, f.most + 1);
       return ((*f.make(args.subspan(1))).*p.call)(as_float(args[0]));
     }
   for (const OfAll& a : of_alls)
     if (function == a.name) {
-      const std::vector<Tensor> all = with_location(f, args);
-      require_count(all.size());
-      return ((*f.make(all)).*a.call)();
+      require_count(f.least - (f.has_location ? 1 : 0), f.most);
+      return ((*f.make(with_location(f, args))).*a.call)();
     }
   if (function == "kl" && f.kl != nullptr) {
-    if (args.size() % 2 != 0) refuse_count(name, args.size());
-    const size_t half = args.size() / 2;
-    require_count(half);
-    return f.kl(args.first(half), args.subspan(half));
+    require_count(2 * f.least, 2 * f.most);
+    if (n % 2 != 0) refuse_count(name, n, 2 * f.least, 2 * f.most);
+    return f.kl(args.first(n / 2), args.subspan(n / 2));
   }
   return {};
 }
@@ -158,7 +158,7 @@ constexpr Other others[] = {
 Tensor distribution_function(std::string_view name, std::span<const Tensor> args) {
   for (const Other& o : others)
     if (name == o.name && (args.size() == o.arguments || name != "binomial.kl")) {
-      if (args.size() != o.arguments) refuse_count(name, args.size());
+      if (args.size() != o.arguments) refuse_count(name, args.size(), o.arguments, o.arguments);
       return o.call(args);
     }
   const size_t dot = name.find('.');
