@@ -2,7 +2,6 @@
 // eigenvalues are the wrong numbers to look at.
 #include <gradus/base/text.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
@@ -14,7 +13,7 @@ namespace {
 using namespace gradus;
 using namespace gradus::lessons;
 
-// ---------------------------------------------------------------------------- two by two
+// ---- two by two ----
 
 // One eigenvalue with its direction, both perhaps complex.
 struct Own {
@@ -73,8 +72,7 @@ std::string direction_text(const Own& o) {
 std::string kind_of(const Own& a, const Own& b) {
   if (a.im != 0) return "the sheet turns every arrow, and none keeps its line";
   if (one_line(a, b))
-    return "and the sheet is defective: " + direction_text(a) +
-           " is its only line, where two are due";
+    return "the sheet is defective, " + direction_text(a) + " is its only line where two are due";
   return "the sheet has two special lines, " + direction_text(a) + " for the first and " +
          direction_text(b) + " for the second";
 }
@@ -124,7 +122,7 @@ double frobenius(const Tensor& a) {
   return number(norm(a));
 }
 
-// ---------------------------------------------------------------------------- power iteration
+// ---- power iteration ----
 
 using Dominant = double(const std::vector<double>&, std::size_t, int);
 
@@ -282,7 +280,7 @@ Verdict check_power(Dominant* f) {
   return Verdict::passed();
 }
 
-// ---------------------------------------------------------------------------- weights
+// ---- weights ----
 
 using WeightVerdict = std::string(double, double, double, double);
 
