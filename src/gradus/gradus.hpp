@@ -13,8 +13,10 @@
 #include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
+#include <gradus/linalg/repeated.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
+#include <gradus/linalg/trust.h>
 #include <gradus/numerics/sums.h>
 #include <gradus/numerics/twins.h>
 #include <gradus/ops/elementwise.h>

@@ -259,6 +259,34 @@ TEST(LapackRatios, eigenvalues_of_the_library_and_of_the_textbook) {
   EXPECT_LT(textbook.ratio, textbook_bound) << textbook.where;
 }
 
+// Of two lists of values, one of which came without vectors.
+double value_ratio(const Tensor& alone, const Tensor& values, const Tensor& a, double eps) {
+  if (values.size() == 0) return 0;
+  const double scale = scale_of(values);
+  const double size = std::max(number(max(abs(values))) * scale, 1e-300);
+  const double off = number(max(abs(wide(alone) * scale - wide(values) * scale)));
+  return off / (size * eps * static_cast<double>(std::max(a.shape()[0], a.shape()[1])));
+}
+
+TEST(LapackRatios, values_alone_are_those_that_come_with_vectors) {
+  Worst singular, symmetric, single;
+  for (const int64_t n : sizes) {
+    for (const auto& [name, a] : kinds(n, n + n / 2, false))
+      singular.take(value_ratio(svdvals(a), svd(a).s, a, 0x1p-52), name, n, n + n / 2);
+    for (const auto& [name, given] : kinds(n, n, true)) {
+      const Tensor a = 0.5 * given + 0.5 * transpose(given);
+      symmetric.take(value_ratio(eigvalsh(a), eigh(a).values, a, 0x1p-52), name, n, n);
+      if (name.find("flow") != std::string::npos) continue;
+      const Tensor b = cast(a, DType::f32);
+      single.take(value_ratio(eigvalsh(b), eigh(b).values, b, 0x1p-23), name, n, n);
+      single.take(value_ratio(svdvals(b), svd(b).s, b, 0x1p-23), name, n, n);
+    }
+  }
+  EXPECT_LT(singular.ratio, library_bound) << singular.where;
+  EXPECT_LT(symmetric.ratio, library_bound) << symmetric.where;
+  EXPECT_LT(single.ratio, library_bound) << single.where;
+}
+
 TEST(LapackRatios, triangular_factors_reflections_and_systems) {
   Worst of_lu, of_qr, of_solve, of_cholesky;
   constexpr double eps = 0x1p-52;

@@ -2,6 +2,8 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
+#include <gradus/linalg/powers.h>
+#include <gradus/linalg/repeated.h>
 #include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
@@ -125,6 +127,118 @@ TEST(Spectral, the_gradient_of_a_norm_through_repeated_values_is_finite_and_righ
   expect_close(grad(nuclear)(a), eye(4), 1e-15);
   expect_close(grad([](const Tensor& x) { return sum(square(eigh(x).values)); })(a), 2.0 * a,
                1e-14);
+}
+
+TEST(Repeated, a_derivative_through_vectors_that_may_turn_is_told_of_word_for_word) {
+  const Tensor a = diag(Tensor{2, 1, 1});
+  // V e^w V^T does not change when the vectors of 1 turn, but its derivative holds their turn.
+  const auto f = [](const Tensor& x) {
+    const Eigh e = eigh(x);
+    return sum(matmul(e.vectors * exp(e.values), transpose(e.vectors)) * ones({3, 3}));
+  };
+  std::vector<std::string> told;
+  const RepeatedGuard guard(Repeated::warn, [&](const std::string& line) { told.push_back(line); });
+  grad(f)(a);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0],
+            "repeated values: values 0 and 1 are equal up to rounding, and a derivative runs "
+            "through their vectors. Vectors that may turn among themselves are taken not to turn: "
+            "what depends on the turn has no derivative, or another one. Take the derivative of "
+            "what the values alone determine, or keep the values apart.");
+  told.clear();
+  grad([](const Tensor& x) { return sum(square(eigh(x).values)); })(a);
+  grad([](const Tensor& x) { return norm(svd(x).s); })(a);
+  grad(f)(diag(Tensor{3, 2, 1}));
+  EXPECT_TRUE(told.empty());
+  // The second derivative of what values determine runs through vectors.
+  hvp([](const Tensor& x) { return sum(square(eigvalsh(x))); })(a, ones({3, 3}));
+  EXPECT_EQ(told.size(), 1u);
+}
+
+TEST(Repeated, a_singular_value_of_zero_has_a_left_vector_of_many) {
+  const Tensor a{{1, 0}, {0, 0}, {0, 0}};
+  std::string told;
+  const RepeatedGuard guard(Repeated::warn, [&](const std::string& line) { told = line; });
+  grad([](const Tensor& x) { return sum(svd(x).u * Tensor{{1, 2}, {3, 4}, {5, 6}}); })(a);
+  EXPECT_EQ(told.substr(0, 87),
+            "repeated values: value 1 is 0 up to rounding, and a derivative runs through its "
+            "vector.");
+}
+
+TEST(Repeated, the_policy_raises_or_is_silent_and_what_is_left_is_right) {
+  const Tensor a = eye(3);
+  const auto f = [](const Tensor& x) { return sum(eigh(x).vectors); };
+  {
+    const RepeatedGuard guard(Repeated::raise);
+    EXPECT_EQ(message([&] { grad(f)(a); }).substr(0, 51),
+              "repeated values: values 0 and 1 are equal up to rou");
+    const RepeatedGuard inner(Repeated::ignore);
+    EXPECT_NO_THROW(grad(f)(a));
+  }
+  // The polar factor U V^T does not change when pairs of vectors turn together: A itself where A is
+  // orthogonal, and its derivative the skew part.
+  const RepeatedGuard guard(Repeated::ignore);
+  const auto polar = [](const Tensor& x) {
+    const Svd d = svd(x);
+    return matmul(d.u, d.vt);
+  };
+  const Tensor d = drawn(6, {3, 3});
+  expect_close(jvp(polar)(a, d).derivative, 0.5 * (d - transpose(d)), 1e-15);
+  expect_close(vjp(polar)(a, d).derivative, 0.5 * (d - transpose(d)), 1e-15);
+}
+
+// What does not depend on the length or the turn of vectors: A^3 from its parts, and their sizes.
+Tensor of_eig(const Tensor& a) {
+  const Eig e = eig(a);
+  const Tensor power = e.re * (square(e.re) - 3.0 * square(e.im));
+  const Tensor sizes = square(e.vectors_re) + square(e.vectors_im);
+  const Tensor weights = expand_dims(iota(a.shape().back(), DType::f64), -1);
+  return sum(power) + sum(sizes * weights * (e.re + square(e.im)));
+}
+
+TEST(Eig, derivatives_agree_with_differences_in_both_modes_to_second_order) {
+  // A pair of complex values and a real one; then five, so that LAPACK finds them.
+  const Tensor turned{{1, -2, 0.3}, {1.5, 0.5, -0.2}, {0.1, 0.4, 3}};
+  const auto checked = [](Tensor (*f)(const Tensor&), const Tensor& a) {
+    const Tensor args[] = {a};
+    const GradCheck c = check_grads([f](std::span<const Tensor> x) { return f(x[0]); }, args, 2);
+    EXPECT_TRUE(c.passed) << c.where << " " << c.worst;
+  };
+  checked(of_eig, turned);
+  checked(of_eig, drawn(9, {5, 5}));
+  const auto of_parts = [](const Tensor& a) {
+    const Eig e = eig(a);
+    return sum(e.vectors_re * iota(a.shape().back(), DType::f64)) + sum(sin(e.vectors_im)) +
+           sum(e.im * e.im);
+  };
+  checked(of_parts, turned);
+  checked(of_parts, drawn(10, {5, 5}));
+  const auto of_values = [](const Tensor& a) {
+    const Eigvals w = eigvals(a);
+    return sum(sin(w.re)) + sum(square(w.im) * w.re);
+  };
+  checked(of_values, turned);
+  checked(of_values, drawn(11, {6, 6}));
+}
+
+TEST(Eig, the_gradient_of_the_sum_of_cubes_is_three_times_the_square_transposed) {
+  const Tensor a = drawn(12, {5, 5});
+  const auto cubes = [](const Tensor& x) {
+    const Eigvals w = eigvals(x);
+    return sum(w.re * (square(w.re) - 3.0 * square(w.im)));
+  };
+  expect_close(grad(cubes)(a), 3.0 * transpose(matmul(a, a)), 1e-12);
+}
+
+TEST(Eig, values_alone_are_those_that_come_with_vectors) {
+  for (const int64_t n : {2, 4, 5, 20}) {
+    const Tensor a = drawn(13, {n, n});
+    const Eigvals w = eigvals(a);
+    const Eig e = eig(a);
+    expect_close(sort(w.re), sort(e.re), 1e-12);
+    expect_close(sort(w.im), sort(e.im), 1e-12);
+  }
+  EXPECT_EQ(to_string(eigvals(zeros({4, 0, 0})).re.type()), "f64[4,0]");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #include <gradus/core/buffer.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/linalg/unique.h>
 #include <gtest/gtest.h>
 

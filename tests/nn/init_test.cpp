@@ -1,4 +1,4 @@
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/ops/elementwise.h>

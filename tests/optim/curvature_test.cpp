@@ -1,7 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>

@@ -2,8 +2,8 @@
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>

@@ -8,7 +8,7 @@
 #include <gradus/core/buffer.h>
 #include <gradus/diff/symbolic.h>
 #include <gradus/diff/trace.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
 

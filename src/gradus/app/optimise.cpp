@@ -7,7 +7,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/trace.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>

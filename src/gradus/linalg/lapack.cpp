@@ -4,6 +4,9 @@
 
 #if !defined(__wasm__)
 #include <dlfcn.h>
+
+#include <cstdlib>
+#include <vector>
 #endif
 
 namespace gradus::dense {
@@ -12,7 +15,6 @@ namespace {
 struct Library {
   Lapack<float> f32{};
   Lapack<double> f64{};
-  void (*set_threads)(int) = nullptr;
 };
 
 #if defined(__wasm__)
@@ -33,12 +35,17 @@ bool find_all(void* from, const std::string& letter, Lapack<T>& to) {
 }
 
 Library open_library() {
-  for (const char* file : {"libopenblas.so.0", "liblapack.so.3"}) {
-    void* from = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
+  std::vector<std::string> files{"libopenblas.so.0", "liblapack.so.3"};
+  if (const char* chosen = std::getenv("GRADUS_LAPACK")) files = {chosen};
+  for (const std::string& file : files) {
+    if (file == "none") break;
+    void* from = dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL);
     if (from == nullptr) continue;
     Library library;
     if (!find_all(from, "s", library.f32) || !find_all(from, "d", library.f64)) continue;
-    find(from, "openblas_set_num_threads", library.set_threads);
+    // Its bits would depend on the number of its threads.
+    void (*set_threads)(int) = nullptr;
+    if (find(from, "openblas_set_num_threads", set_threads)) set_threads(1);
     return library;
   }
   return {};
@@ -59,10 +66,6 @@ const Lapack<float>* lapack() {
 template <>
 const Lapack<double>* lapack() {
   return library().f64.syevd == nullptr ? nullptr : &library().f64;
-}
-
-void set_lapack_threads(int count) {
-  if (library().set_threads != nullptr) library().set_threads(count);
 }
 
 }  // namespace gradus::dense

@@ -1,5 +1,7 @@
 // LAPACK's eigenvalue and singular value routines, of OpenBLAS where it is installed. The library
 // is opened at its first use and not linked: a program that needs none of it starts without it.
+// GRADUS_LAPACK names another library; GRADUS_LAPACK=none does without. It runs on the thread that
+// calls it (docs/adr/0014-lapack-at-first-use.md).
 #pragma once
 
 namespace gradus::dense {
@@ -21,8 +23,5 @@ struct Lapack {
 // Null where the machine has none.
 template <class T>
 const Lapack<T>* lapack();
-
-// So many threads of its own from now on, where it has any.
-void set_lapack_threads(int count);
 
 }  // namespace gradus::dense

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -100,6 +101,47 @@ LowRank low_rank_by_error(const Tensor& a, double budget) {
           "low_rank_by_error: the budget is " + text::number(budget) + ". It is at least 0.");
   return within(
       a, [](double, double most) { return most; }, budget);
+}
+
+LowRank low_rank_by_gap(const Tensor& a) {
+  require_one_matrix("low_rank_by_gap", a);
+  const Svd d = svd(a);
+  const std::vector<double> s = numbers(d.s);
+  const double eps = a.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
+  const double least =
+      s.empty() ? 0 : s[0] * eps * static_cast<double>(std::max(a.shape()[0], a.shape()[1]));
+  size_t rank = 0;
+  double widest = 0;
+  for (size_t r = 1; r < s.size() && s[r - 1] > least; ++r) {
+    const double gap = s[r - 1] / std::max(s[r], least);
+    if (gap > widest) rank = r, widest = gap;
+  }
+  if (s.size() == 1 && s[0] > 0) rank = 1;
+  return truncated(d, tails(d.s), static_cast<int64_t>(rank));
+}
+
+Spectrum spectrum(const Tensor& a) {
+  require_one_matrix("spectrum", a);
+  Spectrum r;
+  r.values = svdvals(a);
+  const std::vector<double> s = numbers(r.values);
+  r.condition = s.empty() ? 1 : std::numeric_limits<double>::infinity();
+  if (s.empty() || s[0] == 0) return r;
+  r.spectral = s[0];
+  double shares = 0, squares = 0, weighted = 0;
+  for (const double value : s) {
+    const double share = value / s[0];
+    shares += share;
+    squares += share * share;
+    if (share > 0) weighted += share * std::log(share);
+  }
+  r.nuclear = s[0] * shares;
+  r.frobenius = s[0] * std::sqrt(squares);
+  if (s.back() > 0) r.condition = s[0] / s.back();
+  r.stable_rank = squares;
+  // -sum p log p with p = share / shares.
+  r.effective_rank = std::exp(std::log(shares) - weighted / shares);
+  return r;
 }
 
 RandomizedSvd randomized_svd(const Tensor& a, int64_t rank, const RandomizedOptions& options) {

@@ -23,6 +23,20 @@ LowRank low_rank(const Tensor& a, int64_t rank);
 LowRank low_rank_by_energy(const Tensor& a, double energy);
 // The smallest rank whose error in the Frobenius norm is within the budget.
 LowRank low_rank_by_error(const Tensor& a, double budget);
+// The rank at the widest gap of the spectrum, s_r / s_r+1 largest: where a signal of few directions
+// ends and noise begins. Values below rounding of the largest are no signal.
+LowRank low_rank_by_gap(const Tensor& a);
+
+// What a matrix does to lengths: its singular values and what they say of it.
+struct Spectrum {
+  Tensor values;                                    // descending
+  double spectral = 0, frobenius = 0, nuclear = 0;  // norms: the largest, root of squares, sum
+  double condition = 0;                             // the largest over the least
+  // |A|_F^2 / |A|_2^2 (Rudelson and Vershynin 2007, "Sampling from large matrices"), and e^H of the
+  // shares s_i / sum s (Roy and Vetterli 2007, "The effective rank"): how many directions count.
+  double stable_rank = 0, effective_rank = 0;
+};
+Spectrum spectrum(const Tensor& a);
 
 // The `rank` largest singular values of a (m, n) by products with random vectors (Halko, Martinsson
 // and Tropp 2011, "Finding structure with randomness", algorithms 4.4 and 5.1).

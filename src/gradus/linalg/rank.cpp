@@ -4,6 +4,7 @@
 #include <gradus/core/tape.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
+#include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
@@ -74,22 +75,24 @@ Tensor pinv_push(const Context& c, std::span<const Tensor> dot, int) {
          matmul(matmul(x, dot[0]), x);
 }
 
-constinit const Op pinv_op{.name = "pinv",
-                           .says = "the pseudo-inverse, from singular values",
-                           .math = "A X A = A, X A X = X",
-                           .form = "pinv({0})",
-                           .kind = Kind::custom,
-                           .inputs = 2,
-                           .type = pinv_type,
-                           .kernel = pinv_kernel,
-                           .rule = {.pull = pinv_pull, .push = pinv_push},
-                           .batch = batch_leading};
-
 }  // namespace
+
+namespace op {
+constinit const Op pinv{.name = "pinv",
+                        .says = "the pseudo-inverse, from singular values",
+                        .math = "A X A = A, X A X = X",
+                        .form = "pinv({0})",
+                        .kind = Kind::custom,
+                        .inputs = 2,
+                        .type = pinv_type,
+                        .kernel = pinv_kernel,
+                        .rule = {.pull = pinv_pull, .push = pinv_push},
+                        .batch = batch_leading};
+}  // namespace op
 
 Tensor matrix_rank(const Tensor& a, double tolerance) {
   refuse_unless_matrix("matrix_rank", a.type());
-  const Tensor kept = kept_inverse(svd(stop_gradient(a)).s, a, tolerance);
+  const Tensor kept = kept_inverse(svdvals(stop_gradient(a)), a, tolerance);
   return sum(cast(kept > 0.0, DType::i64), {.axis = -1});
 }
 
@@ -97,7 +100,7 @@ Tensor pinv(const Tensor& a, double tolerance) {
   refuse_unless_matrix("pinv", a.type());
   const auto [u, s, vt] = svd(stop_gradient(a));
   const Tensor x = matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
-  return Tape::open() == nullptr ? x : apply(pinv_op, {a, x});
+  return Tape::open() == nullptr ? x : apply(op::pinv, {a, x});
 }
 
 Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
@@ -109,10 +112,14 @@ Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
                                 "has columns (..., m, k).");
   const Tensor right = vector ? column(b) : b;
   const Tensor fixed = stop_gradient(a), fixed_right = stop_gradient(right);
-  const auto [u, s, vt] = svd(fixed);
+  // Of a tall matrix the triangle has the values: U is Q times its own, and never made.
+  const bool tall = a.shape()[a.rank() - 2] >= 2 * a.shape().back();
+  const QR f = tall ? qr(fixed) : QR{{}, fixed};
+  const auto [u, s, vt] = svd(f.r);
   const Tensor inverse = column(kept_inverse(s, a, tolerance));
   const auto best = [&](const Tensor& r) {
-    return matmul(transpose(vt), inverse * matmul(transpose(u), r));
+    const Tensor inside = matmul(transpose(u), tall ? matmul(transpose(f.q), r) : r);
+    return matmul(transpose(vt), inverse * inside);
   };
   const Tensor first = best(fixed_right);
   // What is left once more: the digits that the first pass lost.
@@ -136,7 +143,7 @@ Tensor cond(const Tensor& a, CondNorm norm) {
     raise(ErrorKind::shape, "cond: " + to_string(a.type()) +
                                 " is not square. Only the condition in the 2-norm takes other "
                                 "shapes.");
-  const Tensor s = svd(a).s;
+  const Tensor s = svdvals(a);
   const Tensor least = min(s, {.axis = -1});
   const Tensor singular = least == 0.0;
   const auto or_infinite = [&](const Tensor& x) {

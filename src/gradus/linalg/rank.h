@@ -2,9 +2,13 @@
 // tolerance is relative to the largest singular value; below 0 it is eps max(m, n).
 #pragma once
 
-#include <gradus/core/tensor.h>
+#include <gradus/core/op.h>
 
 namespace gradus {
+
+namespace op {
+extern const Op pinv;
+}
 
 // How many singular values exceed the tolerance, i64.
 Tensor matrix_rank(const Tensor& a, double tolerance = -1);

@@ -6,8 +6,10 @@
 #include <gradus/core/view.h>
 #include <gradus/linalg/dense.h>
 #include <gradus/linalg/matrices.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
@@ -818,9 +820,11 @@ constinit const Op inv_at_once{.name = "inv",
 }  // namespace
 
 std::span<const Op* const> linalg_ops() {
-  static constexpr const Op* ops[] = {&op::lu,     &op::cholesky, &op::qr,  &op::triangular_solve,
-                                      &op::solve,  &op::inv,      &op::det, &op::cofactors,
-                                      &op::slogdet};
+  static constexpr const Op* ops[] = {
+      &op::lu,      &op::cholesky, &op::qr,       &op::triangular_solve,
+      &op::solve,   &op::inv,      &op::det,      &op::cofactors,
+      &op::slogdet, &op::eigh,     &op::eigvalsh, &op::svd,
+      &op::svdvals, &op::eig,      &op::eigvals,  &op::pinv};
   return ops;
 }
 

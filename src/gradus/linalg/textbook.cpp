@@ -68,7 +68,7 @@ void rotate(int64_t n, double* x, double* y, const Rotation& r) {
 }
 
 // Rotates `count` rows of `length` numbers in pairs until all are orthogonal; v (count,count)
-// gathers the rotations.
+// gathers the rotations unless it is null.
 bool orthogonalise(int64_t count, int64_t length, double* w, double* v) {
   for (int sweep = 0; sweep < most_sweeps; ++sweep) {
     bool rotated = false;
@@ -80,7 +80,7 @@ bool orthogonalise(int64_t count, int64_t length, double* w, double* v) {
         // The longer row first: then the small ones keep their digits.
         if (alpha < beta) {
           std::swap_ranges(x, x + length, y);
-          std::swap_ranges(v + p * count, v + (p + 1) * count, v + q * count);
+          if (v) std::swap_ranges(v + p * count, v + (p + 1) * count, v + q * count);
         }
         const double bound = eps * std::sqrt(alpha) * std::sqrt(beta);
         if (!(std::fabs(gamma) > bound * std::sqrt(static_cast<double>(length)))) continue;
@@ -88,7 +88,7 @@ bool orthogonalise(int64_t count, int64_t length, double* w, double* v) {
         if (r.t == 0) continue;
         rotated = true;
         rotate(length, x, y, r);
-        rotate(count, v + p * count, v + q * count, r);
+        if (v) rotate(count, v + p * count, v + q * count, r);
       }
     }
     if (!rotated) return true;
@@ -292,7 +292,7 @@ std::vector<Complex> triangle_vector(int64_t n, const std::vector<Complex>& t, i
 bool eigh(int64_t n, double* a, double* w, double* v) {
   const int up = exponent_to(n * n, a, 0);
   for (int64_t i = 0; i < n * n; ++i) a[i] = std::ldexp(a[i], up);
-  Matrix rows = Matrix::identity(n);  // row j is vector j
+  Matrix rows = Matrix::identity(v ? n : 0);  // row j is vector j
   bool settled = n < 2;
   for (int sweep = 0; sweep < most_sweeps && !settled; ++sweep) {
     settled = true;
@@ -310,7 +310,7 @@ bool eigh(int64_t n, double* a, double* w, double* v) {
         a[p * n + p] = alpha - r.t * gamma;
         a[q * n + q] = beta + r.t * gamma;
         a[p * n + q] = a[q * n + p] = 0;
-        rotate(n, &rows(p, 0), &rows(q, 0), r);
+        if (v) rotate(n, &rows(p, 0), &rows(q, 0), r);
       }
     }
   }
@@ -322,7 +322,7 @@ bool eigh(int64_t n, double* a, double* w, double* v) {
   for (int64_t j = 0; j < n; ++j) {
     const int64_t from = order[static_cast<size_t>(j)];
     w[j] = std::ldexp(a[from * n + from], -up);
-    for (int64_t i = 0; i < n; ++i) v[i * n + j] = rows(from, i);
+    for (int64_t i = 0; v && i < n; ++i) v[i * n + j] = rows(from, i);
   }
   return true;
 }
@@ -331,7 +331,7 @@ bool svd(int64_t m, int64_t n, const double* a, double* u, double* s, double* vt
   const int64_t count = std::min(m, n), length = std::max(m, n);
   if (count == 0) return true;
   // Row j of w is column j of the tall one of A and A^T: w = (V^T A^T) or (U^T A).
-  Matrix w(count, length), turns = Matrix::identity(count);
+  Matrix w(count, length), turns = Matrix::identity(u ? count : 0);
   if (m >= n)
     transpose(m, n, a, &w(0, 0));
   else
@@ -339,8 +339,7 @@ bool svd(int64_t m, int64_t n, const double* a, double* u, double* s, double* vt
   // Squares up to 2^960 add without overflow, and rows 2^-980 times the longest still count.
   const int up = exponent_to(m * n, a, 480);
   for (int64_t i = 0; i < count * length; ++i) (&w(0, 0))[i] = std::ldexp((&w(0, 0))[i], up);
-  if (!orthogonalise(count, length, &w(0, 0), &turns(0, 0))) return false;
-  Matrix longs(count, length), shorts(count, count);
+  if (!orthogonalise(count, length, &w(0, 0), u ? &turns(0, 0) : nullptr)) return false;
   std::vector<double> lengths(static_cast<size_t>(count));
   std::vector<int64_t> order(static_cast<size_t>(count));
   for (int64_t j = 0; j < count; ++j)
@@ -349,10 +348,13 @@ bool svd(int64_t m, int64_t n, const double* a, double* u, double* s, double* vt
   std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) {
     return lengths[static_cast<size_t>(i)] > lengths[static_cast<size_t>(j)];
   });
+  for (int64_t j = 0; j < count; ++j)
+    s[j] = std::ldexp(lengths[static_cast<size_t>(order[static_cast<size_t>(j)])], -up);
+  if (!u) return true;
+  Matrix longs(count, length), shorts(count, count);
   for (int64_t j = 0; j < count; ++j) {
     const int64_t from = order[static_cast<size_t>(j)];
     const double size = lengths[static_cast<size_t>(from)];
-    s[j] = std::ldexp(size, -up);
     std::copy(&turns(from, 0), &turns(from, 0) + count, &shorts(j, 0));
     // Below this a row is rounding: its direction says nothing.
     if (size > eps * lengths[static_cast<size_t>(order[0])] * 0x1p-900) {
@@ -438,6 +440,7 @@ bool eig(int64_t n, double* a, double* re, double* im, double* v_re, double* v_i
   for (int64_t k = 0; k < n; ++k) {
     re[k] = std::ldexp(at(t, k, k).real(), -up);
     im[k] = std::ldexp(at(t, k, k).imag(), -up);
+    if (!v_re) continue;
     const std::vector<Complex> y = triangle_vector(n, t, k, norm);
     std::vector<Complex> x(static_cast<size_t>(n));
     double largest = 0;
@@ -448,16 +451,14 @@ bool eig(int64_t n, double* a, double* re, double* im, double* v_re, double* v_i
       largest = std::max(largest, std::abs(x[static_cast<size_t>(i)]));
     }
     // Length 1, the largest component real and positive; a real value has a real vector.
-    Complex turn = 1;
-    for (const Complex& value : x) {
-      if (std::abs(value) < 0.999 * largest) continue;
-      turn = std::conj(value) / std::abs(value);
-      break;
-    }
+    size_t anchor = 0;
+    while (anchor + 1 < x.size() && std::abs(x[anchor]) < 0.999 * largest) ++anchor;
+    const Complex turn = std::conj(x[anchor]) / std::abs(x[anchor]);
     double squares = 0;
-    for (Complex& value : x) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      Complex& value = x[i];
       value = value / largest * turn;
-      if (im[k] == 0) value = value.real();
+      if (im[k] == 0 || i == anchor) value = value.real();
       squares += std::norm(value);
     }
     for (int64_t i = 0; i < n; ++i) {

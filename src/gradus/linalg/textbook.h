@@ -1,6 +1,7 @@
 // Eigenvalues and singular values by the short methods of textbooks, in f64 on plain row-major
 // memory: what the browser runs, what small matrices take, and the oracle of LAPACK's. Each returns
-// whether it settled. Matrices are scaled by a power of two first, so that nothing overflows.
+// whether it settled, and finds values alone where the place of the first vectors is null. Matrices
+// are scaled by a power of two first, so that nothing overflows.
 #pragma once
 
 #include <cstdint>

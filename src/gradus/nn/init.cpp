@@ -1,7 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/init.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>

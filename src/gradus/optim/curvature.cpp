@@ -3,7 +3,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>

@@ -2,7 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/linalg/dense.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/optim/householder.h>
 #include <gradus/regress/gram.h>
 #include <gradus/regress/linear.h>

@@ -7,7 +7,7 @@
 #include <gradus/io/file.h>
 #include <gradus/io/safetensors.h>
 #include <gradus/io/sha256.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/metrics.h>
 #include <gradus/ops/elementwise.h>
@@ -99,13 +99,25 @@ RecomputePolicy recompute_policy(const std::string& word) {
   return {static_cast<size_t>(*bytes)};
 }
 
+// What a run asks of its steps. `steps` are all updates of the run.
+StepOptions<Mlp> options_of(const TrainConfig& config, const Mlp& model, int64_t steps) {
+  StepOptions<Mlp> options{.optimiser = optimiser_of(config),
+                           .grouping = grouping_of(config, state_dict(model)),
+                           .takes_rate = !config.schedule.empty(),
+                           .clip_norm = config.clip_norm,
+                           .clip_value = config.clip_value,
+                           .part_rows = config.accumulate > 1 ? config.batch : 0};
+  if (!config.average.empty()) options.average = parse_average(config.average, steps);
+  return options;
+}
+
 // One planned training step for one batch size, with or without measurements.
 class StepPlan {
  public:
-  StepPlan(const TrainConfig& config, const Mlp& model, int64_t rows, int64_t features,
-           int64_t outputs, bool measured)
-      : clips_(config.clip_norm > 0),
-        step_(recorded(config, model, rows, features, outputs, measured)),
+  StepPlan(const TrainConfig& config, const StepOptions<Mlp>& options, const Mlp& model,
+           int64_t rows, int64_t features, int64_t outputs, bool measured)
+      : clips_(config.clip_norm > 0 || config.clip_value > 0),
+        step_(recorded(config, options, model, rows, features, outputs, measured)),
         plan_(make(config)) {}
 
   void load(const State& s) {
@@ -130,11 +142,9 @@ class StepPlan {
   }
 
  private:
-  static RecordedStep recorded(const TrainConfig& config, const Mlp& model, int64_t rows,
-                               int64_t features, int64_t outputs, bool measured) {
-    StepOptions<Mlp> options{.optimiser = optimiser_of(config),
-                             .takes_rate = !config.schedule.empty(),
-                             .clip_norm = config.clip_norm};
+  static RecordedStep recorded(const TrainConfig& config, StepOptions<Mlp> options,
+                               const Mlp& model, int64_t rows, int64_t features, int64_t outputs,
+                               bool measured) {
     if (measured)
       options.also = [](const StepView<Mlp>& view, std::vector<Tensor>& out) {
         std::vector<Tensor> norms;
@@ -169,6 +179,12 @@ class StepPlan {
   RecordedStep step_;  // its graph is the plan's
   Plan plan_;
 };
+
+void start_of(State& state, const Mlp& model, const StepOptions<Mlp>& options) {
+  state.optimiser = first_carries(model, options);
+  state.params = state.optimiser.front();
+  state.optimiser.erase(state.optimiser.begin());
+}
 
 // Checkpoints -----------------------------------------------------------------------------------
 
@@ -337,6 +353,18 @@ void check_ranges(const TrainConfig& c) {
   if (!(c.clip_norm >= 0) || !std::isfinite(c.clip_norm))
     raise(ErrorKind::usage, "train: --clip-norm is " + text::number(c.clip_norm) +
                                 ". It is a length above 0, or 0 for none.");
+  if (!(c.clip_value >= 0) || !std::isfinite(c.clip_value))
+    raise(ErrorKind::usage, "train: --clip-value is " + text::number(c.clip_value) +
+                                ". It is a size above 0, or 0 for none.");
+  if (c.clip_norm > 0 && c.clip_value > 0)
+    raise(ErrorKind::usage,
+          "train: --clip-norm and --clip-value are both set. A gradient is clipped one way.");
+  if (!c.average.empty()) parse_average(c.average);
+  constexpr int64_t most_parts = 1024;  // each is recorded
+  if (c.accumulate < 1 || c.accumulate > most_parts)
+    raise(ErrorKind::usage, "train: --accumulate is " + std::to_string(c.accumulate) +
+                                ". It is a number of batches from 1 to " +
+                                std::to_string(most_parts) + ".");
   constexpr int64_t most_epochs = 1'000'000'000;  // times the steps of an epoch still fits
   if (c.batch < 1 || c.epochs < 0 || c.epochs > most_epochs || !(c.val >= 0 && c.val < 1))
     raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " +
@@ -379,10 +407,6 @@ void resolve(TrainConfig& c, const Dataset& d) {
     raise(ErrorKind::usage,
           "train: --missing '" + c.missing + "' is unknown. Choose error, drop or mean.");
   optimiser_of(c);
-  if (c.optimiser == "muon")
-    raise(ErrorKind::unsupported,
-          "train: muon moves matrices one by one, but here all parameters are one vector. Choose "
-          "another --optimiser, such as adamw.");
 }
 
 MlpSpec spec_of(const TrainConfig& c) {
@@ -517,16 +541,23 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   };
   const int64_t outputs = spec.sizes.back();
   const int64_t batch = std::min(config.batch, training.examples);
-  const int64_t rest = training.examples % batch;
-  const int64_t steps_per_epoch = training.examples / batch + (rest > 0);
+  // Rows of an epoch, and of a whole step.
+  const int64_t used = training.examples - (config.drop_last ? training.examples % batch : 0);
+  const int64_t whole = std::min(batch * config.accumulate, used);
+  const int64_t steps_per_epoch = (used + whole - 1) / whole;
   const int64_t steps = steps_per_epoch * config.epochs;
   const Schedule schedule =
       config.schedule.empty() ? Schedule() : parse_schedule(config.schedule, steps);
   const double base_rate = optimiser_of(config).lr;
 
+  const StepOptions<Mlp> options = options_of(config, first_model, steps);
+  const bool averages = options.average.kind != WeightAverage::none;
   State state;
-  state.params = flatten(like);
-  state.optimiser = initial_state(optimiser_of(config), state.params);
+  start_of(state, first_model, options);
+  // The weights that a run is judged by and leaves behind.
+  const auto final_params = [&]() -> const Tensor& {
+    return averages ? state.optimiser[state.optimiser.size() - 2] : state.params;
+  };
   state.grad_norm.assign(first_model.layers.size(), 0);
   const std::string identity = config_json(config);
 
@@ -628,10 +659,10 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   std::unique_ptr<StepPlan> plans[4];
   StepPlan* last = nullptr;
   const auto plan_for = [&](int64_t rows, bool measured) -> StepPlan& {
-    auto& plan = plans[(rows == batch ? 0 : 2) + (measured ? 1 : 0)];
+    auto& plan = plans[(rows == whole ? 0 : 2) + (measured ? 1 : 0)];
     if (!plan)
-      plan = std::make_unique<StepPlan>(config, first_model, rows, training.features, outputs,
-                                        measured);
+      plan = std::make_unique<StepPlan>(config, options, first_model, rows, training.features,
+                                        outputs, measured);
     if (last != plan.get()) {
       if (last) last->save(state);
       plan->load(state);
@@ -671,8 +702,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
       order = order_of(config, epoch, training.examples);
       order_epoch = epoch;
     }
-    const int64_t from = within * batch;
-    const int64_t rows = std::min(batch, training.examples - from);
+    const int64_t from = within * whole;
+    const int64_t rows = std::min(whole, used - from);
     const bool measured = state.step % measure_every == 0;
     StepPlan& plan = plan_for(rows, measured);
     fill_batch(plan, training, config.loss, outputs,
@@ -699,11 +730,10 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
     const bool epoch_ends = within + 1 == steps_per_epoch || run.diverged;
     Progress p;
     p.step = state.step, p.steps = steps, p.epoch = epoch + 1, p.epochs = config.epochs;
-    p.loss =
-        state.epoch_loss / static_cast<double>(std::min((within + 1) * batch, training.examples));
+    p.loss = state.epoch_loss / static_cast<double>(std::min((within + 1) * whole, used));
     if (epoch_ends) {
       sync();
-      const Mlp now = model_of(state.params);
+      const Mlp now = model_of(final_params());
       EpochRecord e;
       e.epoch = epoch + 1;
       e.step = state.step;
@@ -744,7 +774,7 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
       shown = elapsed;
       p.seconds = elapsed;
       p.examples_per_second =
-          static_cast<double>((state.step - first_step) * batch) / std::max(elapsed, 1e-9);
+          static_cast<double>((state.step - first_step) * whole) / std::max(elapsed, 1e-9);
       p.seconds_left = elapsed / static_cast<double>(state.step - first_step) *
                        static_cast<double>(steps - state.step);
       hooks.progress(p, epoch_ends);
@@ -755,11 +785,11 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   run.steps = state.step;
   run.epochs = state.epochs;
   run.interrupted = stopped;
-  run.clipped_steps = config.clip_norm > 0 ? state.clipped : -1;
+  run.clipped_steps = config.clip_norm > 0 || config.clip_value > 0 ? state.clipped : -1;
   run.peak_bytes = peak_bytes();
   write_checkpoint();
 
-  const Mlp model = model_of(state.params);
+  const Mlp model = model_of(final_params());
   SafeTensors weights;
   weights.tensors = state_dict(model);
   weights.metadata = {{"format", "gradus"},
@@ -810,10 +840,10 @@ RateSearch find_rate(const TrainConfig& wanted, double low, double high, int64_t
   const MlpSpec spec = spec_of(config);
   const Mlp model = make_mlp(spec, split(key_from_seed(config.seed), init_stream));
   const int64_t outputs = spec.sizes.back(), batch = std::min(config.batch, training.examples);
-  StepPlan plan(config, model, batch, training.features, outputs, false);
+  const StepOptions<Mlp> options = options_of(config, model, steps);
+  StepPlan plan(config, options, model, batch, training.features, outputs, false);
   State state;
-  state.params = flatten(parameters(model));
-  state.optimiser = initial_state(optimiser_of(config), state.params);
+  start_of(state, model, options);
   plan.load(state);
   const int64_t per_epoch = training.examples / batch;
   std::vector<int64_t> order;
