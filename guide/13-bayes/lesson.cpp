@@ -217,6 +217,10 @@ LESSON(page) {
   page.bind("p_even", die.probability(even));
   page.bind("p_five", die.probability(five));
   page.bind("even_or_five", even_or_five);
+  std::vector<std::string> favourable;
+  for (const Outcome& o : die.outcomes)
+    if (either(o)) favourable.push_back(std::to_string(o[0]));
+  page.bind("favourable", text::join(favourable, ", "));
   page.bind("results", static_cast<int64_t>(two.outcomes.size()));
   page.bind("eights", static_cast<int64_t>(
                           std::count_if(two.outcomes.begin(), two.outcomes.end(), sum_is_8)));
