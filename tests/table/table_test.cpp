@@ -1,7 +1,9 @@
 // The generated checks of every op that is not elementwise, from the samples below. An op without
 // samples fails, and so does an op declared in a header but missing from the lists of ops.
 #include <gradus/base/pool.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/random.h>
 #include <gradus/ops/table.h>
@@ -229,6 +231,20 @@ std::string not_float(const std::string& op, const std::string& type) {
          " is not a floating-point tensor. It computes in f32 or f64. Cast to f64 first.";
 }
 
+template <class F>
+std::vector<Refusal> square_only(F f, const std::string& op) {
+  const auto call = [f](const Tensor& x) { f(std::vector<Tensor>{x}); };
+  return {
+      {[=] {
+         call(ones({2, 3}));
+       },
+       op + ": f64[2,3] is not square. The last two axes must be equal."},
+      {[=] { call(iota(3)); }, not_float(op, "i64[3]")},
+      {[=] { call(ones({3})); },
+       op + ": f64[3] is not a matrix. It needs at least two axes. Use reshape to make a row or a "
+            "column."}};
+}
+
 // A function of one square matrix; batches, so that a repeated first row is a repeated matrix.
 template <class F>
 Samples matrices(F f, const char* name, int order, bool square = true) {
@@ -239,16 +255,7 @@ Samples matrices(F f, const char* name, int order, bool square = true) {
                {{draw.tensor({1, 3, 3}) + 4.0 * eye(3)}, f, order},
                {{draw.tensor({1, 7, 7}, -0.3, 0.3) + eye(7)}, f, 2},
                {{draw.tensor({1, 20, 20}, -0.1, 0.1) + eye(20)}, f, 0}};
-  if (square) {
-    s.refusals = {{[=] {
-                     f(std::vector<Tensor>{ones({2, 3})});
-                   },
-                   op + ": f64[2,3] is not square. The last two axes must be equal."},
-                  {[=] { f(std::vector<Tensor>{iota(3)}); }, not_float(op, "i64[3]")},
-                  {[=] { f(std::vector<Tensor>{ones({3})}); },
-                   op + ": f64[3] is not a matrix. It needs at least two axes. Use reshape to make "
-                        "a row or a column."}};
-  }
+  if (square) s.refusals = square_only(f, op);
   return s;
 }
 
@@ -1277,6 +1284,149 @@ std::map<std::string, std::function<Samples()>> samples() {
                          return slogdet(zeros({0, 0})).sign;
                        },
                        "f64[] 1.0"}};
+         return s;
+       }},
+      {"eigh",
+       [] {
+         // The matrix function sin: it needs values and vectors, and the signs of neither.
+         Samples s = matrices(
+             [](Args x) {
+               const Eigh e = eigh(0.5 * (x[0] + transpose(x[0])));
+               return matmul(e.vectors * sin(expand_dims(e.values, -2)), transpose(e.vectors));
+             },
+             "eigh", 3, false);
+         s.answers = {{[] {
+                         return eigh(diag(Tensor{3, 1})).values;
+                       },
+                       "f64[2] [1. 3.]"},
+                      {[] {
+                         return eigh(zeros({0, 0})).vectors;
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         s.refusals = square_only([](Args x) { eigh(x[0]); }, "eigh");
+         return s;
+       }},
+      {"eigvalsh",
+       [] {
+         const auto f = [](Args x) { return eigvalsh(0.5 * (x[0] + transpose(x[0]))); };
+         Samples s;
+         // Values far apart: near a crossing differences see the other one.
+         for (const int64_t n : {1, 2, 3, 7})
+           s.samples.push_back({{draw.tensor({2, n, n}) + 8.0 * diag(iota(n, DType::f64))}, f, 3});
+         s.answers = {{[] {
+                         return eigvalsh(diag(Tensor{3, 1}));
+                       },
+                       "f64[2] [1. 3.]"},
+                      {[] {
+                         return eigvalsh(zeros({2, 0, 0}));
+                       },
+                       "f64[2,0] [] f64[2,0]"}};
+         s.refusals = square_only([](Args x) { eigvalsh(x[0]); }, "eigvalsh");
+         return s;
+       }},
+      {"svd",
+       [] {
+         const auto f = [](Args x) {
+           const Svd d = svd(x[0]);
+           return matmul(d.u * sin(expand_dims(d.s, -2)), d.vt);
+         };
+         Samples s = matrices(f, "svd", 3, false);
+         s.samples.push_back(
+             {{draw.tensor({2, 4, 2}) + slice_axis(4.0 * eye(4), 1, {0, 2})}, f, 2});
+         s.samples.push_back(
+             {{draw.tensor({2, 2, 5}) + slice_axis(4.0 * eye(5), 0, {0, 2})}, f, 2});
+         s.answers = {{[] {
+                         return svd(Tensor{{3, 0}, {0, -4}}).s;
+                       },
+                       "f64[2] [4. 3.]"},
+                      {[] {
+                         return svd(zeros({0, 3})).u;
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         s.refusals = {{[] { svd(iota(3)); }, not_float("svd", "i64[3]")}};
+         return s;
+       }},
+      {"svdvals",
+       [] {
+         const auto f = [](Args x) { return svdvals(x[0]); };
+         Samples s = matrices(f, "svdvals", 3, false);
+         s.samples.push_back(
+             {{draw.tensor({2, 4, 2}) + slice_axis(4.0 * eye(4), 1, {0, 2})}, f, 2});
+         s.answers = {{[] {
+                         return svdvals(Tensor{{3, 0}, {0, -4}});
+                       },
+                       "f64[2] [4. 3.]"},
+                      {[] {
+                         return svdvals(zeros({0, 3}));
+                       },
+                       "f64[0] [] f64[0]"}};
+         s.refusals = {{[] { svdvals(iota(3)); }, not_float("svdvals", "i64[3]")}};
+         return s;
+       }},
+      {"eig",
+       [] {
+         // Re(V w^2 V^H): the same whatever the order of the values and the phases of the vectors.
+         const auto f = [](Args x) {
+           const Eig e = eig(x[0]);
+           const Tensor re = expand_dims(square(e.re) - square(e.im), -2);
+           const Tensor im = expand_dims(2.0 * e.re * e.im, -2);
+           const Tensor &v = e.vectors_re, &w = e.vectors_im;
+           return matmul(v * re - w * im, transpose(v)) + matmul(w * re + v * im, transpose(w));
+         };
+         Samples s;
+         // Values far apart, a complex pair among them.
+         for (const int64_t n : {1, 2, 3, 6}) {
+           Tensor base = diag(3.0 * iota(n, DType::f64));
+           if (n > 1) base = base + pad(Tensor{{0, -2}, {2, 0}}, {0, 0}, {n - 2, n - 2});
+           s.samples.push_back({{draw.tensor({2, n, n}, -0.3, 0.3) + base}, f, n < 6 ? 3 : 2});
+         }
+         s.answers = {{[] {
+                         return eig(Tensor{{0, -1}, {1, 0}}).im;
+                       },
+                       "f64[2] [ 1. -1.]"},
+                      {[] {
+                         return eig(zeros({0, 0})).vectors_im;
+                       },
+                       "f64[0,0] [] f64[0,0]"}};
+         s.refusals = square_only([](Args x) { eig(x[0]); }, "eig");
+         return s;
+       }},
+      {"eigvals",
+       [] {
+         // The sum of the cubes: the same whatever their order.
+         Samples s = matrices(
+             [](Args x) {
+               const Eigvals w = eigvals(x[0]);
+               return sum(w.re * (square(w.re) - 3.0 * square(w.im)), {.axis = -1});
+             },
+             "eigvals", 2, false);
+         s.answers = {{[] {
+                         return eigvals(Tensor{{0, -1}, {1, 0}}).im;
+                       },
+                       "f64[2] [ 1. -1.]"},
+                      {[] {
+                         return eigvals(zeros({2, 0, 0})).re;
+                       },
+                       "f64[2,0] [] f64[2,0]"}};
+         s.refusals = square_only([](Args x) { eigvals(x[0]); }, "eigvals");
+         return s;
+       }},
+      {"pinv",
+       [] {
+         const auto f = [](Args x) { return pinv(x[0]); };
+         Samples s = matrices(f, "pinv", 3, false);
+         s.samples.push_back(
+             {{draw.tensor({2, 4, 2}) + slice_axis(4.0 * eye(4), 1, {0, 2})}, f, 2});
+         s.samples.push_back(
+             {{draw.tensor({2, 2, 5}) + slice_axis(4.0 * eye(5), 0, {0, 2})}, f, 2});
+         s.answers = {{[] {
+                         return pinv(diag(Tensor{2, 0}));
+                       },
+                       "f64[2,2] [[0.5 0. ]\n [0.  0. ]]"},
+                      {[] {
+                         return pinv(zeros({0, 3}));
+                       },
+                       "f64[3,0] [] f64[3,0]"}};
          return s;
        }},
   };
