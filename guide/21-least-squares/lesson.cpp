@@ -2,7 +2,7 @@
 // the digits that a way of solving loses.
 #include <gradus/base/text.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/losses.h>
 #include <gradus/optim/curvature.h>
 #include <gradus/gradus.hpp>
