@@ -420,7 +420,7 @@ LESSON(page) {
   page.bind("on_fresh", on_fresh, 2);
   page.bind("steps", 300);
   page.picture("training", Plot{.id = "training",
-                                .title = "Training on labels of which a fifth is wrong: the loss "
+                                .title = "Training on labels of which some are wrong: the loss "
                                          "begins at ln 3 and stops at the floor, not at 0",
                                 .x_label = "step",
                                 .lines = {course},

@@ -314,10 +314,10 @@ LESSON(page) {
   const double too_large = to_f64(Float16(70000.0));
   const double pi_in_bf16 = to_f64(BFloat16(std::numbers::pi));
   // [end]
-  page.bind("wanted", int64_t{65000});
+  page.bind("wanted", 65000.0);
   page.bind("in_f16", in_f16);
   page.bind("gap", gap_to_the_next(65000, 10, -14));
-  page.bind("wanted_more", int64_t{70000});
+  page.bind("wanted_more", 70000.0);
   page.bind("too_large", too_large);
   page.bind("pi_in_bf16", text::significant(pi_in_bf16, 7));
   page.bind("pi_in_f16", text::significant(to_f64(Float16(std::numbers::pi)), 9));
@@ -373,8 +373,8 @@ LESSON(page) {
   // [end]
   Float16 small_sum(0.0f);
   for (int i = 0; i < 100000; ++i) small_sum = small_sum + Float16(0.1f);
-  page.bind("tenths", int64_t{100000});
-  page.bind("sum_true", int64_t{10000});
+  page.bind("tenths", 100000.0);
+  page.bind("sum_true", 10000.0);
   page.bind("sum_f16", to_f64(small_sum));
   page.bind("one_by_one", static_cast<double>(one_by_one), 2);
   page.bind("halves_first", static_cast<double>(halves_first), 2);

@@ -257,7 +257,7 @@ std::string digits(double got, double exact) {
 }
 
 // [masked]
-// Shares of the scores where the mask holds. A row that allows nothing is all 0.
+// Shares of the scores where the mask holds; a row without any is 0.
 Tensor masked_softmax(const Tensor& scores, const Tensor& mask) {
   const double lowest = std::numeric_limits<double>::lowest();
   return where(mask, softmax(where(mask, scores, lowest)), 0.0);
@@ -403,7 +403,7 @@ LESSON(page) {
   page.table("masks", masks);
   page.bind("mask_number", "-1e9");
   page.bind("mask_f16", to_f64(Float16(-1e9)));
-  page.bind("lowest_f16", -65504);
+  page.bind("lowest_f16", -65504.0);
   const std::vector<double> flags = numbers(cast(answered, DType::f64));
   page.bind("flag_first", flags[0] != 0 ? "yes" : "no");
   page.bind("flag_second", flags[1] != 0 ? "yes" : "no");

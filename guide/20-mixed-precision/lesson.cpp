@@ -268,7 +268,8 @@ float wide(T x) {
 }
 
 // [train]
-// What is stored has type T: weights in the pass, activations, gradients. Sums run in f32.
+// What is stored has type T: weights in the pass, activations, gradients.
+// Sums run in f32.
 template <class T>
 Run train(const Rings& data, const Recipe& recipe, int steps) {
   Run run;
@@ -337,7 +338,7 @@ Run train(const Rings& data, const Recipe& recipe, int steps) {
 // [audit]
 struct Audit {
   double largest = 0;
-  double zero = 0, coarse = 0, infinite = 0;  // shares of the numbers that are not 0
+  double zero = 0, coarse = 0, infinite = 0;  // shares of what is not 0
 };
 // What f16 would make of numbers that are known in f64.
 Audit audit(const std::vector<double>& exact, double scale) {
@@ -349,14 +350,15 @@ Audit audit(const std::vector<double>& exact, double scale) {
     const double stored = std::abs(to_f64(Float16(scale * v)));
     found.largest = std::max(found.largest, std::abs(v));
     found.zero += stored == 0;
-    found.coarse += stored > 0 && stored < 0x1p-14;  // subnormal: digits are missing
+    found.coarse += stored > 0 && stored < 0x1p-14;  // subnormal
     found.infinite += std::isinf(stored);
   }
   for (double* share : {&found.zero, &found.coarse, &found.infinite})
     *share /= std::max(count, 1.0);
   return found;
 }
-// The power of two that brings the largest to an eighth of f16's end, or below.
+// The power of two that brings the largest to an eighth of f16's end,
+// or below.
 double suggested_scale(double largest) {
   return std::exp2(std::floor(std::log2(65504 / (8 * largest))));
 }
@@ -384,7 +386,7 @@ LESSON(page) {
   const double in_f16 = to_f64(after_many(Float16(1.0)));
   const double in_bf16 = to_f64(after_many(BFloat16(1.0)));
   const float in_f32 = after_many(1.0f);
-  const double seen_by_f16 = to_f64(Float16(in_f32));  // a copy for the pass
+  const double seen_by_f16 = to_f64(Float16(in_f32));  // for the pass
   // [end]
   page.bind("update", 1e-4);
   page.bind("updates", 1000);
@@ -402,8 +404,8 @@ LESSON(page) {
   const Tensor x = cast(from_vector(data.x, {n, 2}), DType::f64);
   const Tensor y = cast(from_vector(data.y), DType::f64);
   // [shadow]
-  // The same network in f64. Zeros are added to both layers, so that derivatives towards
-  // them are the gradients that travel back.
+  // The same network in f64. Zeros are added to both layers, so that
+  // derivatives towards them are the gradients that travel back.
   const auto shadow = [&](const Tensor& w, const Tensor& at_hidden, const Tensor& at_output) {
     const Tensor inner = reshape(slice(w, {{0, 24}}), {8, 3});
     const Tensor sums = matmul(x, transpose(slice(inner, {{0, 8}, {0, 2}})));
