@@ -220,6 +220,59 @@ TEST(Lint, says_what_is_wrong_and_where) {
         "lesson.md:22: reading ease -74.0 is below 45: shorter sentences, shorter words");
 }
 
+const std::string reference =
+    "---\nkind: reference\ntitle: Sums\npart: A Lists\nminutes: 2\nsummary: All sums.\nsee: "
+    "counting\nreferences: Nobody\n---\n\n## What it is for\n\nTo look up sums.\n\n## Entries\n\n"
+    "### Two and one\n\nIt is {{three}}.\n\n```\ngradus calc \"2 + 1\"\n```\n\n## Key takeaway\n\n"
+    "Add.\n";
+
+Guide reference_guide(const std::string& markdown) {
+  const LessonSource sources[] = {
+      {"A-sums", markdown, "", [](Page& page) { page.bind("three", 3); }},
+      {"0.1-counting", "", "", nullptr}};
+  return make_guide({sources, "", ""});
+}
+
+TEST(Lint, asks_of_each_entry_of_a_reference_a_number_and_a_command) {
+  const auto finds = [](const std::string& markdown) {
+    const Guide guide = reference_guide(markdown);
+    const Lesson& l = *guide.find("sums");
+    std::string out;
+    for (const Finding& f : lint(guide, l, computed(l)))
+      out += f.file + ":" + std::to_string(f.line) + ": " + f.rule + "\n";
+    return out;
+  };
+  EXPECT_EQ(finds(reference), "");
+  EXPECT_EQ(finds(replaced(reference, "gradus calc", "calc")),
+            "A-sums/lesson.md:17: the entry 'Two and one' has no command (a line of code, gradus "
+            "...)\n");
+  EXPECT_EQ(finds(replaced(reference, "### Two and one", "### One\n\nOne.\n\n### Two and one")),
+            "A-sums/lesson.md:17: the entry 'One' has no number that is computed\n"
+            "A-sums/lesson.md:17: the entry 'One' has no command (a line of code, gradus ...)\n");
+  EXPECT_EQ(finds(replaced(reference, "It is {{three}}", "It is {{three}}, not 4")),
+            "A-sums/lesson.md:19: the number 4 is typed; bind it in lesson.cpp\n");
+  EXPECT_EQ(finds(replaced(reference, "## Key takeaway", "## Exercises")),
+            "A-sums/lesson.md:25: no reference has a heading 'Exercises'\n"
+            "A-sums/lesson.md:1: 'Key takeaway' is missing\n");
+  EXPECT_EQ(finds(replaced(reference, "### Two and one", "Two and one")),
+            "A-sums/lesson.md:16: there is no entry (### heading)\n");
+  EXPECT_EQ(finds(replaced(reference, "kind: reference", "kind: list")).substr(0, 71),
+            "A-sums/lesson.md:1: the head's kind is lesson or reference, not 'list'\n");
+}
+
+TEST(Lesson, of_kind_reference_stands_last_and_hides_nothing) {
+  const Guide guide = reference_guide(reference);
+  ASSERT_EQ(guide.lessons.size(), 2u);
+  const Lesson& l = guide.lessons[1];
+  EXPECT_EQ(l.slug, "sums");
+  const std::string page = render_lesson(guide, l, computed(l), {.columns = 60}, {.all = false});
+  EXPECT_NE(page.find("  Reference A · Lists · about 2 minutes\n\n  Sums\n  ━━━━\n"),
+            std::string::npos)
+      << page;
+  EXPECT_EQ(page.find("A first reading"), std::string::npos);
+  EXPECT_NE(lesson_html(guide, l, computed(l)).find("Reference A · Lists"), std::string::npos);
+}
+
 TEST(Lint, finds_circles_and_dead_ends) {
   const std::string circle = replaced(text_of("lesson.md"), "needs: counting", "needs: doubling");
   const Guide guide = sample_guide(circle, "x | x | a number\n| y\nz | z | a number | nowhere\n",

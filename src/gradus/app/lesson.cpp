@@ -105,10 +105,12 @@ Mark mark_of(const Lesson& lesson, const Progress& progress) {
     const auto it = progress.exercises.find(e.name);
     return it != progress.exercises.end() && it->second.right;
   };
-  if (!exercises.empty() && std::all_of(exercises.begin(), exercises.end(), right))
-    return Mark::finished;
   const auto it = progress.opened.find(lesson.slug);
-  return it != progress.opened.end() && it->second > 0 ? Mark::opened : Mark::fresh;
+  const bool opened = it != progress.opened.end() && it->second > 0;
+  // Without exercises, reading is all there is to do.
+  if (exercises.empty() ? opened : std::all_of(exercises.begin(), exercises.end(), right))
+    return Mark::finished;
+  return opened ? Mark::opened : Mark::fresh;
 }
 
 const Lesson* suggested(const Progress& progress) {

@@ -15,12 +15,15 @@ constexpr std::array<std::string_view, 10> ten_headings = {
     "The math",         "Worked example",      "Code",
     "Deep dive",        "Key takeaway",        "Interview questions",
     "Exercises"};
+constexpr std::array<std::string_view, 3> reference_headings = {"What it is for", "Entries",
+                                                                "Key takeaway"};
 
 void read_head_line(Lesson& lesson, std::string_view line) {
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string_view key = trimmed(line.substr(0, colon));
   const std::string value(trimmed(line.substr(colon + 1)));
+  if (key == "kind") lesson.kind = value;
   if (key == "title") lesson.title = value;
   if (key == "part") lesson.part = value;
   if (key == "summary") lesson.summary = value;
@@ -140,7 +143,8 @@ std::vector<std::pair<std::string, std::string>> parts_of(const Section* section
 
 }  // namespace
 
-std::span<const std::string_view> headings() {
+std::span<const std::string_view> headings(std::string_view kind) {
+  if (kind == "reference") return reference_headings;
   return ten_headings;
 }
 

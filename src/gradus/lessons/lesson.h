@@ -1,4 +1,4 @@
-// A lesson as its author wrote it: the head and the ten sections of lesson.md, the regions of
+// A page as its author wrote it: the head and the sections of lesson.md, the regions of
 // lesson.cpp, and the function that computes its numbers. The format: docs/lessons.md.
 #pragma once
 
@@ -38,6 +38,7 @@ struct Exercise {
 
 struct Lesson {
   std::string folder, number, slug;
+  std::string kind = "lesson";  // or "reference", a page to look things up in
   std::string title, part, summary;
   int minutes = 0;
   std::vector<std::string> needs, uses, rows, see, references;
@@ -45,13 +46,16 @@ struct Lesson {
   std::string_view code;
   void (*compute)(Page&) = nullptr;
 
+  bool is_reference() const { return kind == "reference"; }
+  // "Lesson 9", "Reference A"
+  std::string label() const { return (is_reference() ? "Reference " : "Lesson ") + number; }
   const Section* section(std::string_view heading) const;
   std::vector<Question> questions() const;
   std::vector<Exercise> exercises() const;
 };
 
-// The ten headings of every lesson, in order.
-std::span<const std::string_view> headings();
+// The headings of a page of this kind, in order.
+std::span<const std::string_view> headings(std::string_view kind);
 // Whether a first reading hides the section.
 bool is_second_reading(std::string_view heading);
 

@@ -85,6 +85,8 @@ void prose_lines(const Section& section, const Look& look) {
 
 void lint_head(const Scan& scan) {
   const Lesson& l = scan.lesson;
+  if (l.kind != "lesson" && l.kind != "reference")
+    scan.say(1, "the head's kind is lesson or reference, not '" + l.kind + "'");
   if (l.title.empty()) scan.say(1, "the head has no title");
   if (l.part.find(' ') == std::string::npos)
     scan.say(1, "the head's part is a number and a name, as 2 Calculus");
@@ -95,12 +97,14 @@ void lint_head(const Scan& scan) {
 }
 
 void lint_headings(const Scan& scan) {
-  const auto wanted = headings();
+  const auto wanted = headings(scan.lesson.kind);
   size_t next = 0;
   for (const Section& s : scan.lesson.sections) {
     const auto it = std::find(wanted.begin(), wanted.end(), s.heading);
     if (it == wanted.end()) {
-      scan.say(s.line - 1, "no lesson has a heading '" + s.heading + "'");
+      scan.say(s.line - 1, "no " +
+                               std::string(scan.lesson.is_reference() ? "reference" : "lesson") +
+                               " has a heading '" + s.heading + "'");
       continue;
     }
     const size_t at = static_cast<size_t>(it - wanted.begin());
@@ -209,10 +213,10 @@ void lint_math(const Scan& scan) {
   }
 }
 
-void lint_typed_numbers(const Scan& scan) {
-  const Section* worked = scan.lesson.section("Worked example");
-  if (worked == nullptr) return;
-  prose_lines(*worked, [&](int number, std::string_view line) {
+void lint_typed_numbers(const Scan& scan, std::string_view heading) {
+  const Section* section = scan.lesson.section(heading);
+  if (section == nullptr) return;
+  prose_lines(*section, [&](int number, std::string_view line) {
     if (line.starts_with("### ")) return;
     const std::string bare = without(without(line, "{{", "}}"), "`", "`");
     const std::string outside = without(without(bare, "$$", "$$"), "$", "$");
@@ -368,6 +372,35 @@ void lint_exercises(const Scan& scan, const Guide& guide, const Page& page) {
     if (!names.count(n)) scan.say(section->line, "lesson.md has no exercise " + n);
 }
 
+// Each entry of a reference says a number that the page computed, and a command to go on with.
+void lint_entries(const Scan& scan) {
+  const Section* section = scan.lesson.section("Entries");
+  if (section == nullptr) return;
+  struct Entry {
+    std::string heading;
+    int line = 0;
+    bool number = false, command = false;
+  };
+  std::vector<Entry> entries;
+  int number = section->line - 1;
+  bool fenced = false;
+  for (const std::string_view line : lines_of(section->text)) {
+    ++number;
+    if (line.starts_with("```")) fenced = !fenced;
+    if (line.starts_with("### ") && !fenced)
+      entries.push_back({std::string(trimmed(line.substr(4))), number});
+    if (entries.empty()) continue;
+    entries.back().number |= !fenced && line.find("{{") != std::string_view::npos;
+    entries.back().command |= fenced && line.starts_with("gradus ");
+  }
+  if (entries.empty()) scan.say(section->line, "there is no entry (### heading)");
+  for (const Entry& e : entries) {
+    if (!e.number) scan.say(e.line, "the entry '" + e.heading + "' has no number that is computed");
+    if (!e.command)
+      scan.say(e.line, "the entry '" + e.heading + "' has no command (a line of code, gradus ...)");
+  }
+}
+
 int syllables(std::string_view word) {
   const auto vowel = [](char c) {
     return std::string_view("aeiouy").find(c) != std::string_view::npos;
@@ -440,8 +473,13 @@ std::vector<Finding> lint(const Guide& guide, const Lesson& lesson, const Page& 
   lint_headings(scan);
   lint_links(scan, guide);
   lint_math(scan);
-  lint_typed_numbers(scan);
   lint_names(scan, page);
+  if (lesson.is_reference()) {
+    lint_typed_numbers(scan, "Entries");
+    lint_entries(scan);
+    return found;
+  }
+  lint_typed_numbers(scan, "Worked example");
   lint_amounts(scan, page);
   lint_questions(scan);
   lint_exercises(scan, guide, page);

@@ -498,8 +498,8 @@ std::string lesson_html(const Guide& guide, const Lesson& lesson, const Page& pa
       lesson.title + " · Gradus", lesson.summary,
       "<nav class=\"top\" aria-label=\"guide\"><a href=\"index.html\">Gradus</a>" +
           neighbours(guide, lesson, false) + "</nav>\n<div class=\"page\">\n<aside><ol>" +
-          contents + "</ol></aside>\n<main id=\"main\">\n<p class=\"kicker\">Lesson " +
-          escape_html(lesson.number) + " · " +
+          contents + "</ol></aside>\n<main id=\"main\">\n<p class=\"kicker\">" +
+          escape_html(lesson.label()) + " · " +
           escape_html(lesson.part.substr(std::min(lesson.part.find(' ') + 1, lesson.part.size()))) +
           " · about " + std::to_string(lesson.minutes) + " minutes</p>\n<h1>" +
           escape_html(lesson.title) + "</h1>\n<p class=\"lead\">" + escape_html(lesson.summary) +

@@ -648,10 +648,10 @@ class Printer {
 void head(Printer& p, const Guide& guide, const Lesson& lesson) {
   const std::string part =
       lesson.part.substr(std::min(lesson.part.find(' ') + 1, lesson.part.size()));
-  p.line({{"Lesson " + lesson.number + " · " + part + " · about " + std::to_string(lesson.minutes) +
-               " minutes",
-           dim}},
-         p.indent());
+  p.line(
+      {{lesson.label() + " · " + part + " · about " + std::to_string(lesson.minutes) + " minutes",
+        dim}},
+      p.indent());
   p.out += "\n";
   p.paragraph({{p.fitting(lesson.title), heading_style}}, p.indent());
   p.rule("━", std::min(text::width(lesson.title), p.width() - p.indent()), heading_style);
@@ -667,7 +667,7 @@ void head(Printer& p, const Guide& guide, const Lesson& lesson) {
 void foot(Printer& p, const Guide& guide, const Lesson& lesson, const Page& page, bool all) {
   p.blank();
   p.rule("─", p.width() - p.indent(), dim);
-  if (!all)
+  if (!all && !lesson.is_reference())
     p.paragraph({{"A first reading: ", dim},
                  {"Code", bold},
                  {" and ", dim},
