@@ -1,20 +1,20 @@
 // gradus linalg OP A.npy [B.npy]: factorisations, systems and what a matrix does, with how far each
 // answer can be trusted. --output-dir writes the answers as .npy files.
 #include <gradus/app/columns.h>
-#include <gradus/app/machine.h>
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/trace.h>
 #include <gradus/io/npy.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/io/safetensors.h>
 #include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
+#include <gradus/linalg/trust.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -30,6 +30,10 @@
 namespace gradus::app {
 namespace {
 
+constexpr const char* operations =
+    "lu, qr, cholesky, eigh, eig, svd, solve, lstsq, inv, pinv, expm, det, slogdet, cond, rank, "
+    "spectrum, trace, norm and pca";
+
 struct Words {
   std::string op, a, b, folder;
 };
@@ -42,13 +46,13 @@ struct Answer {
 };
 
 // What a person reads below the answers: "residual", "3.1e-16", "what that means".
-struct Trust {
+struct Note {
   std::string name, value, means;
 };
 
 struct Result {
   std::vector<Answer> answers;
-  std::vector<Trust> trust;
+  std::vector<Note> notes;
   std::vector<double> spectrum;  // drawn, largest first
 };
 
@@ -56,47 +60,34 @@ std::string few(double x) {
   return text::significant(x, 3);
 }
 
-double frobenius(const Tensor& x) {
-  if (x.size() == 0) return 0;
-  const double largest = number(max(abs(x)));
-  if (largest == 0 || !std::isfinite(largest)) return largest;
-  return largest * std::sqrt(number(sum(square(cast(x, DType::f64) / largest))));
-}
-
 double eps_of(const Tensor& x) {
   return x.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
 }
 
-// |left - right| / |scale| in units of n eps, LAPACK's test ratio: up to 10 or so is as good as can
-// be.
-Trust ratio(const std::string& what, const Tensor& left, const Tensor& right, const Tensor& scale) {
-  const auto n = static_cast<double>(
-      std::max<int64_t>(1, std::max(scale.shape().back(), scale.shape()[scale.rank() - 2])));
-  const double size = frobenius(scale);
-  const double r = size == 0 ? 0 : frobenius(left - right) / size;
-  return {what, few(r), few(r / (n * eps_of(scale))) + " n eps; up to about 10 is rounding alone"};
+Note residual_note(const std::string& what, double residual, double roundings) {
+  return {what, few(residual), few(roundings) + " n eps; up to about 10 is rounding alone"};
 }
 
-Trust conditioning(const Tensor& a) {
-  const std::vector<double> c = numbers(cond(a));
-  const double worst = *std::ranges::max_element(c);
-  const double digits = a.dtype() == DType::f32 ? 7.2 : 15.95;
-  const double lost = std::min(digits, std::max(0.0, std::log10(worst)));
-  return {"condition", few(worst),
-          std::isinf(worst) ? "singular: no digit is certain"
-                            : "about " + text::significant(lost, 2) + " of " +
-                                  text::significant(digits, 2) + " digits are lost in solving"};
+// What a factorisation of `of` leaves.
+Note misfit_note(const std::string& what, const Tensor& got, const Tensor& want, const Tensor& of) {
+  const double r = misfit(got, want, of);
+  const int64_t n = std::max({of.shape()[0], of.shape()[1], int64_t{1}});
+  return residual_note(what, r, r / (static_cast<double>(n) * eps_of(of)));
 }
 
-Trust rank_of(const Tensor& a, const std::vector<double>& s) {
-  const int64_t full = std::min(a.shape().back(), a.shape()[a.rank() - 2]);
-  const int64_t rank = static_cast<int64_t>(number(matrix_rank(a)));
-  const double bound = static_cast<double>(std::max(a.shape().back(), a.shape()[a.rank() - 2])) *
-                       eps_of(a) * (s.empty() ? 0 : s.front());
-  std::string why = std::to_string(rank) + " of " + std::to_string(full) +
-                    " singular values exceed " + few(bound);
-  if (rank < full) why += "; the next is " + few(s[static_cast<size_t>(rank)]);
-  return {"rank", std::to_string(rank), why};
+Note condition_note(const Trust& t) {
+  return {"condition", few(t.condition),
+          std::isinf(t.condition)
+              ? "singular: no digit is certain"
+              : "about " + text::significant(t.digits_lost, 2) + " of " +
+                    text::significant(t.digits, 2) + " digits are lost in solving"};
+}
+
+Note rank_note(const RankDecision& r) {
+  std::string why = std::to_string(r.rank) + " of " + std::to_string(r.full) +
+                    " singular values exceed " + few(r.threshold);
+  if (r.rank < r.full) why += "; the next is " + few(r.largest_dropped);
+  return {"rank", std::to_string(r.rank), why};
 }
 
 [[noreturn]] void refuse_singular(const std::string& op, const Tensor& a) {
@@ -122,27 +113,32 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     return *b;
   };
   const auto orthonormal = [&](const std::string& name, const Tensor& q) {
-    r.trust.push_back(ratio(name, matmul(transpose(q), q), eye(q.shape().back(), q.dtype()),
-                            eye(q.shape().back(), q.dtype())));
+    const Tensor one = eye(q.shape().back(), q.dtype());
+    r.notes.push_back(misfit_note(name, matmul(transpose(q), q), one, one));
+  };
+  const auto solved = [&](const std::string& what, const Solution& s) {
+    r.answers = {{"X", s.x}};
+    r.notes = {residual_note(what, s.trust.residual, s.trust.roundings)};
+    return s.trust;
   };
   if (op == "lu") {
     const LU f = lu(a);
     r.answers = {{"P", f.p}, {"L", f.l}, {"U", f.u}};
-    if (matrix) r.trust = {ratio("|P A - L U|", matmul(f.p, a), matmul(f.l, f.u), a)};
+    if (matrix) r.notes = {misfit_note("|P A - L U|", matmul(f.p, a), matmul(f.l, f.u), a)};
   } else if (op == "qr") {
     const QR f = qr(a);
     r.answers = {{"Q", f.q}, {"R", f.r}};
     if (matrix)
-      r.trust = {ratio("|A - Q R|", a, matmul(f.q, f.r), a)}, orthonormal("|Q'Q - I|", f.q);
+      r.notes = {misfit_note("|A - Q R|", a, matmul(f.q, f.r), a)}, orthonormal("|Q'Q - I|", f.q);
   } else if (op == "cholesky") {
     const Tensor l = cholesky(a);
     r.answers = {{"L", l}};
-    if (matrix) r.trust = {ratio("|A - L L'|", a, matmul(l, transpose(l)), a)};
+    if (matrix) r.notes = {misfit_note("|A - L L'|", a, matmul(l, transpose(l)), a)};
   } else if (op == "eigh") {
     const Eigh f = eigh(a);
     r.answers = {{"w", f.values}, {"V", f.vectors}};
     if (matrix) {
-      r.trust = {ratio("|A V - V w|", matmul(a, f.vectors), f.vectors * f.values, a)};
+      r.notes = {misfit_note("|A V - V w|", matmul(a, f.vectors), f.vectors * f.values, a)};
       orthonormal("|V'V - I|", f.vectors);
       r.spectrum = numbers(f.values);
       std::ranges::reverse(r.spectrum);
@@ -155,11 +151,11 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
       const Tensor turned = concatenate(
           {f.vectors_re * f.re - f.vectors_im * f.im, f.vectors_re * f.im + f.vectors_im * f.re},
           0);
-      r.trust = {ratio("|A V - V w|", left, turned, a)};
+      r.notes = {misfit_note("|A V - V w|", left, turned, a)};
       const std::vector<double> re = numbers(f.re), im = numbers(f.im);
       double radius = 0;
       for (size_t i = 0; i < re.size(); ++i) radius = std::max(radius, std::hypot(re[i], im[i]));
-      r.trust.push_back({"spectral radius", text::significant(radius, 6),
+      r.notes.push_back({"spectral radius", text::significant(radius, 6),
                          radius > 1   ? "powers of A grow without bound"
                          : radius < 1 ? "powers of A die out, perhaps after a hump"
                                       : "powers of A neither grow nor die"});
@@ -167,7 +163,7 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
                                        concatenate({f.vectors_im, f.vectors_re}, 1)},
                                       0);
       const double c = number(cond(both));
-      r.trust.push_back({"condition of V", few(c),
+      r.notes.push_back({"condition of V", few(c),
                          c > 1e7 ? "defective or nearly so: the vectors do not span the space"
                                  : "how much an error in A can move an eigenvalue"});
     }
@@ -176,72 +172,82 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     r.answers = {{"U", f.u}, {"S", f.s}, {"Vt", f.vt}};
     if (matrix) {
       r.spectrum = numbers(f.s);
-      r.trust = {ratio("|A - U S Vt|", a, matmul(f.u * f.s, f.vt), a), rank_of(a, r.spectrum)};
+      r.notes = {misfit_note("|A - U S Vt|", a, matmul(f.u * f.s, f.vt), a),
+                 rank_note(rank_decision(a))};
       orthonormal("|U'U - I|", f.u);
     }
   } else if (op == "solve") {
     refuse_if_singular(op, a);
-    const Tensor x = solve(a, right());
-    r.answers = {{"X", x}};
-    if (matrix) r.trust = {ratio("|A X - B| / |A| |X|", matmul(a, x), *b, a), conditioning(a)};
+    if (!matrix)
+      r.answers = {{"X", solve(a, right())}};
+    else
+      r.notes.push_back(
+          condition_note(solved("|A X - B| / (|A| |X| + |B|)", solve_with_report(a, right()))));
   } else if (op == "lstsq") {
-    const Tensor x = lstsq(a, right());
-    r.answers = {{"X", x}};
-    if (matrix) {
-      const std::vector<double> s = numbers(svd(a).s);
-      r.trust = {{"|A X - B|", few(frobenius(matmul(a, x) - *b)), "what no X can explain"},
-                 rank_of(a, s)};
+    if (!matrix) {
+      r.answers = {{"X", lstsq(a, right())}};
+    } else {
+      const Solution s = lstsq_with_report(a, right());
+      const Trust t = solved("|A'(A X - B)|, relative", s);
+      r.notes.push_back(
+          {"|A X - B|", few(frobenius_norm(matmul(a, s.x) - *b)), "what no X can explain"});
+      r.notes.push_back(rank_note(t.rank));
     }
   } else if (op == "inv") {
     refuse_if_singular(op, a);
-    const Tensor x = inv(a);
-    r.answers = {{"X", x}};
-    if (matrix) {
-      const Tensor one = eye(a.shape().back(), a.dtype());
-      r.trust = {ratio("|A X - I|", matmul(a, x), one, one), conditioning(a)};
-    }
+    if (!matrix)
+      r.answers = {{"X", inv(a)}};
+    else
+      r.notes.push_back(condition_note(solved("|A X - I| / (|A| |X| + |I|)", inv_with_report(a))));
   } else if (op == "pinv") {
-    const Tensor x = pinv(a);
-    r.answers = {{"X", x}};
-    if (matrix)
-      r.trust = {ratio("|A X A - A|", matmul(matmul(a, x), a), a, a),
-                 rank_of(a, numbers(svd(a).s))};
+    if (!matrix)
+      r.answers = {{"X", pinv(a)}};
+    else
+      r.notes.push_back(rank_note(solved("|A X A - A| / (|A|^2 |X|)", pinv_with_report(a)).rank));
   } else if (op == "expm") {
     r.answers = {{"X", expm(a)}};
   } else if (op == "det") {
     const Tensor d = det(a);
     r.answers = {{"d", d}};
     if (matrix)
-      r.trust = {{"means", few(std::fabs(number(d))), "the factor by which volumes grow"},
-                 conditioning(a)};
+      r.notes = {{"means", few(std::fabs(number(d))), "the factor by which volumes grow"},
+                 condition_note(trust_in(a, 0))};
   } else if (op == "slogdet") {
     const SignLogDet d = slogdet(a);
     r.answers = {{"sign", d.sign}, {"log", d.log}};
   } else if (op == "cond") {
     r.answers = {{"c", cond(a)}};
-    if (matrix) r.trust = {conditioning(a)};
+    if (matrix) r.notes = {condition_note(trust_in(a, 0))};
   } else if (op == "rank") {
     r.answers = {{"r", matrix_rank(a)}};
-    if (matrix) r.spectrum = numbers(svd(a).s), r.trust = {rank_of(a, r.spectrum)};
+    if (matrix) r.spectrum = numbers(svdvals(a)), r.notes = {rank_note(rank_decision(a))};
   } else if (op == "trace") {
     r.answers = {{"t", trace(a)}};
   } else if (op == "norm") {
     r.answers = {{"frobenius", sqrt(sum(square(a), {.axis = {-2, -1}}))},
                  {"spectral", spectral_norm(a)},
                  {"nuclear", nuclear_norm(a)}};
+  } else if (op == "spectrum") {
+    const Spectrum s = spectrum(a);
+    r.spectrum = numbers(s.values);
+    r.answers = {{"S", s.values},
+                 {"condition", Tensor(s.condition)},
+                 {"stable_rank", Tensor(s.stable_rank)},
+                 {"effective_rank", Tensor(s.effective_rank)}};
+    r.notes = {{"spectral norm", few(s.spectral), "the most that a vector is stretched"},
+               {"stable rank", few(s.stable_rank), "sum of squares over the largest square"},
+               {"effective rank", few(s.effective_rank), "e to the entropy of the values' shares"},
+               rank_note(rank_decision(a))};
   } else if (op == "pca") {
     const Pca p = pca(a);
     r.answers = {{"components", p.components}, {"explained", p.ratios}, {"mean", p.mean}};
     if (matrix) {
       r.spectrum = numbers(r.answers[1].x);
-      r.trust = {{"first", few(100 * r.spectrum.front()) + " %",
+      r.notes = {{"first", few(100 * r.spectrum.front()) + " %",
                   "of the variance lies along the first component"}};
     }
   } else {
-    raise(ErrorKind::usage,
-          "there is no operation '" + op +
-              "'. There are lu, qr, cholesky, eigh, eig, svd, solve, lstsq, inv, pinv, expm, det, "
-              "slogdet, cond, rank, trace, norm and pca.");
+    raise(ErrorKind::usage, "there is no operation '" + op + "'. There are " + operations + ".");
   }
   return r;
 }
@@ -291,7 +297,43 @@ std::string bars(const std::vector<double>& values, bool plain) {
   return out + "  (a full bar is the largest, an empty one 1e-16 of it)\n";
 }
 
+// The spectrum of every layer of a model: tensors of two axes or more, all but the first as
+// columns.
+int run_layers(const Words& w, const Settings& settings) {
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "shape", "spectral norm", "condition", "rank", "stable rank", "effective rank"}};
+  std::string json;
+  for (const auto& [name, x] : read_safetensors(w.a).tensors) {
+    if (x.rank() < 2 || x.size() == 0 || !is_float(x.dtype())) continue;
+    const int64_t out = x.shape()[0];
+    const Tensor a = reshape(x, {out, x.size() / out});
+    const Spectrum s = spectrum(a);
+    const RankDecision r = rank_decision(a);
+    rows.push_back({name, to_string(x.type()), few(s.spectral), few(s.condition),
+                    std::to_string(r.rank) + " of " + std::to_string(r.full), few(s.stable_rank),
+                    few(s.effective_rank)});
+    const auto field = [](const char* of, double value) {
+      return std::string(",\"") + of + "\":" + to_json(Tensor(value));
+    };
+    json += (json.empty() ? "{" : ",{") + ("\"name\":" + text::quote_json(name)) +
+            field("spectral_norm", s.spectral) + field("condition", s.condition) +
+            field("rank", static_cast<double>(r.rank)) + field("stable_rank", s.stable_rank) +
+            field("effective_rank", s.effective_rank) + "}";
+  }
+  if (settings.json) {
+    print("{\"layers\":[" + json + "]}\n");
+    return done;
+  }
+  print(columns(rows));
+  if (!settings.quiet)
+    print(
+        "\nThe stable rank is the sum of squared singular values over the largest square, the "
+        "effective rank\ne to the entropy of their shares: how many directions a layer uses.\n");
+  return done;
+}
+
 int run(const Words& w, const Settings& settings) {
+  if (w.op == "spectrum" && w.a.ends_with(".safetensors")) return run_layers(w, settings);
   const Tensor a = read_matrix(w.a);
   std::optional<Tensor> b;
   if (!w.b.empty()) b = read_matrix(w.b);
@@ -327,7 +369,7 @@ int run(const Words& w, const Settings& settings) {
   if (settings.quiet) return done;
   if (!r.spectrum.empty()) print("\n" + bars(r.spectrum, settings.plain));
   std::vector<std::vector<std::string>> rows;
-  for (const Trust& t : r.trust) rows.push_back({t.name, t.value, t.means});
+  for (const Note& t : r.notes) rows.push_back({t.name, t.value, t.means});
   if (!rows.empty()) print("\n" + columns(rows));
   if (!folder.empty()) {
     std::string names;
@@ -342,14 +384,15 @@ int run(const Words& w, const Settings& settings) {
 
 void add_linalg(Command& command, const Settings& settings) {
   auto w = std::make_shared<Words>();
-  command.word("OP", w->op,
-               "lu, qr, cholesky, eigh, eig, svd, solve, lstsq, inv, pinv, expm, det, slogdet, "
-               "cond, rank, trace, norm or pca");
-  command.word("A", w->a, "a matrix, .npy; leading axes are a batch");
+  command.word("OP", w->op, operations);
+  command.word(
+      "A", w->a,
+      "a matrix, .npy; leading axes are a batch. spectrum takes a model too, .safetensors");
   command.word("B", w->b, "the right side of solve and lstsq, .npy", false);
   command.option("--output-dir", w->folder, "write the answers there, one .npy file each",
                  "FOLDER");
   command.example("gradus linalg svd weights.npy --output-dir factors");
+  command.example("gradus linalg spectrum runs/xor/model.safetensors");
   command.runs([w, &settings] { return run(*w, settings); });
 }
 

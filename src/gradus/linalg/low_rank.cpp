@@ -185,7 +185,9 @@ Pca pca(const Tensor& x, int64_t k) {
   require_rank("pca", x, k);
   Pca r;
   r.mean = mean(x, {.axis = 0});
-  const Svd d = svd(x - r.mean);
+  const Tensor centred = x - r.mean;
+  // The triangle of a tall matrix has its values and right vectors.
+  const Svd d = svd(m >= 2 * x.shape()[1] ? qr(centred).r : centred);
   const int64_t count = k == 0 ? d.s.size() : k;
   const Tensor largest = expand_dims(argmax(abs(d.vt), 1), 1);
   const Tensor sign = where(take_along_axis(d.vt, largest, 1) < 0.0, -1.0, 1.0);
