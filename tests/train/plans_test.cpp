@@ -5,8 +5,9 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/nn/losses.h>
+#include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
-#include <gradus/optim/gradients.h>
+#include <gradus/optim/average.h>
 #include <gradus/optim/schedule.h>
 #include <gtest/gtest.h>
 #include <train/runs.h>
@@ -54,33 +55,65 @@ std::vector<Tensor> trained_plainly(const TrainConfig& config) {
   const Mlp model = make_mlp(spec, split(key, init_stream));
   const std::vector<Tensor> like = parameters(model);
   const OptimiserConfig optimiser = optimiser_of(config);
-  Tensor params = flatten(like);
-  std::vector<Tensor> state = initial_state(optimiser, params);
-  const int64_t steps = (training.examples + config.batch - 1) / config.batch * config.epochs;
+  const Grouping grouping = grouping_of(config, state_dict(model));
+  const bool groups = !grouping.groups.empty();
+  Tensor params = flatten(like), average;
+  std::vector<Tensor> state;
+  if (!groups) state = initial_state(optimiser, params);
+  GroupState group_state = groups ? initial_state(grouping, like) : GroupState();
+  const int64_t whole = config.batch * config.accumulate,
+                used = config.drop_last ? training.examples - training.examples % config.batch
+                                        : training.examples,
+                steps = (used + whole - 1) / whole * config.epochs;
   int64_t step = 0;
   for (int64_t epoch = 0; epoch < config.epochs; ++epoch) {
     const std::vector<int64_t> order = permutation(
         split(split(key, order_stream), static_cast<uint64_t>(epoch)), training.examples);
-    for (int64_t from = 0; from < training.examples; from += config.batch) {
-      const auto rows = std::span(order).subspan(
-          static_cast<size_t>(from),
-          static_cast<size_t>(std::min(config.batch, training.examples - from)));
-      const Tensor x = rows_of(training, rows), y = targets_of(training, rows, config.loss);
-      const ValueAndGrads r =
-          gradients(with_parameters(model, unflatten(params, like)),
-                    [&](const Mlp& m) { return loss_of(config.loss, m(x), y); });
-      Tensor gradient = flatten(r.grads), rate;
+    for (int64_t from = 0; from < used; from += whole) {
+      Accumulated sums;
+      std::vector<Tensor> grads;
+      for (int64_t at = from; at < std::min(from + whole, used); at += config.batch) {
+        const auto rows = std::span(order).subspan(
+            static_cast<size_t>(at), static_cast<size_t>(std::min(config.batch, used - at)));
+        const Tensor x = rows_of(training, rows), y = targets_of(training, rows, config.loss);
+        grads = gradients(with_parameters(model, unflatten(params, like)), [&](const Mlp& m) {
+                  return loss_of(config.loss, m(x), y);
+                }).grads;
+        if (config.accumulate > 1)
+          sums = accumulate(std::move(sums), grads, static_cast<double>(rows.size()));
+      }
+      // A step of a single part takes its gradient as it is.
+      if (config.accumulate > 1 && std::min(whole, used - from) > config.batch)
+        grads = mean_gradients(sums);
+      Tensor gradient = flatten(grads), rate;
       if (config.clip_norm > 0)
         gradient = clip_by_norm(std::vector{gradient}, config.clip_norm).grads[0];
+      if (config.clip_value > 0)
+        gradient = clip_by_value(std::vector{gradient}, config.clip_value).grads[0];
       if (!config.schedule.empty())
-        rate = scalar(optimiser.lr * parse_schedule(config.schedule, steps).factor(step++),
-                      DType::f32);
-      const Update next = update(optimiser, params, gradient, state, rate);
-      params = next.params;
-      state = next.state;
+        rate =
+            scalar(optimiser.lr * parse_schedule(config.schedule, steps).factor(step), DType::f32);
+      if (groups) {
+        std::vector<Tensor> rates;
+        for (const ParameterGroup& g : grouping.groups)
+          if (!rate.is_absent())
+            rates.push_back(g.rule.lr == optimiser.lr ? rate : rate * (g.rule.lr / optimiser.lr));
+        GroupUpdate next = update(grouping, unflatten(params, like), unflatten(gradient, like),
+                                  group_state, rates);
+        params = flatten(next.params);
+        group_state = std::move(next.state);
+      } else {
+        const Update next = update(optimiser, params, gradient, state, rate);
+        params = next.params;
+        state = next.state;
+      }
+      if (!config.average.empty())
+        average = averaged(parse_average(config.average, steps), step == 0 ? params : average,
+                           params, scalar(static_cast<double>(step), DType::f32));
+      ++step;
     }
   }
-  return unflatten(params, like);
+  return unflatten(config.average.empty() ? params : average, like);
 }
 
 std::vector<std::string> names_of_different(const Mlp& got, const std::vector<Tensor>& wanted) {
@@ -130,7 +163,6 @@ TrainConfig moons() {
 
 TEST(PlannedTraining, ends_with_the_weights_of_a_plain_loop_for_every_optimiser) {
   for (const std::string_view optimiser : method_names()) {
-    if (optimiser == "muon") continue;  // for matrices
     TrainConfig config = moons();
     config.optimiser = optimiser;
     expect_plain_weights(config);
@@ -145,6 +177,24 @@ TEST(PlannedTraining, ends_with_the_weights_of_a_plain_loop_under_a_schedule_and
     config.clip_norm = 0.3;
     expect_plain_weights(config);
   }
+}
+
+TEST(PlannedTraining, ends_with_the_weights_of_a_plain_loop_with_groups_averages_and_parts) {
+  TrainConfig config = moons();
+  config.clip_value = 0.05;
+  expect_plain_weights(config);
+  config.drop_last = true;
+  config.average = "ema(0.9)";
+  expect_plain_weights(config);
+  config.average = "swa(0.5)";
+  config.accumulate = 3;
+  config.schedule = "cosine";
+  config.optimiser = "adamw";
+  config.groups = {"bias: weight_decay=0, lr=0.1", "2: method=sgd, momentum=0.9"};
+  expect_plain_weights(config);
+  config.drop_last = false;
+  config.groups = {"0: frozen"};
+  expect_plain_weights(config);
 }
 
 TEST(PlannedTraining, ends_with_the_weights_of_a_plain_loop_for_every_loss) {

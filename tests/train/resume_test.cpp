@@ -112,6 +112,34 @@ TEST(Resume, after_stops_at_any_moment_gives_the_same_bits) {
   EXPECT_EQ(folder.read("stopped/model.safetensors"), expected.weights) << stops << " stops";
 }
 
+TEST(Resume, with_averages_groups_parts_and_clipping_gives_the_same_bits) {
+  const auto set = [](auto change) {
+    TrainConfig c = small_config();
+    change(c);
+    return c;
+  };
+  const TrainConfig configs[] = {
+      set([](TrainConfig& c) { c.average = "ema(0.9)"; }),
+      set([](TrainConfig& c) { c.average = "swa(0.2)", c.optimiser = "sgd"; }),
+      set([](TrainConfig& c) { c.accumulate = 3, c.clip_value = 0.01; }),
+      set([](TrainConfig& c) { c.optimiser = "muon", c.drop_last = true; }),
+      set([](TrainConfig& c) {
+        c.groups = {"bias: weight_decay=0, lr=0.1", "0.weight: frozen", "2: method=momentum"};
+        c.optimiser = "adamw", c.schedule = "warmup(5)+cosine", c.average = "ema";
+        c.accumulate = 2, c.clip_norm = 0.5;
+      })};
+  for (size_t i = 0; i < std::size(configs); ++i) {
+    const Scratch folder;
+    TrainConfig config = configs[i];
+    const Whole expected = whole(folder, config);
+    config.checkpoint_every = 5;
+    run_and_kill(config, folder.path("killed"), 3);
+    EXPECT_FALSE(fs::is_empty(folder.path("killed/checkpoints")));
+    EXPECT_EQ(numbers_of(train(config, folder.path("killed"), true)), expected.numbers) << i;
+    EXPECT_EQ(folder.read("killed/model.safetensors"), expected.weights) << i;
+  }
+}
+
 TEST(Resume, of_a_finished_run_changes_nothing) {
   const Scratch folder;
   const TrainConfig config = small_config();

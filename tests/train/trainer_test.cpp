@@ -239,6 +239,94 @@ TEST(Train, counts_the_steps_that_were_clipped) {
   EXPECT_GT(always.peak_bytes, 0);
 }
 
+TEST(Train, groups_change_the_rules_of_the_parameters_at_their_place_one_after_the_other) {
+  TrainConfig config = small_config();
+  config.optimiser = "adamw";
+  config.lr = 0.5;
+  const StateDict parameters = state_dict(make_mlp(parse_mlp("mlp:2-8-2"), key_from_seed(0)));
+  EXPECT_TRUE(grouping_of(config, parameters).groups.empty());
+  config.groups = {"bias: weight_decay=0", "2: lr=0.1", "0.weight: frozen"};
+  const Grouping g = grouping_of(config, parameters);
+  const auto of = [&](size_t i) { return g.groups[g.group_of[i]]; };  // 0.weight, 0.bias, 2....
+  const double decays[] = {0.01, 0, 0.01, 0}, rates[] = {0.5, 0.5, 0.1, 0.1};
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(of(i).rule.weight_decay, decays[i]) << i;
+    EXPECT_EQ(of(i).rule.lr, rates[i]) << i;
+    EXPECT_EQ(of(i).frozen, i == 0) << i;
+  }
+  config.optimiser = "muon";
+  config.groups = {"bias: lr=0.25"};
+  const Grouping m = grouping_of(config, parameters);
+  EXPECT_EQ(m.groups[m.group_of[2]].rule.method, "muon");
+  EXPECT_EQ(m.groups[m.group_of[3]].rule.method, "adamw");
+  EXPECT_EQ(m.groups[m.group_of[3]].rule.lr, 0.25);
+  EXPECT_EQ(m.groups[m.group_of[3]].rule.weight_decay, 0);
+}
+
+TEST(Train, leaves_frozen_parameters_as_they_were_drawn) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.groups = {"0: frozen"};
+  train(config, folder.path("run"), false);
+  const StateDict after = state_dict(load_run(folder.path("run")).model);
+  config.epochs = 0;
+  train(config, folder.path("start"), false);
+  const StateDict before = state_dict(load_run(folder.path("start")).model);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(same_bits(after[i].second, before[i].second), i < 2) << after[i].first;
+}
+
+TEST(Train, drops_the_last_smaller_batch_when_asked) {
+  const Scratch folder;
+  TrainConfig config = small_config();  // 180 rows in batches of 25
+  EXPECT_EQ(train(config, folder.path("all"), false).steps, 8 * 6);
+  config.drop_last = true;
+  EXPECT_EQ(train(config, folder.path("whole"), false).steps, 7 * 6);
+  config.accumulate = 3;
+  EXPECT_EQ(train(config, folder.path("parts"), false).steps, 3 * 6);
+}
+
+TEST(Train, on_accumulated_batches_is_training_on_large_ones) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.optimiser = "momentum";
+  config.lr = 0.05;
+  config.batch = 100;
+  train(config, folder.path("large"), false);
+  config.batch = 25;
+  config.accumulate = 4;
+  train(config, folder.path("parts"), false);
+  const StateDict large = state_dict(load_run(folder.path("large")).model),
+                  parts = state_dict(load_run(folder.path("parts")).model);
+  for (size_t i = 0; i < large.size(); ++i) {
+    const std::vector<double> a = numbers(large[i].second), b = numbers(parts[i].second);
+    for (size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 2e-6) << large[i].first;
+  }
+}
+
+TEST(Train, with_averaged_weights_reports_and_saves_the_average) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.average = "swa(0)";
+  config.epochs = 1;
+  const RunRecord r = train(config, folder.path("average"), false);
+  const TrainedRun run = load_run(folder.path("average"));
+  config.average = "";
+  train(config, folder.path("last"), false);
+  EXPECT_FALSE(
+      same_bits(run.model.layers[0].weight, load_run(folder.path("last")).model.layers[0].weight));
+  EXPECT_EQ(r.epochs.back().val_loss, r.val_loss);
+}
+
+TEST(Train, by_muon_learns_moons) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.model = "mlp:2-32-32-2";
+  config.optimiser = "muon";
+  config.lr = 0.02;
+  EXPECT_GT(train(config, folder.path("run"), false).train_accuracy, 0.9);
+}
+
 TEST(Train, refuses_schedules_limits_and_methods_that_it_cannot_follow) {
   const Scratch folder;
   const auto message = [&](auto set) {
@@ -250,8 +338,33 @@ TEST(Train, refuses_schedules_limits_and_methods_that_it_cannot_follow) {
               HasSubstr("schedule: 'cosin': there is no such piece."));
   EXPECT_THAT(message([](TrainConfig& c) { c.clip_norm = -1; }),
               HasSubstr("train: --clip-norm is -1. It is a length above 0, or 0 for none."));
-  EXPECT_THAT(message([](TrainConfig& c) { c.optimiser = "muon"; }),
-              HasSubstr("train: muon moves matrices one by one"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.clip_value = -1; }),
+              HasSubstr("train: --clip-value is -1. It is a size above 0, or 0 for none."));
+  EXPECT_THAT(message([](TrainConfig& c) { c.clip_norm = c.clip_value = 1; }),
+              HasSubstr("train: --clip-norm and --clip-value are both set. A gradient is clipped "
+                        "one way."));
+  EXPECT_THAT(message([](TrainConfig& c) { c.accumulate = 0; }),
+              HasSubstr("train: --accumulate is 0. It is a number of batches from 1 to 1024."));
+  for (const char* average : {"mean", "ema(1)", "ema(", "swa(x)", "swa(-0.1)", "ema()"})
+    EXPECT_THAT(message([&](TrainConfig& c) { c.average = average; }),
+                HasSubstr("average: '" + std::string(average) +
+                          "'. It is ema or ema(DECAY), or swa or swa(SHARE) with the share of the "
+                          "run that passes first; both numbers lie in [0, 1)."));
+  const auto group = [&](const char* words) {
+    return message([&](TrainConfig& c) { c.groups = {words}; });
+  };
+  const std::string form =
+      ". Write PLACE: SETTING, ..., such as 'bias: weight_decay=0' or '0: frozen'.";
+  EXPECT_THAT(group("bias"), HasSubstr("train: the group 'bias': it has no colon" + form));
+  EXPECT_THAT(group(": lr=1"), HasSubstr("it names no parameters" + form));
+  EXPECT_THAT(group("bias: cold"), HasSubstr("'cold' is neither frozen nor NAME=VALUE" + form));
+  EXPECT_THAT(group("bias: lr=fast"), HasSubstr("'fast' is no number" + form));
+  EXPECT_THAT(group("biases: lr=1"),
+              HasSubstr("train: no parameter is at 'biases'. There are 0.weight, 0.bias, 2.weight, "
+                        "2.bias."));
+  EXPECT_THAT(group("bias: rho=1"), HasSubstr("adam: there is no hyperparameter 'rho'"));
+  EXPECT_THAT(group("bias: method=adan"), HasSubstr("there is no method 'adan'"));
+  EXPECT_THAT(group("bias: method=muon"), HasSubstr("muon: parameters f32[8] are no matrix"));
   EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
 }
 
@@ -263,6 +376,8 @@ TEST(RunToml, brings_every_setting_back) {
   c.loss = "bce", c.init_gain = 1e-300, c.optimiser = "sgd", c.lr = 1.0 / 3, c.momentum = 0.5;
   c.weight_decay = 0, c.epochs = 9, c.batch = 8, c.seed = ~uint64_t{0}, c.checkpoint_every = 0;
   c.shuffle_labels = true, c.recompute = "sqrt", c.schedule = "step(3)", c.clip_norm = 0.5;
+  c.clip_value = 2, c.groups = {"bias: lr=1"}, c.average = "swa", c.accumulate = 4;
+  c.drop_last = true;
   TrainConfig back;
   apply_entries(back, read_toml(toml_text(entries_of(c)), "run.toml"), "run.toml");
   const TomlEntries want = entries_of(c), got = entries_of(back), usual = entries_of(TrainConfig{});

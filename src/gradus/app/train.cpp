@@ -246,6 +246,21 @@ void add_train(Command& command, const Settings& settings) {
                  "onecycle or plateau",
                  "TEXT");
   command.option("--clip-norm", c.clip_norm, "longest gradient of a step (0: any)");
+  command.option("--clip-value", c.clip_value, "largest number in the gradient of a step (0: any)");
+  command.option("--group", c.groups,
+                 "a rule for some parameters, by the beginning or end of their names; may be "
+                 "repeated: 'bias: weight_decay=0', '0: frozen', '2.weight: lr=0.01, method=sgd'",
+                 "TEXT");
+  command.option("--average", c.average,
+                 "keep an average of the weights as the model: ema or ema(DECAY), exponential; swa "
+                 "or swa(SHARE), equal weights after that share of the run",
+                 "TEXT");
+  command.option("--accumulate", c.accumulate,
+                 "batches whose gradients make one step: a large batch in the memory of a small "
+                 "one",
+                 "BATCHES");
+  command.flag("--drop-last", c.drop_last,
+               "leave out the last batch of an epoch where it is smaller");
   command.option("--epochs", c.epochs, "passes over the training data");
   command.option("--checkpoint-every", c.checkpoint_every,
                  "steps between checkpoints (0: only at the end)", "STEPS");
@@ -260,6 +275,8 @@ void add_train(Command& command, const Settings& settings) {
                  "settings from a TOML file such as run.toml; flags win", "FILE");
   command.example("gradus train digits");
   command.example("gradus train data.csv --label species --epochs 50");
+  command.example(
+      "gradus train digits --optimiser adamw --group \"bias: weight_decay=0\" --average ema");
   command.example("gradus train train-images.idx --labels train-labels.idx --model mlp:784-128-10");
   command.runs([o, &settings, defaults] { return run(settings, *o, defaults); });
 }

@@ -2,6 +2,8 @@
 #include <gradus/base/text.h>
 #include <gradus/train/config.h>
 
+#include <map>
+
 namespace gradus {
 namespace {
 
@@ -29,8 +31,13 @@ void settings(Config& c, Visit visit) {
   visit("optimiser.weight_decay", c.weight_decay);
   visit("optimiser.schedule", c.schedule);
   visit("optimiser.clip_norm", c.clip_norm);
+  visit("optimiser.clip_value", c.clip_value);
+  visit("optimiser.groups", c.groups);
+  visit("optimiser.average", c.average);
   visit("training.epochs", c.epochs);
   visit("training.batch", c.batch);
+  visit("training.accumulate", c.accumulate);
+  visit("training.drop_last", c.drop_last);
   visit("training.seed", c.seed);
   visit("training.checkpoint_every", c.checkpoint_every);
   visit("training.recompute", c.recompute);
@@ -147,6 +154,109 @@ OptimiserConfig optimiser_of(const TrainConfig& config) {
   if (config.momentum >= 0) set_hyperparameter(o, "momentum", config.momentum);
   if (config.weight_decay >= 0) set_hyperparameter(o, "weight_decay", config.weight_decay);
   return o;
+}
+
+namespace {
+
+// Whether whole parts of a dotted name, at its beginning or its end, are `place`.
+bool is_at(std::string_view name, std::string_view place) {
+  if (name == place) return true;
+  if (place.empty() || name.size() <= place.size()) return false;
+  return (name.starts_with(place) && name[place.size()] == '.') ||
+         (name.ends_with(place) && name[name.size() - place.size() - 1] == '.');
+}
+
+std::string trimmed(std::string_view s) {
+  const size_t from = s.find_first_not_of(" \t"), to = s.find_last_not_of(" \t");
+  return from == std::string_view::npos ? "" : std::string(s.substr(from, to - from + 1));
+}
+
+// "bias: weight_decay=0, lr=0.01"
+struct GroupWords {
+  std::string place, method;
+  bool frozen = false;
+  std::vector<std::pair<std::string, double>> numbers;
+
+  ParameterGroup on(ParameterGroup group) const {
+    if (!method.empty()) {
+      const double lr = group.rule.lr;
+      group.rule = defaults_for(method);
+      group.rule.lr = lr;
+    }
+    for (const auto& [name, number] : numbers) set_hyperparameter(group.rule, name, number);
+    group.frozen |= frozen;
+    return group;
+  }
+};
+
+GroupWords parse_group(const std::string& words) {
+  const auto refuse = [&](const std::string& what) {
+    raise(ErrorKind::usage, "train: the group '" + words + "': " + what +
+                                ". Write PLACE: SETTING, ..., such as 'bias: weight_decay=0' or "
+                                "'0: frozen'.");
+  };
+  const size_t colon = words.find(':');
+  if (colon == std::string::npos) refuse("it has no colon");
+  std::string_view rest = words;
+  GroupWords g{.place = trimmed(rest.substr(0, colon)), .method = {}, .numbers = {}};
+  if (g.place.empty()) refuse("it names no parameters");
+  rest.remove_prefix(colon + 1);
+  for (bool more = true; more;) {
+    const size_t comma = rest.find(',');
+    const std::string setting = trimmed(rest.substr(0, comma));
+    more = comma != std::string_view::npos;
+    if (more) rest.remove_prefix(comma + 1);
+    const size_t equals = setting.find('=');
+    if (setting == "frozen") {
+      g.frozen = true;
+      continue;
+    }
+    if (equals == std::string::npos) refuse("'" + setting + "' is neither frozen nor NAME=VALUE");
+    const std::string name = trimmed(std::string_view(setting).substr(0, equals)),
+                      value = trimmed(std::string_view(setting).substr(equals + 1));
+    if (name == "method") {
+      g.method = value;
+      continue;
+    }
+    const auto number = text::parse_double(value);
+    if (!number) refuse("'" + value + "' is no number");
+    g.numbers.emplace_back(name, *number);
+  }
+  return g;
+}
+
+}  // namespace
+
+Grouping grouping_of(const TrainConfig& config, const StateDict& parameters) {
+  Grouping all;
+  const OptimiserConfig base = optimiser_of(config);
+  if (config.groups.empty() && base.method != "muon") return all;
+  all.groups.push_back({base});
+  all.group_of.assign(parameters.size(), 0);
+  if (base.method == "muon") {
+    ParameterGroup vectors{defaults_for("adamw")};
+    vectors.rule.lr = base.lr;
+    vectors.rule.weight_decay = 0;
+    all.groups.push_back(vectors);
+    for (size_t i = 0; i < parameters.size(); ++i)
+      all.group_of[i] = parameters[i].second.rank() == 2 ? 0 : 1;
+  }
+  for (const std::string& words : config.groups) {
+    const GroupWords g = parse_group(words);
+    std::map<size_t, size_t> changed;  // a group, and what it becomes
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (!is_at(parameters[i].first, g.place)) continue;
+      const auto [at, is_new] = changed.try_emplace(all.group_of[i], all.groups.size());
+      if (is_new) all.groups.push_back(g.on(all.groups[at->first]));
+      all.group_of[i] = at->second;
+    }
+    if (!changed.empty()) continue;
+    std::vector<std::string> names;
+    for (const auto& [name, x] : parameters) names.push_back(name);
+    raise(ErrorKind::usage, "train: no parameter is at '" + g.place + "'. There are " +
+                                text::join(names, ", ") + ".");
+  }
+  return all;
 }
 
 std::string config_json(const TrainConfig& config) {

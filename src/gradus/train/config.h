@@ -3,7 +3,7 @@
 
 #include <gradus/io/toml.h>
 #include <gradus/nn/mlp.h>
-#include <gradus/optim/optimiser.h>
+#include <gradus/optim/gradients.h>
 
 namespace gradus {
 
@@ -25,7 +25,12 @@ struct TrainConfig {
   double lr = 0;                            // 0: the method's own default
   double momentum = -1, weight_decay = -1;  // below 0: the method's own default
   std::string schedule;                     // what multiplies lr, as parse_schedule reads it
-  double clip_norm = 0;                     // 0: gradients are not clipped
+  double clip_norm = 0, clip_value = 0;     // 0: gradients are not clipped
+  // Rules of their own for some parameters, as grouping_of reads them.
+  std::vector<std::string> groups;
+  std::string average;     // of the weights, as parse_average reads it; empty: none
+  int64_t accumulate = 1;  // batches whose gradients make one step
+  bool drop_last = false;  // leave out the last batch of an epoch where it is smaller
   int64_t epochs = 20, batch = 64;
   uint64_t seed = 0;
   int64_t checkpoint_every = 1000;  // steps; 0: only at the end
@@ -38,6 +43,11 @@ TomlEntries entries_of(const TrainConfig& config, bool paths = true);
 // Sets what the entries name; raises an error that names an unknown or misplaced key.
 void apply_entries(TrainConfig& config, const TomlEntries& entries, const std::string& file);
 OptimiserConfig optimiser_of(const TrainConfig& config);
+// The rule of each parameter. A group is "PLACE: SETTING, ...": the place is the beginning or the
+// end of parameter names ("2", "bias", "0.weight"), a setting is frozen, method=NAME or a
+// hyperparameter, such as lr=0.01; a later group changes what the earlier ones left. muon moves
+// matrices, and vectors are left to adamw without decay. No groups: one rule for all.
+Grouping grouping_of(const TrainConfig& config, const StateDict& parameters);
 // One JSON object of everything that decides the weights, without paths: the same for equal runs.
 std::string config_json(const TrainConfig& config);
 
