@@ -35,7 +35,7 @@ std::vector<double> back_substitution(std::span<const double> u, std::span<const
 // Solves A x = b; `a` is one list, row after row.
 List eliminate(List a, List b) {
   const size_t n = b.size();
-  const auto at = [&](size_t i, size_t j) -> double& { return a[i * n + j]; };
+  const auto at = [&](auto i, auto j) -> double& { return a[i * n + j]; };
   for (size_t k = 0; k < n; ++k) {
     size_t top = k;  // the largest number of the column goes on top
     for (size_t i = k + 1; i < n; ++i)
