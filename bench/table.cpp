@@ -1,5 +1,6 @@
 // Gathers the rows that the programs of bench/ print with --json, and prints one table of them:
-//   bench_table [--json] [--baseline FILE] [--save] < rows
+//   bench_table [--json] [--floors] [--baseline FILE] [--save] < rows
+// --floors shows only the rows that have a floor and a peer that was measured.
 // The baseline holds what this machine reached before, by machine; a row that lost more than a
 // tenth is warned of. --save writes today's numbers into it.
 #include <algorithm>
@@ -52,12 +53,13 @@ bool read_row(const std::string& line, Row& row) {
 }
 
 int run(int argc, char** argv) {
-  bool json = false, save = false;
+  bool json = false, save = false, floors = false;
   std::string file;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word == "--json") json = true;
     if (word == "--save") save = true;
+    if (word == "--floors") floors = true;
     if (word == "--baseline" && i + 1 < argc) file = argv[++i];
   }
   const std::string machine = machine_name();
@@ -70,19 +72,21 @@ int run(int argc, char** argv) {
   const Json before = baseline.value(machine, Json::object());
 
   std::string line, warnings;
-  bool first = true;
+  bool first = true, read = false;
   while (std::getline(std::cin, line)) {
     Row row;
     if (!read_row(line, row)) {
       std::cerr << "no row: " << line << "\n";
       return 1;
     }
-    if (json)
+    const bool shown = !floors || (std::isfinite(row.floor) && std::isfinite(row.ratio()));
+    if (shown && json)
       std::cout << (first ? "[" : ",\n ") << line;
-    else
+    else if (shown)
       std::cout << (first ? table_head() : std::string()) << table_line(row);
     std::cout.flush();
-    first = false;
+    first = first && !shown;
+    read = true;
     const std::string key = key_of(row);
     if (before.contains(key) && before[key].is_number() && std::isfinite(row.ours)) {
       const double stored = before[key].get<double>();
@@ -94,11 +98,11 @@ int run(int argc, char** argv) {
     }
     if (std::isfinite(row.ours)) baseline[machine][key] = row.ours;
   }
-  if (first) {
+  if (!read) {
     std::cerr << "no rows\n";
     return 1;
   }
-  if (json) std::cout << "]\n";
+  if (json) std::cout << (first ? "[]\n" : "]\n");
   std::cerr << warnings;
   if (!json && before.empty() && !file.empty())
     std::cerr << "no baseline for this machine (" << machine << "); --save stores one\n";
