@@ -266,7 +266,8 @@ T stuck() {
 
 LESSON(page) {
   // One number, bit by bit.
-  const auto x = static_cast<float>(std::clamp(page.set("x", 0.1), 1e-30, 1e30));
+  const double asked = std::clamp(page.set("x", 0.1), 1e-30, 1e30);
+  const auto x = static_cast<float>(asked);
   // [bits]
   const auto word = std::bit_cast<uint32_t>(x);
   const uint32_t sign = word >> 31;
@@ -285,6 +286,7 @@ LESSON(page) {
   page.bind("bias", 127);
   page.bind("significand", text::significant(significand, 9));
   page.bind("back", text::significant(back, 17));
+  page.bind("hit", static_cast<double>(x) == asked ? "It was hit exactly." : "It was missed.");
   page.bind("bits_f32", 32);
   page.bind("fraction_f32", 23);
 

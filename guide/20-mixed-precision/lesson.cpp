@@ -494,6 +494,7 @@ LESSON(page) {
     race.push_back({name, percent(run->lost), shown(run->loss.back(), 2), percent(run->accuracy)});
   page.table("race", race);
   page.bind("steps", steps);
+  page.bind("plain_lost", percent(plain.lost));
   const auto curve = [](const Run& run, const char* label, const char* colour) {
     Line line{.label = label, .x = {}, .y = run.loss, .colour = colour};
     for (size_t i = 0; i < run.loss.size(); ++i) line.x.push_back(static_cast<double>(i));
