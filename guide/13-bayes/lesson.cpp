@@ -255,6 +255,10 @@ LESSON(page) {
   page.bind("true_positive", true_positive);
   page.bind("false_positive", false_positive);
   page.bind("positive", true_positive + false_positive);
+  page.bind("moral", true_positive < false_positive
+                         ? "the illness is rare, and the many well people make more false alarms "
+                           "than the few ill ones make true ones"
+                         : "with so many ill people, true alarms outnumber the false ones");
   page.bind("once", number(once));
   page.bind("twice", number(twice));
   page.bind("thrice", number(positive_after(twice)));
@@ -270,7 +274,8 @@ LESSON(page) {
   Line one{.label = "one positive", .x = {}, .y = {}, .colour = "var(--ink)"};
   Line both{.label = "two positives", .x = {}, .y = {}, .colour = "var(--accent)"};
   for (int i = 0; i <= 100; ++i) {
-    const double prior = std::min(0.2, i / 500.0);
+    // Not 0: a test without false alarms would have nothing to divide by.
+    const double prior = std::max(1e-6, i / 500.0);
     const Tensor after = positive_after(prior);
     one.x.push_back(prior);
     one.y.push_back(number(after));
