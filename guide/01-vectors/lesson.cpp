@@ -268,6 +268,10 @@ LESSON(page) {
   page.bind("huge_norm", number(norm(huge)), 5);
   page.bind("huge_naive", number(sqrt(sum(square(huge)))));
 
+  const std::vector<double> cancels{1e16, 1, -1e16}, ones{1, 1, 1};
+  page.bind("plain_dot", naive_sum(std::span<const double>(cancels)));
+  page.bind("careful_dot", compensated_dot(cancels, ones));
+
   page.picture("balls", Plot{.id = "balls",
                              .title = "All points of norm 1, for three norms",
                              .x_label = "first number",

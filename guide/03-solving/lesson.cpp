@@ -265,8 +265,8 @@ LESSON(page) {
   page.bind("N", N);
   page.bind("right", right);
   page.bind("moved", moved);
-  const Tensor before = gap == 0 ? Tensor{1, 1} : clean(solve(N, right));
-  const Tensor after = gap == 0 ? Tensor{1, 1} : clean(solve(N, moved));
+  const Tensor before = clean(solve(N, right));
+  const Tensor after = clean(solve(N, moved));
   page.bind("before", before);
   page.bind("after", after);
   const double in = number(norm(moved - right) / norm(right)),
