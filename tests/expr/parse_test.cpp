@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
+#include <gradus/diff/diff.h>
 #include <gradus/expr/functions.h>
 #include <gradus/expr/parse.h>
 #include <gtest/gtest.h>
@@ -143,6 +144,30 @@ TEST(Expression, random_text_raises_an_error_or_has_a_value) {
 
 TEST(Functions, names_are_unique) {
   for (const ExprFunction& f : expr_functions()) EXPECT_EQ(find_function(f.name), &f) << f.name;
+}
+
+TEST(Expression, calls_distributions_by_their_dotted_names) {
+  EXPECT_DOUBLE_EQ(number(value("normal.cdf(1.5, 1.5, 2)")), 0.5);
+  EXPECT_DOUBLE_EQ(number(value("exponential.logpdf(2, 0.5) + gamma.mean(3, 2)")),
+                   std::log(0.5) - 1 + 1.5);
+  EXPECT_DOUBLE_EQ(number(value("sum(binomial.pmf([0, 1, 2], 2, 0.25))")), 1);
+  EXPECT_DOUBLE_EQ(number(value("kl([0.5, 0.5], [0.25, 0.75])")),
+                   0.5 * std::log(2.0) + 0.5 * std::log(2.0 / 3));
+  // d/dm of the log-density of a normal number is (x - m) / s^2.
+  const Expression f = parse_expression("normal.logpdf(x, m, 2)");
+  EXPECT_THAT(f.names(), ElementsAre("x", "m"));
+  const std::string names[] = {"x", "m"};
+  EXPECT_DOUBLE_EQ(number(grad([&](const Tensor& m) {
+                     const Tensor values[] = {Tensor(3.0), m};
+                     return f(names, values);
+                   })(Tensor(1.0))),
+                   0.5);
+  EXPECT_EQ(complaint("normal.logpfd(x, 0, 1)"),
+            "expression: column 1: there is no function 'normal.logpfd'; did you mean "
+            "normal.logpdf?");
+  EXPECT_EQ(complaint("normal.cdf"),
+            "expression: column 7: a sign such as * is missing before '.'");
+  EXPECT_EQ(complaint("2 * normal.cdf(1)"), "normal.cdf: 1 arguments do not fit. It takes 3.");
 }
 
 std::string complaint_with_sizes(std::string_view text) {

@@ -10,8 +10,6 @@
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/least_squares.h>
 #include <gradus/optim/minimise.h>
-#include <gradus/prob/information.h>
-#include <gradus/prob/table.h>
 
 #include <algorithm>
 #include <charconv>
@@ -86,24 +84,6 @@ std::string flat(const Tensor& x) {
   return to_json(reshape(x, {x.size()}));
 }
 
-// Information in nats, by the names of this form.
-constexpr struct {
-  std::string_view name;
-  size_t arguments;
-  Tensor (*call)(std::span<const Tensor>);
-} information[] = {
-    {"entropy", 1, [](std::span<const Tensor> a) { return entropy(a[0], LogBase::e); }},
-    {"cross_entropy", 2,
-     [](std::span<const Tensor> a) { return cross_entropy(a[0], a[1], LogBase::e); }},
-    {"kl", 2, [](std::span<const Tensor> a) { return kl_divergence(a[0], a[1], LogBase::e); }},
-    {"js", 2, [](std::span<const Tensor> a) { return js_divergence(a[0], a[1], LogBase::e); }},
-    {"mutual_information", 1,
-     [](std::span<const Tensor> a) { return mutual_information(a[0], LogBase::e); }},
-    {"conditional_entropy", 1,
-     [](std::span<const Tensor> a) { return conditional_entropy(a[0], LogBase::e); }},
-    {"perplexity", 1,
-     [](std::span<const Tensor> a) { return perplexity(entropy(a[0], LogBase::e), LogBase::e); }}};
-
 }  // namespace
 
 std::string grad_answer(std::string_view line) {
@@ -149,22 +129,13 @@ std::string eval_answer(std::string_view line) {
     if (name == "logsigmoid") name = "log_sigmoid";  // the name this form uses
     std::vector<Tensor> args;
     for (const Json& j : field(q, "args")) args.push_back(tensor_of(j));
-    if (name.find('.') != name.npos)
-      return "{\"y\":" + to_json(distribution_function(name, args)) + "}";
-    for (const auto& known : information)
-      if (name == known.name) {
-        if (args.size() != known.arguments)
-          raise(ErrorKind::usage,
-                name + ": " + std::to_string(args.size()) + " arguments do not fit");
-        return "{\"y\":" + to_json(known.call(args)) + "}";
-      }
     const ExprFunction* f = find_function(name);
-    if (f == nullptr || f->call == nullptr)
+    if (f == nullptr || !f->is_offered())
       raise(ErrorKind::unsupported, "the function " + name + " is not offered");
     const auto n = static_cast<int>(args.size());
     if (n < f->least || n > f->most)
       raise(ErrorKind::usage, name + ": " + std::to_string(n) + " arguments do not fit");
-    return "{\"y\":" + to_json(f->call(args)) + "}";
+    return "{\"y\":" + to_json((*f)(args)) + "}";
   });
 }
 

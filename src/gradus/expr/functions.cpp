@@ -7,6 +7,8 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/prob/information.h>
+#include <gradus/prob/table.h>
 
 #include <cmath>
 #include <vector>
@@ -211,11 +213,30 @@ constexpr ExprFunction table[] = {
     {"cholesky", 1, 1, unary<cholesky>},
     {"triangular_solve", 2, 2,
      [](Args a) { return triangular_solve(as_number(a[0]), as_number(a[1])); }},
+    // Information in nats, of probabilities along the last axis or of joint tables.
+    {"entropy", 1, 1, [](Args a) { return entropy(a[0], LogBase::e); }},
+    {"cross_entropy", 2, 2, [](Args a) { return cross_entropy(a[0], a[1], LogBase::e); }},
+    {"kl", 2, 2, [](Args a) { return kl_divergence(a[0], a[1], LogBase::e); }},
+    {"js", 2, 2, [](Args a) { return js_divergence(a[0], a[1], LogBase::e); }},
+    {"mutual_information", 1, 1, [](Args a) { return mutual_information(a[0], LogBase::e); }},
+    {"conditional_entropy", 1, 1, [](Args a) { return conditional_entropy(a[0], LogBase::e); }},
+    {"perplexity", 1, 1, [](Args a) { return perplexity(entropy(a[0], LogBase::e), LogBase::e); }},
     {"conv1d", 2, 2, conv1d},
     {"layernorm", 1, 3, layernorm},
     {"attention", 3, 3, attention},
     NOT_OFFERED("expm"),
 };
+
+std::span<const ExprFunction> of_distributions() {
+  static const std::vector<std::string> names = distribution_function_names();
+  static const std::vector<ExprFunction> all = [] {
+    std::vector<ExprFunction> found;
+    for (const std::string& n : names)
+      found.push_back({n.c_str(), 1, 4, nullptr, distribution_function});
+    return found;
+  }();
+  return all;
+}
 
 }  // namespace
 
@@ -224,7 +245,8 @@ std::span<const ExprFunction> expr_functions() {
 }
 
 const ExprFunction* find_function(std::string_view name) {
-  for (const ExprFunction& f : table)
+  const bool dotted = name.find('.') != name.npos;
+  for (const ExprFunction& f : dotted ? of_distributions() : expr_functions())
     if (f.name == name) return &f;
   return nullptr;
 }
@@ -232,6 +254,7 @@ const ExprFunction* find_function(std::string_view name) {
 const ExprFunction* nearest_function(std::string_view name) {
   std::vector<std::string_view> names;
   for (const ExprFunction& f : table) names.emplace_back(f.name);
+  for (const ExprFunction& f : of_distributions()) names.emplace_back(f.name);
   const auto found = text::nearest(name, names);
   return found ? find_function(*found) : nullptr;
 }

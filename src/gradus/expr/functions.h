@@ -1,6 +1,6 @@
 // The functions an expression may call: one table from name to function over tensors.
 // Numbers are f64; masks and integers become f64 where a number is wanted. Axes are trailing
-// integers.
+// integers. Distributions have dotted names, as in normal.logpdf(x, mean, deviation): prob/table.h.
 #pragma once
 
 #include <gradus/core/tensor.h>
@@ -13,11 +13,18 @@ namespace gradus {
 struct ExprFunction {
   const char* name;
   int least, most;  // arguments
-  // Null: a known name that this library does not offer.
+  // Both null: a known name that this library does not offer.
   Tensor (*call)(std::span<const Tensor> args);
+  Tensor (*call_named)(std::string_view name, std::span<const Tensor> args) = nullptr;
+
+  bool is_offered() const { return call != nullptr || call_named != nullptr; }
+  Tensor operator()(std::span<const Tensor> args) const {
+    return call_named ? call_named(name, args) : call(args);
+  }
 };
 
-// All of them, in the order of the library: operators first (add is +, power is ^).
+// All but those of distributions, in the order of the library: operators first (add is +, power is
+// ^).
 std::span<const ExprFunction> expr_functions();
 const ExprFunction* find_function(std::string_view name);
 // The function with the nearest name, or null.

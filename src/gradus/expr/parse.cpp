@@ -221,9 +221,22 @@ class ExpressionParser {
     emit({Kind::number, 0, *value}, 0, {from, at_}, from);
   }
 
+  // normal.cdf, where a call follows.
+  void take_dotted_rest() {
+    const size_t before = at_;
+    if (at_ + 1 >= s_.size() || s_[at_] != '.' || !is_letter(s_[at_ + 1])) return;
+    ++at_;
+    take_name();
+    const size_t end = at_;
+    skip_blanks();
+    at_ = at_ < s_.size() && s_[at_] == '(' ? end : before;
+  }
+
   bool name() {
     const size_t from = at_;
-    const std::string_view word = take_name();
+    take_name();
+    take_dotted_rest();
+    const std::string_view word = s_.substr(from, at_ - from);
     size_t end = at_;
     skip_blanks();
     if (at_ == s_.size() || s_[at_] != '(') {
@@ -249,7 +262,7 @@ class ExpressionParser {
                  (near ? "; did you mean " + std::string(near->name) + "?" : ""),
              ErrorKind::unsupported);
     }
-    if (f->call == nullptr)
+    if (!f->is_offered())
       refuse(column_of(from), "the function " + std::string(word) + " is not offered",
              ErrorKind::unsupported);
     waiting_.push_back({'(', f, 0, 1, from});
@@ -402,7 +415,7 @@ Tensor Expression::operator()(std::span<const std::string> names, std::span<cons
     } else {
       const size_t first = stack.size() - n.count;
       const std::span<const Tensor> args(stack.data() + first, n.count);
-      Tensor y = n.kind == Kind::call ? n.function->call(args) : list_of(args);
+      Tensor y = n.kind == Kind::call ? (*n.function)(args) : list_of(args);
       stack.resize(first);
       stack.push_back(std::move(y));
     }
