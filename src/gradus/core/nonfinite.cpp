@@ -70,7 +70,7 @@ const NonFiniteGuard* NonFiniteGuard::current() {
 }
 
 void NonFiniteGuard::look(const Op& op, std::span<const View> in, std::span<const View> out) const {
-  if (policy_ == NonFinite::ignore) return;
+  if (!watches()) return;
   ++operations_;
   for (const View& y : out) {
     const Scan result = scan_of(y, infinities_);

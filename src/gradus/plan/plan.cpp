@@ -1,5 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/interpret.h>
+#include <gradus/core/nonfinite.h>
 #include <gradus/plan/fused.h>
 #include <gradus/plan/passes.h>
 #include <gradus/plan/plan.h>
@@ -614,7 +616,16 @@ void Plan::set(int input, const Tensor& x) {
   copy(view_of(solid), v);
 }
 
+// Under a guard the interpreter computes the same bits first, step by step, where it can look.
+void Plan::look_inside() const {
+  std::vector<Tensor> arguments;
+  for (const View& v : inputs_) arguments.push_back(copy_of(v));
+  interpret_all(graph_, arguments);
+}
+
 void Plan::run() {
+  if (const NonFiniteGuard* guard = NonFiniteGuard::current(); guard && guard->watches())
+    look_inside();
 #ifdef GRADUS_POISON
   size_t released = 0;
   for (size_t i = 0; i < code_.size(); ++i) {

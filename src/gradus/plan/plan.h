@@ -60,7 +60,8 @@ class Plan {
   Tensor input_tensor(int i) const { return copy_of(inputs_[static_cast<size_t>(i)]); }
   Tensor output_tensor(int i) const { return copy_of(outputs_[static_cast<size_t>(i)]); }
 
-  // Computes the results from the arguments as they are, then carries.
+  // Computes the results from the arguments as they are, then carries. Under a NonFiniteGuard the
+  // interpreter goes first, so that what is not finite is found where it was made.
   void run();
   // Sets all arguments, runs, and copies the results.
   std::vector<Tensor> operator()(std::span<const Tensor> args);
@@ -94,6 +95,7 @@ class Plan {
   }
   void require_type(const View& v, DType wanted) const;
   Tensor copy_of(const View& v) const;
+  void look_inside() const;
 
   Graph graph_;
   std::vector<std::string> names_;
