@@ -10,8 +10,10 @@ namespace gradus {
 Tensor averaged(const WeightAverage& rule, const Tensor& average, const Tensor& params,
                 const Tensor& count) {
   if (rule.kind == WeightAverage::none) return params;
-  if (rule.kind == WeightAverage::ema)
-    return where(count > 0, moving_average(average, params, rule.decay), params);
+  if (rule.kind == WeightAverage::ema) {
+    const Tensor decay = minimum((count + 1) / (count + 10), rule.decay);
+    return where(count > 0, decay * average + (1 - decay) * params, params);
+  }
   const Tensor before = count - static_cast<double>(rule.from);
   return where(before > 0, average + (params - average) / (maximum(before, 0.0) + 1), params);
 }

@@ -11,8 +11,9 @@ namespace gradus {
 // An average of the weights that goes along with a run; its first value is the first point.
 struct WeightAverage {
   enum Kind { none, ema, swa } kind = none;
-  double decay = 0.999;  // ema
-  int64_t from = 0;      // swa: updates before the first point that counts
+  // ema: at most this; (n + 1) / (n + 10) after n updates, so that a short run forgets its start.
+  double decay = 0.999;
+  int64_t from = 0;  // swa: updates before the first point that counts
 };
 // The average after the update that gave `params`, where `count`, one number of their type, is the
 // updates before it.
