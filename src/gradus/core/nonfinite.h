@@ -11,9 +11,9 @@ namespace gradus {
 
 enum class NonFinite { ignore, warn, raise };
 
-// The policy of this thread for as long as the guard lives; guards nest. It looks at operations that
-// compute at once or while recording with numbers. A plan that runs under it is interpreted first,
-// with the same bits: that is where it looks, at twice the price and more.
+// The policy of this thread for as long as the guard lives; guards nest. It looks at operations
+// that compute at once or while recording with numbers. A plan that runs under it is interpreted
+// first, with the same bits: that is where it looks, at twice the price and more.
 class NonFiniteGuard {
  public:
   // `tell` gets one line for each report of NonFinite::warn; without it they go to standard error.

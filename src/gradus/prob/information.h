@@ -58,10 +58,10 @@ struct RankedFeature {
 // The columns of x (n, d) by what each alone says of y, most first.
 std::vector<RankedFeature> rank_features(const Tensor& x, std::span<const double> y, int64_t k,
                                          LogBase base);
-// All columns in the order of forward selection: each next one says most of what is left of y beside
-// a least-squares fit of those before it, with what is left of itself. A weak feature that strong
-// ones drown in rank_features comes to its place; what only those before it said counts once.
-// The relation to the columns before must be a line to be taken away. O(d^2) estimates.
+// All columns in the order of forward selection: each next one says most of what is left of y
+// beside a least-squares fit of those before it, with what is left of itself. A weak feature that
+// strong ones drown in rank_features comes to its place; what only those before it said counts
+// once. The relation to the columns before must be a line to be taken away. O(d^2) estimates.
 std::vector<RankedFeature> select_features(const Tensor& x, std::span<const double> y, int64_t k,
                                            LogBase base);
 

@@ -162,14 +162,13 @@ Reliability reliability(Sample chance, std::span<const int64_t> happened, int64_
 struct Interval {
   double low, high;
 };
-// Percentiles of the statistic over resamples drawn with replacement (Efron 1979); those of which it
-// is NaN do not count. The same key
-// gives the same interval.
+// Percentiles of the statistic over resamples drawn with replacement (Efron 1979); those of which
+// it is NaN do not count. The same key gives the same interval.
 Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& statistic, double level,
                             int64_t resamples, Key key);
-// Beside it BCa, Efron's (1987, "Better bootstrap confidence intervals"): shares moved by the bias of
-// the resamples and by how the spread grows with the value, so that skew statistics are covered as
-// often as the level says.
+// Beside it BCa, Efron's (1987, "Better bootstrap confidence intervals"): shares moved by the bias
+// of the resamples and by how the spread grows with the value, so that skew statistics are covered
+// as often as the level says.
 struct BootstrapIntervals {
   Interval percentile, bca;
 };
