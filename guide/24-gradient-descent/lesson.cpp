@@ -140,7 +140,10 @@ LESSON(page) {
   const double c = std::clamp(page.set("c", 4.0), 0.01, 1e4);
   const auto steps = static_cast<int64_t>(std::clamp(page.set("steps", 50.0), 1.0, 1000.0));
   // [descent]
-  const auto valley = [c](const Tensor& p) { return sum(Tensor{1, c} * square(p)); };
+  const auto valley = [c](const Tensor& p) {
+    const Tensor weights{1, c};
+    return sum(weights * square(p));
+  };
   OptimiserConfig descent = defaults_for("sgd");
   descent.lr = rate;
   const Tensor path = descend(valley, start, descent, steps);

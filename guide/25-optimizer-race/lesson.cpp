@@ -273,8 +273,9 @@ LESSON(page) {
   // [first]
   const auto first_steps = [](const OptimiserConfig& rule, double slope) {
     const auto f = [slope](const Tensor& p) { return slope * sum(p); };
-    const std::vector<double> way = numbers(descend(f, Tensor({0}), rule, 3));
-    return std::vector{way[0] - way[1], way[1] - way[2], way[2] - way[3]};
+    const Tensor path = descend(f, Tensor({0}), rule, 3);
+    const std::vector<double> x = numbers(path);
+    return std::vector{x[0] - x[1], x[1] - x[2], x[2] - x[3]};
   };
   OptimiserConfig momentum = defaults_for("momentum");
   momentum.lr = rate;
@@ -313,7 +314,10 @@ LESSON(page) {
   const double c = std::clamp(page.set("c", 50.0), 1.0, 1000.0);
   const Tensor start{3, 1};
   // [race]
-  const auto gorge = [c](const Tensor& p) { return sum(Tensor{1, c} * square(p)); };
+  const auto gorge = [c](const Tensor& p) {
+    const Tensor weights{1, c};
+    return sum(weights * square(p));
+  };
   OptimiserConfig rule = defaults_for("adam");
   rule.lr = 0.3;
   const Tensor path = descend(gorge, start, rule, 40);
@@ -387,7 +391,7 @@ LESSON(page) {
                        {"from 0.2 along a cosine to 0", shown(mean_miss(0.2, cosine), 3)}});
   // [schedule]
   const Schedule usual = parse_schedule("warmup(100)+cosine(900)");
-  const auto rate_at = [&](int64_t step) { return 1e-3 * usual.factor(step); };
+  const auto rate_at = [&](int64_t k) { return 1e-3 * usual.factor(k); };
   // [end]
   Line course{.label = "rate", .x = {}, .y = {}, .colour = "var(--accent)"};
   for (int64_t step = 0; step <= 1000; step += 10) {

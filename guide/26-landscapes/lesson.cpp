@@ -154,17 +154,19 @@ Tensor pass(const Tensor& p) {
   return sum(Tensor{1, -1} * square(p));
 }
 
+constexpr double tiny = 1e-6;
+
 struct Escape {
   int64_t stalled = -1, escaped = -1;
   Line slope;
 };
 
 // [escape]
-// Descends until |y| > 1; a push moves both numbers once, where the slope first
-// is small.
-Escape escape(const OptimiserConfig& rule, const Tensor& start, double small, double push) {
+// Descends until |y| > 1. A push moves both numbers once, where the
+// slope is small for the first time.
+Escape escape(const OptimiserConfig& rule, double small, double push) {
   Escape e;
-  Tensor x = start;
+  Tensor x{1, tiny};
   std::vector<Tensor> state = initial_state(rule, x);
   for (int64_t step = 0; step <= 200 && e.escaped < 0; ++step) {
     Tensor g = grad(pass)(x);
@@ -191,7 +193,10 @@ constexpr double goal = 1e-6;
 
 // [difficulty]
 int64_t steps_to_goal(double k, const OptimiserConfig& rule) {
-  const auto valley = [k](const Tensor& p) { return sum(Tensor{1, k} * square(p)); };
+  const auto valley = [k](const Tensor& p) {
+    const Tensor weights{1, k};
+    return sum(weights * square(p));
+  };
   int64_t steps = 0;
   trajectory(valley, Tensor{1, 1}, rule, 20000, [&](const Iterate& at) {
     steps = at.step;
@@ -213,14 +218,16 @@ OptimiserConfig best_momentum(double k) {
 // networks
 
 // [network]
-// The mean squared miss of a network with `width` tanh units on the exclusive
-// or of two signs.
+// The mean squared miss of `width` tanh units on the exclusive or.
 Objective exclusive_or(int64_t width) {
   return [width](const Tensor& p) {
-    const Tensor x{{1, 1}, {1, -1}, {-1, 1}, {-1, -1}}, target{-1, 1, 1, -1};
+    const Tensor x{{1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
+    const Tensor target{-1, 1, 1, -1};
     const Tensor w = reshape(slice(p, {{0, 2 * width}}), {2, width});
-    const Tensor b = slice(p, {{2 * width, 3 * width}}), v = slice(p, {{3 * width, 4 * width}});
-    const Tensor out = matmul(tanh(matmul(x, w) + b), v) + row(p, 4 * width);
+    const Tensor b = slice(p, {{2 * width, 3 * width}});
+    const Tensor v = slice(p, {{3 * width, 4 * width}});
+    const Tensor hidden = tanh(matmul(x, w) + b);
+    const Tensor out = matmul(hidden, v) + row(p, 4 * width);
     return mean(square(out - target));
   };
 }
@@ -273,13 +280,12 @@ LESSON(page) {
   page.picture("lakes", lake_plot);
 
   // The pass.
-  const double rate = page.set("rate", 0.2), tiny = 1e-6, small = 1e-3, push = 0.01;
-  const Tensor start{1, tiny};
+  const double rate = page.set("rate", 0.2), small = 1e-3, push = 0.01;
   OptimiserConfig momentum = rule_of("momentum", rate);
   momentum.momentum = 0.5;
-  Escape plain = escape(rule_of("sgd", rate), start, small, 0);
-  Escape rolling = escape(momentum, start, small, 0);
-  Escape pushed = escape(rule_of("sgd", rate), start, small, push);
+  Escape plain = escape(rule_of("sgd", rate), small, 0);
+  Escape rolling = escape(momentum, small, 0);
+  Escape pushed = escape(rule_of("sgd", rate), small, push);
   page.bind("rate", rate);
   page.bind("start", "(1, " + shown(tiny) + ")");
   page.bind("small", small);
@@ -309,7 +315,10 @@ LESSON(page) {
                               .rules = {{"small", small}},
                               .log = true});
   // [kinds]
-  const auto kind_of = [](const VectorFunction& f) { return classify_critical(f, Tensor{0, 0}); };
+  const auto kind_of = [](const VectorFunction& f) {
+    const Tensor origin{0, 0};
+    return classify_critical(f, origin);
+  };
   // [end]
   Table kinds = {{"function", "eigenvalues", "the point is"}};
   const struct {
@@ -425,7 +434,8 @@ LESSON(page) {
   }
   page.table("widths", widths);
   // [barrier]
-  const Function wide = [](std::span<const Tensor> p) { return exclusive_or(16)(p[0]); };
+  const Objective f = exclusive_or(16);
+  const Function wide = [&](std::span<const Tensor> p) { return f(p[0]); };
   const Tensor a[] = {solutions[0]}, b[] = {solutions[1]};
   const Barrier between = barrier_between(wide, a, b, 41);
   // [end]

@@ -138,7 +138,13 @@ bad 2 'not nan' optimise 'x^2' --at x=1 --lr nan
 bad 3 'more than the way' optimise 'sum(x^2)' --at 'x=[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51]' --steps 1000000
 bad 2 "Did you mean 'cosine'?" train moons --schedule cosin
 bad 2 'It is a length' train moons --clip-norm -1
-bad 3 'muon moves matrices' train moons --optimiser muon
+bad 2 'It is a size' train moons --clip-value -1
+bad 2 'clipped one way' train moons --clip-value 1 --clip-norm 1
+bad 2 'batches from 1' train moons --accumulate 0
+bad 2 'It is ema' train moons --average mean
+bad 2 'it has no colon' train moons --group bias
+bad 2 "no parameter is at '7'" train moons --group '7: frozen'
+bad 2 'are no matrix' train moons --group 'bias: method=muon'
 bad 2 'at least 8' lr-find moons --steps 3
 bad 2 'nothing to train on' lr-find
 bad 2 '--box is two numbers' convex 'x^2' --box 1
