@@ -1,10 +1,13 @@
 // Factorisations and what stands on them, f64: our public functions, result allocated, beside
 // LAPACK of OpenBLAS and Eigen, which work in memory of their own that is made once. In turn,
 // medians. An Eigen that is not found when this is built, or a library that is not there when it
-// runs, is not measured.
+// runs, is not measured. The program `decompositions` of GRADUS_PEERS (NumPy, SciPy, scikit-learn)
+// prints lines `decompositions,peer,threads,case,ms` of the same cases.
 #include <gradus/base/pool.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/linalg/low_rank.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
@@ -27,6 +30,7 @@
 #include <Eigen/Dense>
 #endif
 
+#include "peers.h"
 #include "rows.h"
 
 namespace gradus {
@@ -57,6 +61,8 @@ struct Lapack {
                 const int*, int*, const int*, int*) = nullptr;
   void (*gesdd)(const char*, const int*, const int*, double*, const int*, double*, double*,
                 const int*, double*, const int*, double*, const int*, int*, int*) = nullptr;
+  void (*geev)(const char*, const char*, const int*, double*, const int*, double*, double*, double*,
+               const int*, double*, const int*, double*, const int*, int*) = nullptr;
 
   Lapack() {
     void* blas = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL);
@@ -75,15 +81,16 @@ struct Lapack {
     find(orgqr, "dorgqr_");
     find(syevd, "dsyevd_");
     find(gesdd, "dgesdd_");
+    find(geev, "dgeev_");
   }
   bool is_there() const {
-    return threads && potrf && getrf && getrs && getri && geqrf && orgqr && syevd && gesdd;
+    return threads && potrf && getrf && getrs && getri && geqrf && orgqr && syevd && gesdd && geev;
   }
 };
 
-// One decomposition of one size, by each of us.
+// One decomposition of one size, by each of us who has it.
 struct Case {
-  std::string name;
+  std::string name;  // with the size
   double flops;
   Work ours, lapack, eigen;
 };
@@ -183,6 +190,30 @@ std::vector<Case> cases_of(Data& d, const Lapack& l) {
                              &d.info);
                    },
                    nullptr});
+  cases.push_back({"eigvalsh", 4 * cube / 3, [&d] { eigvalsh(d.spd); },
+                   [&d, &l, start, room] {
+                     start(d.in_spd);
+                     l.syevd("N", "L", &d.order, d.out.data(), &d.order, room->w.data(),
+                             room->work.data(), &room->reals, room->iwork.data(), &room->integers,
+                             &d.info);
+                   },
+                   nullptr});
+  cases.push_back({"eig", 25 * cube, [&d] { eig(d.a); },
+                   [&d, &l, start, room] {
+                     start(d.in);
+                     l.geev("N", "V", &d.order, d.out.data(), &d.order, room->w.data(),
+                            d.tau.data(), room->u.data(), &d.order, room->vt.data(), &d.order,
+                            room->work.data(), &room->reals, &d.info);
+                   },
+                   nullptr});
+  cases.push_back({"svdvals", 8 * cube / 3, [&d] { svdvals(d.a); },
+                   [&d, &l, start, room] {
+                     start(d.in);
+                     l.gesdd("N", &d.order, &d.order, d.out.data(), &d.order, room->w.data(),
+                             room->u.data(), &d.order, room->vt.data(), &d.order, room->work.data(),
+                             &room->reals, room->iwork.data(), &d.info);
+                   },
+                   nullptr});
   cases.push_back({"svd", 22 * cube, [&d] { svd(d.a); },
                    [&d, &l, start, room] {
                      start(d.in);
@@ -220,11 +251,28 @@ std::vector<Case> cases_of(Data& d, const Lapack& l) {
     sink = t->out(0, 0);
   };
 #endif
+  for (Case& c : cases) c.name += " " + std::to_string(d.n);
   return cases;
 }
 
-void measure(const Case& c, int64_t n, const Lapack& lapack, const BenchOptions& options,
-             const double (&peak)[2]) {
+// Tall matrices, by us and by the programs of others alone.
+std::vector<Case> tall_cases() {
+  std::vector<Case> cases;
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{1000, 100}, {10'000, 50}}) {
+    std::vector<double> x(static_cast<size_t>(m * n)), y(static_cast<size_t>(m));
+    fill_normal(key_from_seed(1), 0, std::span<double>(x));
+    fill_normal(key_from_seed(2), 0, std::span<double>(y));
+    const Tensor a = from_vector(x, {m, n}), b = from_vector(y);
+    const std::string size = " " + std::to_string(m) + " x " + std::to_string(n);
+    const double flops = 2.0 * static_cast<double>(m * n * n);
+    cases.push_back({"lstsq" + size, flops, [a, b] { lstsq(a, b); }, nullptr, nullptr});
+    cases.push_back({"pca" + size, flops, [a] { pca(a, 10); }, nullptr, nullptr});
+  }
+  return cases;
+}
+
+void measure(const Case& c, int64_t n, const Lapack& lapack, const std::vector<PeerLine>& peers,
+             const BenchOptions& options, const double (&peak)[2]) {
   const int rounds = options.quick ? 1 : 11;
   std::vector<double> ours[2], theirs[2], eigen;
   // About 3 ms a measurement.
@@ -236,7 +284,7 @@ void measure(const Case& c, int64_t n, const Lapack& lapack, const BenchOptions&
       set_thread_count(threads);
       c.ours();
       ours[threads - 1].push_back(seconds(c.ours, calls));
-      if (options.quick || !lapack.is_there()) continue;
+      if (options.quick || !c.lapack || !lapack.is_there()) continue;
       lapack.threads(threads);
       c.lapack();
       theirs[threads - 1].push_back(seconds(c.lapack, calls));
@@ -253,10 +301,10 @@ void measure(const Case& c, int64_t n, const Lapack& lapack, const BenchOptions&
     const auto t = static_cast<size_t>(threads - 1);
     if (ours[t].empty()) continue;
     const double own = median(ours[t]), blas = median(theirs[t]), other = median(eigen);
-    const bool eigen_wins = other < blas || !std::isfinite(blas);
+    const bool eigen_wins = other < blas || (c.lapack && !std::isfinite(blas));
     const auto row = [&](const char* name, double peer, bool best) {
       print({.group = "decompositions",
-             .name = c.name + " " + std::to_string(n),
+             .name = c.name,
              .threads = threads,
              .ours = own * 1e6,
              .peer_name = name,
@@ -268,8 +316,17 @@ void measure(const Case& c, int64_t n, const Lapack& lapack, const BenchOptions&
                                 : 1.0},
             options);
     };
-    row("LAPACK of OpenBLAS", blas, !eigen_wins);
-    row("Eigen", other, eigen_wins);
+    if (c.lapack) {
+      row("LAPACK of OpenBLAS", blas, !eigen_wins);
+      row("Eigen", other, eigen_wins);
+    }
+    bool met = c.lapack != nullptr;
+    for (const PeerLine& line : peers) {
+      if (line.what != c.name || line.threads != threads) continue;
+      row(line.peer.c_str(), line.number * 1e-3, !c.lapack);
+      met = true;
+    }
+    if (!met) row("NumPy", not_there, true);
   }
 }
 
@@ -293,9 +350,16 @@ int main(int argc, char** argv) {
       sizes = {n};
     else
       only = word;
+  const std::vector<PeerLine> peers =
+      options.quick ? std::vector<PeerLine>() : peer_lines("decompositions");
+  const auto wanted = [&](const Case& c) {
+    return only.empty() || c.name.substr(0, c.name.find(' ')) == only;
+  };
   for (const int64_t n : sizes) {
     Data data(n);
     for (const Case& c : cases_of(data, lapack))
-      if (only.empty() || only == c.name) measure(c, n, lapack, options, peak);
+      if (wanted(c)) measure(c, n, lapack, peers, options, peak);
   }
+  for (const Case& c : tall_cases())
+    if (wanted(c)) measure(c, 0, lapack, peers, options, peak);
 }
