@@ -1,5 +1,5 @@
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/losses.h>
 #include <gradus/gradus.hpp>
 

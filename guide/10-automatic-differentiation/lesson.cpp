@@ -3,7 +3,7 @@
 #include <gradus/core/work.h>
 #include <gradus/diff/trace.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/scalar/dual.h>
 #include <gradus/gradus.hpp>

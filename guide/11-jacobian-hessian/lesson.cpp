@@ -2,7 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/work.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
+#include <gradus/linalg/spectral.h>
 #include <gradus/optim/critical.h>
 #include <gradus/gradus.hpp>
 
