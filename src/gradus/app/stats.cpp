@@ -7,12 +7,15 @@
 #include <gradus/core/buffer.h>
 #include <gradus/diff/trace.h>
 #include <gradus/io/csv.h>
+#include <gradus/ops/shaping.h>
 #include <gradus/prob/information.h>
 #include <gradus/prob/statistics.h>
 #include <gradus/regress/student.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 namespace gradus::app {
 namespace {
@@ -21,9 +24,11 @@ using Numbers = std::vector<double>;
 
 struct StatsWords {
   std::vector<std::string> words;
-  std::string column, response, group, score, truth, at = "0,0.25,0.5,0.75,1", method = "linear";
-  int64_t bins = 0, neighbours = 3;
+  std::string column, response, group, score, truth, at = "0,0.25,0.5,0.75,1", method = "linear",
+                                                     threshold;
+  int64_t bins = 0, neighbours = 3, bootstrap = 0;
   double level = 0.95;
+  bool forward = false;
 };
 
 constexpr std::string_view questions[] = {"anova", "corr", "quantiles", "auc", "information"};
@@ -113,15 +118,46 @@ std::string words_for_skew(double skew, int64_t n) {
   return skew > 0 ? "the longer tail is to the right" : "the longer tail is to the left";
 }
 
+// A statistic's name and how it is computed.
+struct Estimator {
+  const char* name;
+  std::function<double(Sample)> of;
+};
+
+// By resampling: a member of a JSON object, or a table.
+std::string bootstrapped(const StatsWords& w, const Settings& settings, const Numbers& x,
+                         std::span<const Estimator> estimators) {
+  std::string members;
+  std::vector<std::vector<std::string>> rows{{"", "estimate", "percentiles", "BCa"}};
+  const auto ends = [](const Interval& i) { return small(i.low) + " to " + small(i.high); };
+  const auto pair = [](const Interval& i) { return json(Numbers{i.low, i.high}); };
+  for (const Estimator& e : estimators) {
+    const BootstrapIntervals i =
+        bootstrap_intervals(x, e.of, w.level, w.bootstrap, key_from_seed(settings.seed));
+    members += (members.empty() ? "" : ",") + text::quote_json(e.name) +
+               ":{\"percentile\":" + pair(i.percentile) + ",\"bca\":" + pair(i.bca) + "}";
+    rows.push_back({e.name, small(e.of(x)), ends(i.percentile), ends(i.bca)});
+  }
+  if (settings.json) return ",\"bootstrap\":{" + members + "}";
+  return columns(rows, 2) + text::significant(100 * w.level, 4) + " % intervals from " +
+         counted(w.bootstrap, "resample", "resamples") + ", seed " + std::to_string(settings.seed) +
+         ". BCa moves the percentiles by bias and skewness (Efron 1987).\n";
+}
+
 int describe_column(const StatsWords& w, const Settings& settings, const std::string& file,
                     const CsvColumn& c) {
   Numbers x = numeric(file, c).numbers;
   std::erase_if(x, [](double v) { return std::isnan(v); });
   if (x.empty()) raise(ErrorKind::file, file + ": '" + c.name + "' holds no number");
   const Summary s = summary(x);
+  const Estimator estimators[] = {{"mean", [](Sample part) { return mean(part); }},
+                                  {"median", [](Sample part) { return quantile(part, 0.5); }},
+                                  {"sd", [](Sample part) { return std::sqrt(variance(part, 1)); }}};
+  const std::string intervals =
+      w.bootstrap > 0 ? bootstrapped(w, settings, x, estimators) : std::string();
   if (settings.json) {
     print("{\"mean\":" + json(s.mean) + ",\"sd\":" + json(s.sd) + ",\"lag1\":" + json(s.lag1) +
-          "}\n");
+          intervals + "}\n");
     return done;
   }
   std::string out =
@@ -152,6 +188,7 @@ int describe_column(const StatsWords& w, const Settings& settings, const std::st
            " of its 16;\nthe sums here have 32, so every digit printed is that of the numbers as "
            "f64 stores them.\n\n";
   }
+  if (!intervals.empty()) out += intervals + "\n";
   print(out + bars(histogram_of(x, w.bins)));
   return done;
 }
@@ -296,6 +333,7 @@ int quantiles_of(const StatsWords& w, const Settings& settings, const std::strin
   require_option(w.column, "--column", "holds the numbers");
   Numbers x = numeric(file, named(table, w.column)).numbers, p;
   std::erase_if(x, [](double v) { return std::isnan(v); });
+  if (x.empty()) raise(ErrorKind::file, file + ": '" + w.column + "' holds no number");
   std::string word;
   for (const char c : w.at + ",") {
     if (c != ',') {
@@ -341,22 +379,40 @@ int auc_of(const StatsWords& w, const Settings& settings, const std::string& fil
     raise(ErrorKind::file, file +
                                ": all rows are of one class. Scores are ranked against the "
                                "other one.");
-  const double threshold = are_chances ? 0.5 : 0;
+  const std::optional<double> asked = text::parse_double(w.threshold);
+  if (!w.threshold.empty() && (!asked || std::isnan(*asked)))
+    raise(ErrorKind::usage, "--threshold is a number such as 0.5, not '" + w.threshold + "'");
+  const double threshold = asked.value_or(are_chances ? 0.5 : 0);
   std::vector<std::vector<int64_t>> table_of(2, std::vector<int64_t>(2));
   for (size_t i = 0; i < s.size(); ++i)
     ++table_of[static_cast<size_t>(t[i])][s[i] > threshold ? 1 : 0];
   const ClassScores c = class_scores(table_of, 1);
   const Reliability r = are_chances ? reliability(s, t) : Reliability{};
+  // Rows are drawn, so the statistic is of their numbers.
+  Numbers rows_of(s.size());
+  std::iota(rows_of.begin(), rows_of.end(), 0.0);
+  const Estimator auc_of_rows{"auc", [&](Sample drawn) {
+                                Numbers scores;
+                                std::vector<int64_t> classes;
+                                for (const double i : drawn) {
+                                  scores.push_back(s[static_cast<size_t>(i)]);
+                                  classes.push_back(t[static_cast<size_t>(i)]);
+                                }
+                                return roc_auc(scores, classes);
+                              }};
+  const std::string intervals =
+      w.bootstrap > 0 ? bootstrapped(w, settings, rows_of, {&auc_of_rows, 1}) : std::string();
   if (settings.json) {
     print("{\"auc\":" + json(auc) + ",\"threshold\":" + json(threshold) + ",\"precision\":" +
           json(c.precision) + ",\"recall\":" + json(c.recall) + ",\"f1\":" + json(c.f1) +
-          (are_chances ? ",\"ece\":" + json(r.expected_error) : "") + "}\n");
+          (are_chances ? ",\"ece\":" + json(r.expected_error) : "") + intervals + "}\n");
     return done;
   }
   std::string out =
       "ROC-AUC " + small(auc) +
       ": the chance that a row of class 1 scores above one of class 0 (0.5: no better than a "
-      "coin)\n\nClass 1 where the score is above " +
+      "coin)\n" +
+      (intervals.empty() ? "" : "\n" + intervals) + "\nClass 1 where the score is above " +
       small(threshold) + ":\n" +
       columns({{"", "said 0", "said 1"},
                {"is 0", text::grouped(c.true_negatives), text::grouped(c.false_positives)},
@@ -380,12 +436,47 @@ int auc_of(const StatsWords& w, const Settings& settings, const std::string& fil
   return done;
 }
 
+// In the order of forward selection, beside what each says alone.
+int forward_of(const StatsWords& w, const Settings& settings, const Rows& r, size_t response) {
+  const Numbers& y = r.columns[response];
+  std::vector<std::string> names;
+  std::vector<Tensor> features;
+  Numbers alone;
+  for (size_t j = 0; j < r.names.size(); ++j) {
+    if (j == response) continue;
+    names.push_back(r.names[j]);
+    features.push_back(from_vector(r.columns[j]));
+    alone.push_back(mutual_information_nearest(r.columns[j], y, w.neighbours, LogBase::two));
+  }
+  std::string objects;
+  std::vector<std::vector<std::string>> rows{{"column", "bits beside those above", "bits alone"}};
+  if (!features.empty())
+    for (const RankedFeature& f :
+         select_features(transpose(stack(features)), y, w.neighbours, LogBase::two)) {
+      const auto j = static_cast<size_t>(f.column);
+      objects += (objects.empty() ? "" : ",") + std::string("{\"column\":") +
+                 text::quote_json(names[j]) + ",\"bits\":" + json(f.information) +
+                 ",\"bits_alone\":" + json(alone[j]) + "}";
+      rows.push_back({names[j], text::fixed(f.information, 4), text::fixed(alone[j], 4)});
+    }
+  print(settings.json
+            ? "[" + objects + "]\n"
+            : "What each column adds about " + r.names[response] + ", in " +
+                  counted(static_cast<int64_t>(y.size()), "row", "rows") + gaps(r.left_out) +
+                  ":\n\n" + columns(rows, 2) +
+                  "\nEach line is the column that says most of what a line through those above "
+                  "leaves open. Where the bits\nfall to those of noise, around 0, the rest adds "
+                  "nothing that this many rows can show.\n");
+  return done;
+}
+
 int information_of(const StatsWords& w, const Settings& settings, const std::string& file,
                    const CsvTable& table) {
   require_option(w.response, "--response", "is what the others may tell of");
   const Rows r = whole_rows(file, table);
   const std::string& name = numeric(file, named(table, w.response)).name;
   const auto place = static_cast<size_t>(std::ranges::find(r.names, name) - r.names.begin());
+  if (w.forward) return forward_of(w, settings, r, place);
   const Numbers& y = r.columns[place];
   struct Row {
     std::string name;
@@ -417,7 +508,7 @@ int information_of(const StatsWords& w, const Settings& settings, const std::str
                   std::to_string(w.neighbours) +
                   " nearest neighbours. 1 bit halves what is open; 0 is independence, and\n"
                   "estimates scatter around it. Bits without correlation: a relation that is no "
-                  "line.\n");
+                  "line. --forward asks what each adds to the others.\n");
   return done;
 }
 
@@ -436,10 +527,16 @@ void add_stats(Command& command, const Settings& settings) {
   command.option("--method", w->method, "quantiles: NumPy's name of the rule", "NAME");
   command.option("--bins", w->bins, "bars of the histogram; 0 chooses");
   command.option("--neighbours", w->neighbours, "information: nearest pairs looked at");
-  command.option("--level", w->level, "of the interval of the mean");
+  command.flag("--forward", w->forward,
+               "information: what each column adds to those before it, best first");
+  command.option("--threshold", w->threshold, "auc: class 1 is above it; 0.5 of chances, else 0",
+                 "X");
+  command.option("--bootstrap", w->bootstrap,
+                 "intervals of a column or of the AUC by so many resamples; 2000 are usual");
+  command.option("--level", w->level, "of the intervals");
   command.example("gradus stats sales.csv --column price");
   command.example("gradus stats anova yields.csv --response yield --group field");
-  command.example("gradus stats auc predictions.csv --score p --truth y");
+  command.example("gradus stats auc predictions.csv --score p --truth y --bootstrap 2000");
   command.runs([w, &settings]() -> int {
     const std::string question = w->words.size() > 1 ? w->words[0] : "";
     if (w->words.size() > 2) raise(ErrorKind::usage, "'" + w->words[2] + "' is one word too many");
@@ -451,6 +548,9 @@ void add_stats(Command& command, const Settings& settings) {
             w->words[0] + " of which file? gradus stats " + w->words[0] + " FILE");
     if (!(w->level > 0 && w->level < 1)) raise(ErrorKind::usage, "--level lies between 0 and 1");
     if (w->bins < 0) raise(ErrorKind::usage, "--bins is 0 or more");
+    constexpr int64_t most_resamples = 1'000'000;
+    if (w->bootstrap < 0 || w->bootstrap > most_resamples)
+      raise(ErrorKind::usage, "--bootstrap runs from 0 to " + std::to_string(most_resamples));
     const std::string& file = w->words.back();
     const CsvTable table = read_csv(file);
     if (table.rows == 0) raise(ErrorKind::file, file + ": there is no row of data");

@@ -8,7 +8,6 @@
 #include <gradus/core/buffer.h>
 #include <gradus/diff/custom.h>
 #include <gradus/diff/diff.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/powers.h>
 #include <gradus/linalg/rank.h>
@@ -63,7 +62,8 @@ constexpr std::string_view delivered[] = {
     "RE-08", "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",
     "E15",   "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11",
     "NU-15", "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07", "PR-08",
-    "PR-09", "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23"};
+    "PR-09", "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23", "PR-19", "IT-10",
+    "LA-22", "CA-07", "AT-01", "AT-03", "LA-23", "LA-24", "E7"};
 
 constexpr uint64_t seed = 42;
 
@@ -115,6 +115,7 @@ void linear_algebra(Book& b) {
   b.check("LA-05", "L1 norm of [3,-4,1]", 8, number(norm_p(n, 1)));
   b.check("LA-05", "L2 norm", 5.0990, number(norm(n)), 5e-5);
   b.check("LA-05", "Linf norm", 4, number(norm_p(n, std::numeric_limits<double>::infinity())));
+  b.check("LA-05", "norm([3,4])", 5, number(norm(v)));
   b.check("LA-05", "norm([1e200, 1e200])", 1.4142135623730951e200, number(norm({1e200, 1e200})),
           1e185);
   const Tensor a = reshape(arange(1, 10), {3, 3}), c = reshape(flip(arange(1, 10), {0}), {3, 3});
@@ -184,6 +185,24 @@ void linear_algebra(Book& b) {
           number(matrix_rank(eig(Tensor{{1, 1}, {0, 1}}).vectors_re, 1e-8)));
   b.check("LA-30", "trace by einsum", 15, number(einsum("ii->", {a})));
   b.check("LA-30", "outer([3,4],[1,2])", {3, 6, 4, 8}, outer(v, w));
+  RandomState state(seed);
+  const Tensor cloud = matmul(randn(state, {100, 2}), Tensor{{1, 0.8}, {0, 0.2}});
+  const Pca axes = pca(cloud);
+  b.check("LA-22", "first principal direction of RandomState(42)'s cloud", {0.767725, 0.640780},
+          abs(row(axes.components, 0)), 5e-7);
+  b.check("LA-22", "its share of the variance", 0.980968, number(row(axes.ratios, 0)), 5e-7);
+  b.check("LA-22", "the covariance", {0.7333, 0.5921, 0.5921, 0.5180}, covariance_matrix(cloud),
+          5e-5);
+  const Tensor signal = matmul(randn(state, {60, 2}), randn(state, {2, 40}));
+  const Tensor noisy = signal + 0.1 * randn(state, {60, 40});
+  const LowRank kept = low_rank_by_gap(noisy);
+  b.check("LA-23", "rank of two directions in noise, by the widest gap", 2,
+          static_cast<double>(kept.rank));
+  b.check("LA-23", "truncating there lowers the error", 1,
+          number(norm(kept.matrix() - signal)) < number(norm(noisy - signal)));
+  const Spectrum of_three = spectrum(diag(Tensor{2, 1, 1}));
+  b.check("LA-24", "stable rank of diag(2, 1, 1)", 1.5, of_three.stable_rank, 1e-15);
+  b.check("LA-24", "its effective rank, 2^1.5", 2.828427, of_three.effective_rank, 5e-7);
 }
 
 void calculus(Book& b) {
@@ -191,6 +210,9 @@ void calculus(Book& b) {
   b.check("CA-01", "central difference of e^x at 1, h 1e-3: error", 4.5e-7,
           quotient(1e-3) - std::numbers::e, 5e-9);
   b.check("CA-01", "the same, h 1e-5", 5.9e-11, std::fabs(quotient(1e-5) - std::numbers::e), 5e-12);
+  b.check("CA-01", "the same, h 1e-11", 1.0e-5, std::fabs(quotient(1e-11) - std::numbers::e), 5e-7);
+  b.check("CA-01", "forward difference, h 1e-5", 1.36e-5,
+          (std::exp(1 + 1e-5) - std::numbers::e) / 1e-5 - std::numbers::e, 5e-8);
   const auto rule = [](const Tensor& x) { return sin(square(x)) * exp(x) / (x + 3.0); };
   double worst = 0;
   for (int i = 0; i < 100; ++i) {
@@ -253,6 +275,14 @@ void calculus(Book& b) {
   b.check("CA-11", "manual backward minus automatic", 0, number(max(abs(g - by_hand))), 1e-12);
   b.check("CA-10", "second column over first of dW1", 2,
           number(element(g, {0, 1}) / element(g, {0, 0})), 1e-12);
+  const Tensor s1 = 0.1 * w1, s2 = 0.1 * w2;
+  b.check("CA-10", "outputs of the 3-4-2 net of RandomState(42)", {-0.030928, -0.036291},
+          matmul(s2, relu(matmul(s1, x))), 5e-7);
+  const Tensor gs =
+      grad([&](const Tensor& first) { return sum(bar * matmul(s2, relu(matmul(first, x)))); })(s1);
+  b.check("CA-10", "gradient of its first unit", {0.125479, 0.250959, 0.376438}, row(gs, 0), 5e-7);
+  b.check("CA-10", "of its dead unit", {0, 0, 0}, row(gs, 3));
+  b.check("CA-07", "reverse mode: gradient of x^2 + 2 y^2 at (3, 4)", {6, 16}, grad(bowl)(p));
   b.check("CA-20", "|gradient| of x^2 + 2 y^2 at its minimum", 0,
           number(norm(grad(bowl)(Tensor({0, 0})))));
   b.check("CA-23", "third derivative of x^4 at 2", 48,
@@ -346,6 +376,10 @@ void numbers_in_machines(Book& b) {
   b.check("NU-05", "largest f32", 3.4028e38, static_cast<double>(std::numeric_limits<float>::max()),
           5e33);
   b.check("NU-05", "smallest normal f64", 2.225e-308, std::numeric_limits<double>::min(), 5e-312);
+  b.check("NU-05", "largest f64, over 1e308", 1.798, std::numeric_limits<double>::max() / 1e308,
+          5e-4);
+  b.check("NU-05", "smallest normal f32", 1.175e-38,
+          static_cast<double>(std::numeric_limits<float>::min()), 5e-42);
   b.check("E14", "smallest f16 subnormal", 5.9604644775390625e-08,
           static_cast<double>(f32_from_f16(1)));
   b.check("NU-06", "softmax([1,2,3])", {0.09003057, 0.24472847, 0.66524096},
@@ -414,6 +448,8 @@ void information(Book& b) {
   b.check("IT-02", "H(p, q) - H(p) - D(p || q)", 0,
           number(cross_entropy(p, q, nats) - entropy(p, nats) - kl_divergence(p, q, nats)), 1e-15);
   b.check("IT-05", "D(p || q), nats", 0.024157, number(kl_divergence(p, q, nats)), 5e-7);
+  b.check("IT-05", "the same in bits", 0.034852, number(kl_divergence(p, q, bits)), 5e-7);
+  b.check("IT-05", "D(q || p), nats", 0.024884, number(kl_divergence(q, p, nats)), 5e-7);
   b.check("IT-05", "of allowed and forbidden", std::numeric_limits<double>::infinity(),
           number(kl_divergence({0.5, 0.5}, {1, 0}, nats)));
   b.check("E8", "D(p || q), bits", 0.034852, number(kl_divergence(p, q, bits)), 5e-7);
@@ -511,6 +547,12 @@ void distributions(Book& b) {
   b.check("PR-15", "its variance", 2.9167, die.variance(face), 5e-5);
   const Likeliest normal = fit_normal({1, 2, 3, 4, 5});
   b.check("PR-20", "likeliest mean and sd of [1..5]", {3, std::sqrt(2.0)}, normal.estimate, 1e-15);
+  b.check("PR-20", "its variance and the unbiased one", {2, 2.5},
+          stack({square(row(normal.estimate, 1)), var(Tensor({1, 2, 3, 4, 5}), {}, 1)}), 1e-15);
+  const Tensor sample = z.sample(key_tensor(Key{seed}), {1000});
+  b.check("PR-19", "likelihood of 1000 normal numbers", 0, number(prod(z.prob(sample))));
+  b.check("PR-19", "whether its logarithm is finite", 1,
+          std::isfinite(number(sum(z.log_prob(sample)))));
   const Tensor ten_values{1, 1, 0, 1, 1, 1, 0, 1, 0, 1};
   const Likeliest share = fit_bernoulli(ten_values);
   b.check("PR-21", "likeliest share of 7 in 10", 0.70, number(share.estimate), 1e-15);
@@ -535,6 +577,7 @@ void optimisation(Book& b) {
   const Tensor path = descend(bowl, Tensor({3, 3}), gd, 50);
   b.check("OP-01", "gradient descent on x^2 + 4 y^2, 50 steps: x", 4.2817e-5,
           number(element(path, {50, 0})), 5e-10);
+  b.check("OP-01", "y, times 1e35", 3.4, number(element(path, {50, 1})) * 1e35, 0.05);
   b.check("OP-01", "points in its history", 51, static_cast<double>(path.shape()[0]));
   const auto slope = [](const Tensor& x) { return sum(x); };
   OptimiserConfig momentum = gd;
@@ -712,6 +755,17 @@ void networks(Book& b) {
   b.check("NN-07", "row of the softmax Jacobian", {0.224719, -0.159764, -0.064955},
           row(jacobian([](const Tensor& t) { return softmax(t); })(Tensor({2, 1, 0.1})), 0), 1e-6);
   b.check("NN-11", "sum of a softmax head", 1, number(sum(softmax(Tensor({2, 1, 0.1})))), 1e-15);
+  // Scaled dot products of three tokens, d = 4: Q, K and V in turn.
+  RandomState tokens(seed);
+  const Tensor q = randn(tokens, {3, 4}), k = randn(tokens, {3, 4}), v = randn(tokens, {3, 4});
+  const Tensor scores = matmul(q, transpose(k)) / 2.0, weights = softmax(scores);
+  b.check("AT-01", "attention weights of RandomState(42)",
+          {.3929, .1682, .4390, .2309, .2834, .4857, .2255, .5587, .2158}, weights, 5e-5);
+  b.check("AT-01", "the first output", {-.3208, -.4698, -.1923, -.0768}, row(matmul(weights, v), 0),
+          5e-5);
+  const Tensor before = greater_equal(reshape(iota(3), {3, 1}), iota(3));
+  b.check("AT-03", "causal weights", {1, 0, 0, .4489, .5511, 0, .2255, .5587, .2158},
+          softmax(where(before, scores, -std::numeric_limits<double>::infinity())), 5e-5);
   const Tensor he = initial_weight("he", key_from_seed(seed), 512, 512);
   b.check("NN-16", "He: standard deviation at fan-in 512", 0.0625, number(std_dev(he)), 5e-4);
   const Tensor xavier = initial_weight("xavier", key_from_seed(seed), 128, 256);
@@ -719,6 +773,14 @@ void networks(Book& b) {
   const Tensor orthogonal = initial_weight("orthogonal", key_from_seed(seed), 32, 32, DType::f64);
   b.check("NN-16", "orthogonal: smallest singular value", 1, number(min(svdvals(orthogonal))),
           1e-12);
+  b.check("E7", "orthogonal initialisation: largest singular value", 1,
+          number(spectral_norm(orthogonal)), 1e-12);
+  const Tensor scaled = initial_weight("spectral", key_from_seed(seed), 32, 32, DType::f64);
+  const Eigvals of_scaled = eigvals(scaled);
+  b.check("E7", "spectral initialisation: largest singular value", 1, number(spectral_norm(scaled)),
+          1e-12);
+  b.check("E7", "its largest eigenvalue is smaller", 1,
+          number(max(hypot(of_scaled.re, of_scaled.im))) < 0.9);
   RandomState fresh(seed);
   const Tensor long_sum = randn(fresh, {1000});
   b.check("NU-14", "sum of a reversed view of a reversed copy minus the sum", 0,
@@ -761,6 +823,12 @@ void regression(Book& b) {
   b.check("RE-07", "its intercept", 0.0607, lasso.intercept, 5e-5);
   b.check("RE-08", "coefficients of the lasso that are exactly 0", 5,
           static_cast<double>(lasso.zeros()));
+  const std::vector<RankedFeature> ranked = select_features(x, numbers(y), 3, LogBase::two);
+  std::set<int64_t> first_five;
+  for (size_t i = 0; i < 5; ++i) first_five.insert(ranked[i].column);
+  b.check("IT-10", "features of the same sample that count, of the first five by information", 5,
+          static_cast<double>(std::ranges::count_if(
+              first_five, [](int64_t j) { return j < 3 || j == 6 || j == 7; })));
 
   const Tensor gram = matmul(transpose(x), x) * (2.0 / 100);
   const std::vector<double> e = numbers(eigvalsh(gram));

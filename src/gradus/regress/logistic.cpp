@@ -3,11 +3,13 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/linalg/dense.h>
+#include <gradus/ops/elementwise.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/regress/gram.h>
 #include <gradus/regress/logistic.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -23,6 +25,17 @@ constexpr int64_t block = 256;  // rows whose scores stay in cache
 
 double log1p_exp(double x) {
   return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+
+// e^x of numbers in a row, by the vector kernel.
+void exp_all(double* x, int64_t n) {
+  static const Call::Row row = [] {
+    const Type type{DType::f64, {1}};
+    return op::exp.kernel(op::exp, {&type, 1}, type).row;
+  }();
+  const void* const in[] = {x};
+  const bool single[] = {false};
+  row(in, single, x, at(n));
 }
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -70,15 +83,18 @@ class Likelihood {
       least = std::numeric_limits<double>::infinity();
       most = -least;
       gemm(rows, k_, d_, x_ + first * d_, d_, 1, turned_.data(), k_, 1, scores, k_);
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t c = 0; c < k_; ++c) scores[r * k_ + c] += offsets[c];
+      std::array<double, block> margins;
+      if (k_ == 1)
+        two(scores, label_.data() + first, rows, margins.data(), part[size()]);
+      else
+        many(scores, label_.data() + first, rows, margins.data(), part[size()]);
       for (int64_t r = 0; r < rows; ++r) {
-        double* s = scores + r * k_;
-        for (int64_t c = 0; c < k_; ++c) s[c] += offsets[c];
-        const double margin = k_ == 1 ? two(s, label_[at(first + r)], part[size()])
-                                      : many(s, label_[at(first + r)], part[size()]);
-        part[size() + 1] += margin > 0 ? 1 : 0;
-        least = std::min(least, margin);
-        most = std::max(most, margin);
-        for (int64_t c = 0; c < k_; ++c) part[k_ * d_ + c] += s[c];
+        part[size() + 1] += margins[at(r)] > 0 ? 1 : 0;
+        least = std::min(least, margins[at(r)]);
+        most = std::max(most, margins[at(r)]);
+        for (int64_t c = 0; c < k_; ++c) part[k_ * d_ + c] += scores[r * k_ + c];
       }
       gemm(k_, d_, rows, scores, 1, k_, x_ + first * d_, d_, 1, part, d_);
     });
@@ -135,27 +151,41 @@ class Likelihood {
   }
 
  private:
-  // Adds the loss of a row, turns its scores into slopes by them and returns its margin.
-  static double two(double* s, int64_t label, double& loss) {
-    const double score = label == 1 ? *s : -*s;
-    loss += log1p_exp(-score);
-    // p - 1 of the true class, towards the score of the larger label.
-    const double miss =
-        score > 0 ? std::exp(-score) / (1 + std::exp(-score)) : 1 / (1 + std::exp(score));
-    *s = label == 1 ? -miss : miss;
-    return score;
+  // Add the losses of rows, turn their scores into slopes by them and give their margins.
+  static void two(double* scores, const int64_t* labels, int64_t rows, double* margins,
+                  double& loss) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const double score = labels[r] == 1 ? scores[r] : -scores[r];
+      loss += log1p_exp(-score);
+      // p - 1 of the true class, towards the score of the larger label.
+      const double miss =
+          score > 0 ? std::exp(-score) / (1 + std::exp(-score)) : 1 / (1 + std::exp(score));
+      scores[r] = labels[r] == 1 ? -miss : miss;
+      margins[r] = score;
+    }
   }
-  double many(double* s, int64_t label, double& loss) const {
-    double other = -std::numeric_limits<double>::infinity();
-    for (int64_t c = 0; c < k_; ++c)
-      if (c != label) other = std::max(other, s[c]);
-    const double own = s[label], largest = std::max(own, other);
-    double sum = 0;
-    for (int64_t c = 0; c < k_; ++c) sum += s[c] = std::exp(s[c] - largest);
-    loss += std::log(sum) - (own - largest);
-    for (int64_t c = 0; c < k_; ++c) s[c] /= sum;
-    s[label] -= 1;
-    return own - other;
+  void many(double* scores, const int64_t* labels, int64_t rows, double* margins,
+            double& loss) const {
+    for (int64_t r = 0; r < rows; ++r) {
+      double *s = scores + r * k_, other = -std::numeric_limits<double>::infinity();
+      const double own = s[labels[r]];
+      s[labels[r]] = other;
+      for (int64_t c = 0; c < k_; ++c) other = std::max(other, s[c]);
+      s[labels[r]] = own;
+      margins[r] = own - other;
+      const double largest = std::max(own, other);
+      for (int64_t c = 0; c < k_; ++c) s[c] -= largest;
+      loss -= own - largest;
+    }
+    exp_all(scores, rows * k_);
+    for (int64_t r = 0; r < rows; ++r) {
+      double *s = scores + r * k_, sum = 0;
+      for (int64_t c = 0; c < k_; ++c) sum += s[c];
+      loss += std::log(sum);
+      const double share = 1 / sum;
+      for (int64_t c = 0; c < k_; ++c) s[c] *= share;
+      s[labels[r]] -= 1;
+    }
   }
 
   const double* x_;
@@ -211,6 +241,7 @@ class Climb {
     const std::vector<double> h = f_.curvature(theta_);
     double largest = 0;
     for (int64_t j = 0; j < p; ++j) largest = std::max(largest, h[at(j * p + j)]);
+    if (!std::isfinite(largest)) return slope_;  // numbers beyond the range of their squares
     for (double shift = 0; shift <= largest; shift = shift == 0 ? 1e-14 * largest : 100 * shift) {
       std::vector<double> a = h, direction = slope_;
       for (int64_t j = 0; j < p; ++j) a[at(j * p + j)] += shift;
