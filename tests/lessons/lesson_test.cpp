@@ -175,6 +175,10 @@ TEST(Lint, is_content_with_the_sample_but_for_its_length) {
   EXPECT_EQ(said(text_of("lesson.md")), too_short);
 }
 
+TEST(Lint, knows_operations_and_functions_of_expressions_by_name) {
+  EXPECT_EQ(said(replaced(text_of("lesson.md"), "uses: add", "uses: add, normal.cdf")), too_short);
+}
+
 TEST(Lint, says_what_is_wrong_and_where) {
   const std::string good = text_of("lesson.md");
   const auto finds = [&](const std::string& markdown, const std::string& rule) {
