@@ -101,7 +101,7 @@ void fill_gamma(Key key, uint64_t first, const Squeezes& squeeze_of, std::span<T
   }
 }
 
-// Laws of counts. Few, an expected number below 10: the cumulative sum is inverted. Many: Hörmann
+// Laws of counts. Few, an expected number below 30: the cumulative sum is inverted. Many: Hörmann
 // (1993), "The transformed rejection method for generating Poisson random variables" and "The
 // generation of binomial random variates": a pair of uniform numbers gives a count under a hat of
 // two constants, and six pairs of seven need no logarithm.
@@ -114,7 +114,7 @@ struct PoissonLaw {
   bool few;
   Hat hat;
   explicit PoissonLaw(double r)
-      : rate(r >= 0 && std::isfinite(r) ? r : std::nan("")), few(!(rate >= 10)) {
+      : rate(r >= 0 && std::isfinite(r) ? r : std::nan("")), few(!(rate >= 30)) {
     if (few) return;
     hat.b = 0.931 + 2.53 * std::sqrt(rate);
     hat.a = -0.059 + 0.02483 * hat.b;
@@ -144,7 +144,7 @@ struct BinomialLaw {
         p(chance >= 0 && chance <= 1 ? std::min(chance, 1 - chance) : std::nan("")),
         odds(p / (1 - p)),
         turned(chance > 0.5),
-        few(!(n * p >= 10)) {
+        few(!(n * p >= 30)) {
     if (few) return;
     hat.b = 1.15 + 2.53 * deviation();
     hat.a = -0.0873 + 0.0248 * hat.b + 0.01 * p;
@@ -209,7 +209,7 @@ class InvertedTable {
   }
 
  private:
-  std::array<double, 128> sums_;  // 60 are the most that a mean below 10 needs
+  std::array<double, 128> sums_;  // 100 are the most that a mean below 30 needs
   std::array<uint8_t, 256> starts_;
 };
 
