@@ -274,8 +274,8 @@ LESSON(page) {
   const auto first_steps = [](const OptimiserConfig& rule, double slope) {
     const auto f = [slope](const Tensor& p) { return slope * sum(p); };
     const Tensor path = descend(f, Tensor({0}), rule, 3);
-    const std::vector<double> x = numbers(path);
-    return std::vector{x[0] - x[1], x[1] - x[2], x[2] - x[3]};
+    const std::vector<double> at = numbers(path);
+    return std::vector{at[0] - at[1], at[1] - at[2], at[2] - at[3]};
   };
   OptimiserConfig momentum = defaults_for("momentum");
   momentum.lr = rate;
