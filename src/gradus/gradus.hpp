@@ -24,6 +24,7 @@
 #include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/average.h>
 #include <gradus/optim/curvature.h>
 #include <gradus/optim/gradients.h>
 #include <gradus/optim/least_squares.h>

@@ -130,14 +130,6 @@ TEST(MiniBatches, are_unbiased_and_vary_like_one_over_their_size) {
   }
 }
 
-TEST(Averages, of_weights) {
-  Tensor ema({1.0}), swa({0.0});
-  for (int i = 0; i < 3; ++i) ema = moving_average(ema, Tensor({0.0}), 0.5);
-  EXPECT_EQ(numbers(ema)[0], 0.125);
-  for (int i = 0; i < 4; ++i) swa = running_average(swa, Tensor({static_cast<double>(i * i)}), i);
-  EXPECT_DOUBLE_EQ(numbers(swa)[0], 3.5);  // (0 + 1 + 4 + 9) / 4
-}
-
 TEST(Groups, have_rules_rates_and_frozen_members) {
   OptimiserConfig fast = defaults_for("sgd"), slow = defaults_for("momentum");
   fast.lr = 1, slow.lr = 0.1;

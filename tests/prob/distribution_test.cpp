@@ -374,6 +374,7 @@ TEST(Distribution, densities_keep_their_digits_where_large_parts_cancel) {
   near(Beta(3.25, 5.5), 0.25, 0.76580370240102978031, 8);
   near(Gamma(9, 11.5), 0.6875, 0.47272282004630365523, 8);
   EXPECT_EQ(value(Gamma(2.5, 1.0).log_prob(infinity)), -infinity);
+  EXPECT_EQ(value(Gamma(12.0, 10.0).log_prob(1e308)), -infinity);  // rate x is beyond numbers
   EXPECT_EQ(value(Gamma(1.0, 2.0).log_prob(0.0)), std::log(2.0));
   EXPECT_EQ(value(Gamma(12.0, 1.0).log_prob(0.0)), -infinity);
   EXPECT_EQ(value(Beta(2.0, 1.0).log_prob(1.0)), std::log(2.0));

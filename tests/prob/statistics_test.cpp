@@ -335,6 +335,8 @@ TEST(BootstrapIntervals, follow_the_skew_of_the_statistic) {
   const double error = std::sqrt(variance(y, 1) / 401);
   EXPECT_NEAR(m.bca.low, m.percentile.low, 0.2 * error);
   EXPECT_NEAR(m.bca.high, m.percentile.high, 0.2 * error);
+  EXPECT_EQ(message_of([&] { bootstrap_intervals(x, of_variance, 0.9, 0, {}); }),
+            "bootstrap_intervals: 0 resamples. There must be one or more; 2000 or so are usual.");
   EXPECT_EQ(bootstrap_intervals(Numbers{3}, of_mean, 0.9, 10, {}).bca.low, 3);
   EXPECT_TRUE(std::isnan(bootstrap_intervals(Numbers{3, NAN}, of_mean, 0.9, 10, {}).bca.low));
   EXPECT_EQ(bootstrap_intervals(Numbers{3, 3, 3}, of_mean, 0.9, 10, {}).bca.high, 3);

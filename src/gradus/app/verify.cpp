@@ -23,6 +23,7 @@
 #include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/optim/average.h>
 #include <gradus/optim/critical.h>
 #include <gradus/optim/curvature.h>
 #include <gradus/optim/gradients.h>
@@ -723,7 +724,9 @@ void convergence(Book& b) {
   b.check("OP-17", "gradient of 20 examples from parts of 7, 1 and 12", 57.0 / 20,
           number(mean_gradients(sums)[0]), 1e-15);
   Tensor average(1.0);
-  for (int i = 0; i < 3; ++i) average = moving_average(average, Tensor(0.0), 0.5);
+  const WeightAverage halving{.kind = WeightAverage::ema, .decay = 0.5};
+  for (int n = 100; n < 103; ++n)
+    average = averaged(halving, average, Tensor(0.0), scalar(n, DType::f64));
   b.check("OP-18", "moving average after three halvings", 0.125, number(average));
   const ScalarMinimum heads =
       minimise_scalar([](double p) { return -7 * std::log(p) - 3 * std::log1p(-p); }, 0, 1);

@@ -1,14 +1,15 @@
 // Averages of the weights that go along with a run: what a run is judged by and leaves behind.
 #pragma once
 
-#include <gradus/optim/gradients.h>
+#include <gradus/core/tensor.h>
 
 #include <cstdint>
 #include <string_view>
 
 namespace gradus {
 
-// An average of the weights that goes along with a run; its first value is the first point.
+// The exponential moving average, or stochastic weight averaging (Izmailov et al. 2018). The first
+// value is the first point.
 struct WeightAverage {
   enum Kind { none, ema, swa } kind = none;
   // ema: at most this; (n + 1) / (n + 10) after n updates, so that a short run forgets its start.

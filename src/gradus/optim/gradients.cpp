@@ -109,14 +109,6 @@ std::vector<Tensor> mean_gradients(const Accumulated& all) {
   return means;
 }
 
-Tensor moving_average(const Tensor& average, const Tensor& params, double decay) {
-  return decay * average + (1 - decay) * params;
-}
-
-Tensor running_average(const Tensor& average, const Tensor& params, int64_t count) {
-  return average + (params - average) / static_cast<double>(count + 1);
-}
-
 GroupState initial_state(const Grouping& grouping, std::span<const Tensor> params) {
   check(grouping, params.size(), params.size(), "parameters");
   GroupState state;

@@ -1,5 +1,5 @@
 // What is done to gradients and weights around an update, pure and written in tensor ops: clipping,
-// accumulation over small batches, averages of weights, and rules of their own for some parameters.
+// accumulation over small batches, and rules of their own for some parameters.
 #pragma once
 
 #include <gradus/optim/optimiser.h>
@@ -33,12 +33,6 @@ struct Accumulated {
 };
 Accumulated accumulate(Accumulated so_far, std::span<const Tensor> grads, double examples);
 std::vector<Tensor> mean_gradients(const Accumulated& all);
-
-// decay a + (1 - decay) p: the exponential moving average of the weights.
-Tensor moving_average(const Tensor& average, const Tensor& params, double decay);
-// The average of count + 1 points from that of `count` and the next (stochastic weight averaging,
-// Izmailov et al. 2018).
-Tensor running_average(const Tensor& average, const Tensor& params, int64_t count);
 
 // Parameters that follow a rule of their own, or stay as they are.
 struct ParameterGroup {

@@ -370,7 +370,7 @@ Tensor Gamma::log_prob(const Tensor& x) const {
   const Tensor plain[] = {x_log_y(shape - 1.0, y), -y, log(rate), -lgamma(shape)};
   const Tensor loader[] = {-stirling_error(shape), -deviance(shape, y), 0.5 * log(shape), -log(x),
                            -log_root_two_pi};
-  return where(logical_or(x < 0.0, x == infinity), -infinity, smaller_parts(loader, plain));
+  return where(logical_or(x < 0.0, y == infinity), -infinity, smaller_parts(loader, plain));
 }
 Tensor Gamma::cdf(const Tensor& x) const {
   return where(x <= 0.0, 0.0, gammainc_p(shape, maximum(rate * x, 0.0)));

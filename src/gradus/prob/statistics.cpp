@@ -595,13 +595,14 @@ Reliability reliability(Sample chance, std::span<const int64_t> happened, int64_
 namespace {
 
 // The statistic of resamples drawn with replacement.
-std::vector<double> resampled(Sample x, const std::function<double(Sample)>& statistic,
-                              double level, int64_t resamples, Key key) {
+std::vector<double> resampled(const std::string& op, Sample x,
+                              const std::function<double(Sample)>& statistic, double level,
+                              int64_t resamples, Key key) {
   if (!(level > 0 && level < 1))
-    raise(ErrorKind::domain, "bootstrap_interval: the level is " + text::number(level) +
+    raise(ErrorKind::domain, op + ": the level is " + text::number(level) +
                                  ". It lies between 0 and 1: 0.95 leaves out 2.5 % on each side.");
   if (resamples < 1)
-    raise(ErrorKind::domain, "bootstrap_interval: " + std::to_string(resamples) +
+    raise(ErrorKind::domain, op + ": " + std::to_string(resamples) +
                                  " resamples. There must be one or more; 2000 or so are usual.");
   if (x.empty() || std::ranges::any_of(x, [](double v) { return std::isnan(v); })) return {nan};
   std::vector<double> drawn(x.size()), found;
@@ -649,12 +650,14 @@ double acceleration(Sample x, const std::function<double(Sample)>& statistic, Ke
 
 Interval bootstrap_interval(Sample x, const std::function<double(Sample)>& statistic, double level,
                             int64_t resamples, Key key) {
-  return between(resampled(x, statistic, level, resamples, key), (1 - level) / 2, (1 + level) / 2);
+  return between(resampled("bootstrap_interval", x, statistic, level, resamples, key),
+                 (1 - level) / 2, (1 + level) / 2);
 }
 
 BootstrapIntervals bootstrap_intervals(Sample x, const std::function<double(Sample)>& statistic,
                                        double level, int64_t resamples, Key key) {
-  const std::vector<double> found = resampled(x, statistic, level, resamples, key);
+  const std::vector<double> found =
+      resampled("bootstrap_intervals", x, statistic, level, resamples, key);
   const Interval percentile = between(found, (1 - level) / 2, (1 + level) / 2);
   if (x.size() < 2) return {percentile, percentile};
   const double estimate = statistic(x), count = static_cast<double>(found.size());

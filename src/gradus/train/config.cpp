@@ -215,6 +215,7 @@ GroupWords parse_group(const std::string& words) {
     const std::string name = trimmed(std::string_view(setting).substr(0, equals)),
                       value = trimmed(std::string_view(setting).substr(equals + 1));
     if (name == "method") {
+      if (value.empty()) refuse("'method=' names no method");
       g.method = value;
       continue;
     }

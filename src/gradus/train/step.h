@@ -7,6 +7,7 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/average.h>
+#include <gradus/optim/gradients.h>
 #include <gradus/plan/plan.h>
 
 #include <algorithm>
