@@ -159,5 +159,31 @@ TEST(FitVerb, says_in_one_line_what_it_cannot_take) {
           "fit lasso: there is no term but the intercept");
 }
 
+TEST(FitVerb, refuses_numbers_whose_squares_are_beyond_all_numbers) {
+  const Table huge("x,y\n1,1e308\n2,2\n3,-1e308\n5,4\n"), infinite("x,y\n1,1\n2,2\ninf,3\n5,4\n");
+  const std::string rest =
+      ": the squares of the numbers are beyond the largest one, 1.8e308. Numbers up to about 1e150 "
+      "can be fitted. Divide the columns by a power of ten.\n";
+  expect("fit linear " + huge.path() + " --response y 2>&1", 4, "gradus fit: fit linear" + rest);
+  expect("fit nonlinear " + huge.path() + " --response y --model a+b*x --start a=1,b=1 2>&1", 4,
+         "gradus fit: fit nonlinear" + rest);
+  expect("fit linear " + infinite.path() + " --response y 2>&1", 2,
+         "gradus fit: fit linear: 'x' in row 3 is inf. A fit needs finite numbers.\n");
+}
+
+TEST(FitVerb, names_the_columns_that_it_leaves_out) {
+  const Table t("x,z,t,y\n1,,a,2\n2,3,b,4\n3,4,c,5\n4,4,d,4\n5,1,e,5\n");
+  for (const char* kind : {"linear", "ridge", "lasso"})
+    expect_parts(std::string("fit ") + kind + " " + t.path() + " --response y", 0,
+                 {"left out      'z' (a number is missing in line 2); 't' (text in line 2)\n"});
+}
+
+TEST(FitVerb, proves_an_elastic_net_without_l1) {
+  const Table t("x,z,y\n1,2,3\n2,1,5\n3,7,4\n4,4,9\n5,2,8\n6,6,10\n7,1,13\n");
+  const auto o = run("fit lasso " + t.path() + " --response y --l1-ratio 0 --lambda 0.1 --json");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_LE(nlohmann::json::parse(o.out)["gap"].get<double>(), 1e-10);
+}
+
 }  // namespace
 }  // namespace gradus

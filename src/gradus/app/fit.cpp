@@ -61,7 +61,16 @@ struct Read {
   NamedColumns columns;             // all that are numbers throughout, the response too
   std::string response;             // its name
   std::vector<std::string> levels;  // of a response that is text: label k is levels[k]
+  std::string left_out;             // which columns are not read, and why
 };
+
+// Why a column is none of numbers throughout.
+std::string flaw_of(const CsvColumn& c) {
+  if (c.is_text) return "text in line " + std::to_string(c.first_text_line);
+  return (c.missing == 1 ? std::string("a number is missing")
+                         : text::grouped(c.missing) + " numbers are missing, the first") +
+         " in line " + std::to_string(c.first_missing_line);
+}
 
 // The columns of the file. Those with text or gaps are left out; naming one says why.
 Read read_columns(const FitWords& w, const std::vector<std::string>& wanted) {
@@ -86,9 +95,37 @@ Read read_columns(const FitWords& w, const std::vector<std::string>& wanted) {
     } else if (named || (!c.is_text && c.missing == 0)) {
       r.columns.names.push_back(c.name);
       r.columns.values.push_back(numeric_column(c, w.file));
+      const Numbers& numbers = r.columns.values.back();
+      for (size_t i = 0; i < numbers.size(); ++i)
+        if (!std::isfinite(numbers[i]))
+          raise(ErrorKind::domain, "fit " + w.kind + ": '" + c.name + "' in row " +
+                                       std::to_string(i + 1) + " is " + text::number(numbers[i]) +
+                                       ". A fit needs finite numbers.");
+    } else if (w.terms.empty() && w.kind != "nonlinear") {
+      r.left_out += (r.left_out.empty() ? "'" : "; '") + c.name + "' (" + flaw_of(c) + ")";
     }
   }
   return r;
+}
+
+// Beside the results, so that a fit without a column does not pass for one with it.
+void tell_left_out(const Read& r, const Settings& settings) {
+  if (r.left_out.empty()) return;
+  const std::string line = "left out      " + r.left_out + "\n";
+  if (settings.json)
+    note(settings, line);
+  else
+    print(line);
+}
+
+// Sums of squares reach beyond the largest number long before the data do.
+void need_finite(const FitWords& w, const Numbers& coef, double rss) {
+  if (std::isfinite(rss) && std::ranges::all_of(coef, [](double v) { return std::isfinite(v); }))
+    return;
+  raise(ErrorKind::numeric, "fit " + w.kind +
+                                ": the squares of the numbers are beyond the largest one, 1.8e308. "
+                                "Numbers up to about 1e150 can be fitted. Divide the columns by a "
+                                "power of ten.");
 }
 
 // What --terms says, or 1 and every column but the response.
@@ -109,20 +146,29 @@ std::vector<std::string> columns_of(const std::vector<Term>& terms) {
 
 constexpr int plot_width = 60, plot_height = 10;
 
-// Points in braille, or in stars; a row of dots at y = 0.
+// Where v lies between low and high, 0 to 1; halves, as the distance itself may overflow.
+double share_of(double v, double low, double high) {
+  const double share = (0.5 * v - 0.5 * low) / (0.5 * high - 0.5 * low);
+  return share >= 0 ? std::min(share, 1.0) : 0;
+}
+
+// Points in braille, or in stars; a row of dots at y = 0. Nothing where a number is not finite.
 std::string scatter(const Numbers& x, const Numbers& y, const std::string& x_name,
                     const std::string& y_name, bool plain) {
   const auto [x_low, x_high] = std::ranges::minmax(x);
   double reach = 0;
   for (double v : y) reach = std::max(reach, std::fabs(v));
-  if (!(reach > 0) || !std::isfinite(reach) || !(x_high > x_low)) return "";
+  const auto finite = [](double v) { return std::isfinite(v); };
+  if (!std::ranges::all_of(x, finite) || !std::ranges::all_of(y, finite)) return "";
+  if (!(reach > 0) || !(x_high > x_low)) return "";
   const int fine_x = plain ? 1 : 2, fine_y = plain ? 1 : 4;
   const int width = plot_width * fine_x, height = plot_height * fine_y;
   std::vector<uint8_t> cells(static_cast<size_t>(plot_width * plot_height), 0);
   constexpr uint8_t dots[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
   for (size_t i = 0; i < x.size(); ++i) {
-    const int c = std::min(width - 1, static_cast<int>((x[i] - x_low) / (x_high - x_low) * width));
-    const int r = std::min(height - 1, static_cast<int>((reach - y[i]) / (2 * reach) * height));
+    const int c = std::min(width - 1, static_cast<int>(share_of(x[i], x_low, x_high) * width));
+    const int r =
+        std::min(height - 1, static_cast<int>((1 - share_of(y[i], -reach, reach)) * height));
     cells[static_cast<size_t>(r / fine_y * plot_width + c / fine_x)] |=
         dots[r % fine_y][c % fine_x];
   }
@@ -215,6 +261,8 @@ int run_linear(const FitWords& w, const Settings& settings) {
   std::vector<Term> terms = terms_of(w, r);
   if (w.no_intercept) std::erase_if(terms, [](const Term& t) { return t.factors.empty(); });
   const LinearFit fit = fit_linear(terms, r.columns, r.response, {.confidence = w.confidence});
+  need_finite(w, fit.coef, fit.rss);
+  tell_left_out(r, settings);
   Conditioning solvers;
   if (w.solvers) {
     const std::vector<DoubleDouble> a = design(terms, r.columns);
@@ -285,6 +333,7 @@ int run_nonlinear(const FitWords& w, const Settings& settings) {
   const Read r = read_columns(w, model.names());
   const NonlinearFit fit =
       fit_nonlinear(model, r.columns, r.response, start, {.confidence = w.confidence});
+  need_finite(w, fit.coef, fit.rss);
   const int status = fit.converged ? done : numerical_failure;
   if (settings.json) {
     print("{\"coef\":" + json(fit.coef) + ",\"se\":" + json(fit.se) + ",\"rss\":" + json(fit.rss) +
@@ -319,7 +368,9 @@ Design design_of(const FitWords& w) {
   std::vector<Term> terms = terms_of(w, d.read);
   std::erase_if(terms, [](const Term& t) { return t.factors.empty(); });
   if (terms.empty())
-    raise(ErrorKind::usage, "fit " + w.kind + ": there is no term but the intercept");
+    raise(ErrorKind::usage,
+          "fit " + w.kind + ": there is no term but the intercept" +
+              (d.read.left_out.empty() ? "" : ". Left out: " + d.read.left_out + "."));
   const std::vector<DoubleDouble> a = design(terms, d.read.columns);
   const size_t p = terms.size(), n = a.size() / p;
   Numbers x(a.size());
@@ -384,6 +435,8 @@ int run_penalised(const FitWords& w, const Settings& settings) {
   }
   const PenalisedFit fit =
       lasso ? fit_lasso(d.x, d.y, lambda, options) : fit_ridge(d.x, d.y, lambda, options);
+  need_finite(w, fit.coef, fit.rss);
+  tell_left_out(d.read, settings);
   const int status = fit.converged ? done : numerical_failure;
   if (settings.json) {
     std::string out = "{\"lambda\":" + json(fit.lambda) + ",\"intercept\":" + json(fit.intercept) +
@@ -431,7 +484,8 @@ int run_penalised(const FitWords& w, const Settings& settings) {
         std::to_string(d.names.size() + extra) + "\n");
   if (lasso)
     print("proof         the duality gap says the objective is within " +
-          text::significant(fit.gap, 2) + " of the least\n");
+          text::significant(fit.gap, 2) + " of the least" +
+          (fit.converged ? "" : ": not enough. A larger --lambda converges sooner") + "\n");
   print(path_picture(
       d,
       [&] {
@@ -448,6 +502,8 @@ int run_logistic(const FitWords& w, const Settings& settings) {
   const Design d = design_of(w);
   const LogisticFit fit =
       fit_logistic(d.x, d.y, {.l2 = w.l2, .intercept = !w.no_intercept, .method = w.method});
+  need_finite(w, fit.coef, fit.loss);
+  tell_left_out(d.read, settings);
   const int status = fit.converged || fit.separable ? done : numerical_failure;
   const auto name_of = [&](size_t k) {
     return d.read.levels.empty() ? text::number(fit.classes[k]) : d.read.levels[k];

@@ -17,7 +17,8 @@ struct Axis {
   double high = -std::numeric_limits<double>::infinity();
   bool log = false;
 
-  bool takes(double v) const { return std::isfinite(v) && (!log || v > 0); }
+  // Beyond 1e300 the range itself would overflow.
+  bool takes(double v) const { return std::abs(v) <= 1e300 && (!log || v > 0); }
   void add(double v) {
     if (!takes(v)) return;
     low = std::min(low, v);
@@ -119,7 +120,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
   y.log = plot.log;
   for (const Line& line : plot.lines) {
     for (size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {
-      if (!std::isfinite(line.x[i]) || !y.takes(line.y[i])) continue;
+      if (!x.takes(line.x[i]) || !y.takes(line.y[i])) continue;
       x.add(line.x[i]);
       y.add(line.y[i]);
     }
@@ -161,7 +162,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
     bool open = false;
     double px = 0, py = 0;
     for (size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {
-      const bool here = std::isfinite(line.x[i]) && y.takes(line.y[i]);
+      const bool here = x.takes(line.x[i]) && y.takes(line.y[i]);
       // Far outside the frame a line is cut, so that no stroke is longer than the picture.
       const double nx = here ? place_x(line.x[i]) : 0;
       const double ny = here ? std::clamp(place_y(line.y[i]), -dots_y, 2 * dots_y) : 0;
@@ -224,7 +225,7 @@ std::vector<std::vector<PlotCell>> plot_cells(const Plot& plot, int columns, boo
     const Line& line = plot.lines[l];
     if (line.label.empty()) continue;
     for (size_t i = std::min(line.x.size(), line.y.size()); i-- > 0;) {
-      if (!std::isfinite(line.x[i]) || !y.takes(line.y[i])) continue;
+      if (!x.takes(line.x[i]) || !y.takes(line.y[i])) continue;
       std::string name = cut(line.label, longest_label, ascii);
       if (ascii && named > 1) name = std::string(1, marks[l % marks.size()]) + " " + name;
       names.push_back({row_of(line.y[i]), name, static_cast<int>(l)});

@@ -335,6 +335,9 @@ LinearFit fit_linear(const std::vector<Term>& terms, const NamedColumns& columns
                                      ". A fit needs finite numbers.");
   };
   check(std::string(response), y);
+  for (const Term& term : terms)
+    for (const Term::Factor& f : term.factors)
+      check(f.column, columns.column(f.column, "fit linear"));
   const std::vector<DoubleDouble> a = design(terms, columns);
   for (int64_t j = 0; j < p; ++j)
     check(terms[at(j)].text, rounded({a.data() + j * fit.rows, a.data() + (j + 1) * fit.rows}));

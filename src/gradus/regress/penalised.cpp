@@ -419,8 +419,23 @@ class Covariances {
     }
     const double squares = std::max(left_squares(), 0.0);
     const double scale = steepest > l1_ ? l1_ / steepest : 1;
-    return std::max(0.0, 0.5 * squares * (1 + scale * scale) + l1_ * l1 - scale * along +
-                             0.5 * l2_ * (1 + scale * scale) * l2);
+    const double bound = std::max(0.0, 0.5 * squares * (1 + scale * scale) + l1_ * l1 -
+                                           scale * along + 0.5 * l2_ * (1 + scale * scale) * l2);
+    return l2_ > 0 ? std::min(bound, conjugate_gap()) : bound;
+  }
+
+  // The same with l2 > 0, where every residual is feasible for the dual: what the penalty of each
+  // coefficient and its conjugate exceed b slope by, 0 at the solution (Fenchel and Young).
+  double conjugate_gap() const {
+    double sum = 0;
+    for (int64_t j = 0; j < d_; ++j) {
+      const double w = weight_[at(j)], b = coef_[at(j)], s = slope_[at(j)];
+      if (!(w > 0)) continue;
+      const double beyond = std::max(std::fabs(s) - l1_ * w, 0.0) / w;
+      sum += std::max(0.0, l1_ * w * std::fabs(b) + 0.5 * l2_ * w * w * b * b +
+                               0.5 * beyond * beyond / l2_ - b * s);
+    }
+    return sum;
   }
 
   const PenaltyOptions o_;
