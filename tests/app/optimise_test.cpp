@@ -175,5 +175,9 @@ TEST(LrFind, suggests_a_rate_and_says_why) {
   expect_parts("lr-find 2>&1", 2, {"gradus lr-find: there is nothing to train on."});
 }
 
+TEST(OptimiseVerb, takes_an_interval_that_begins_below_0) {
+  EXPECT_EQ(test::run("optimise 'x^2' --between -1,1").status, 0);
+}
+
 }  // namespace
 }  // namespace gradus::app

@@ -440,9 +440,12 @@ int run_race(const Task& t, const OptimiseWords& w, const Settings& settings) {
 // One number on an interval, without derivatives.
 int run_between(const OptimiseWords& w, const Settings& settings) {
   const size_t comma = w.between.find(',');
-  const auto low = text::parse_double(w.between.substr(0, comma)),
-             high = comma == std::string::npos ? std::nullopt
-                                               : text::parse_double(w.between.substr(comma + 1));
+  const auto end = [](std::string word) {
+    word.erase(0, word.find_first_not_of(' '));  // that hides a minus sign from the flags
+    return text::parse_double(word);
+  };
+  const auto low = end(w.between.substr(0, comma)),
+             high = comma == std::string::npos ? std::nullopt : end(w.between.substr(comma + 1));
   if (!low || !high)
     raise(ErrorKind::usage, "--between is two numbers, low and high, as in --between 0,1");
   Bindings at;
