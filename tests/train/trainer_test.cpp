@@ -368,6 +368,35 @@ TEST(Train, refuses_schedules_limits_and_methods_that_it_cannot_follow) {
   EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
 }
 
+TEST(Train, refuses_numbers_that_mean_nothing) {
+  const Scratch folder;
+  const auto message = [&](auto set) {
+    TrainConfig c = small_config();
+    set(c);
+    return error_of([&] { train(c, folder.path("run"), false); });
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(message([&](TrainConfig& c) { c.momentum = nan; }),
+            "usage: train: --momentum is nan. It is a finite number. Give one from 0, or leave it "
+            "out for the method's own.");
+  EXPECT_EQ(message([&](TrainConfig& c) { c.weight_decay = nan; }),
+            "usage: train: --weight-decay is nan. It is a finite number. Give one from 0, or leave "
+            "it out for the method's own.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.examples = -1; }),
+            "usage: train: --examples is -1. It is a count. Give one above 0, or 0 for the usual "
+            "one.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.checkpoint_every = -1; }),
+            "usage: train: --checkpoint-every is -1. It is a number of steps. Give one above 0, or "
+            "0 for a checkpoint at the end only.");
+  EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
+}
+
+TEST(Train, says_where_no_folder_can_be_made) {
+  EXPECT_EQ(error_of([] { train(small_config(), "/proc/x", false); }),
+            "file: /proc/x: the folder cannot be made: No such file or directory. Choose another "
+            "--out.");
+}
+
 TEST(RunToml, brings_every_setting_back) {
   TrainConfig c;
   c.data = "a \"b\".csv", c.labels = "l", c.label = "3", c.ignore = {"id", "x y"};

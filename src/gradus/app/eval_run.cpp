@@ -27,6 +27,8 @@ Loaded load(const Options& o, const Settings& settings, bool labelled) {
   config.labels = o.labels;
   config.examples = 0;
   l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
+  if (!l.data.left_out.empty())
+    note(settings, o.data + ": left out, as not there in training: " + l.data.left_out + "\n");
   l.run.scaling.apply(l.data);
   return l;
 }
@@ -70,7 +72,7 @@ std::function<int()> add_eval_run(Command& command, const Settings& settings) {
 void add_predict(Command& command, const Settings& settings) {
   auto o = std::make_shared<Options>();
   command.word("RUN", o->run, "the folder of a finished run");
-  command.word("DATA", o->data, "a generator or a file; labels are not needed");
+  command.word("DATA", o->data, "a generator or a file; labels in it are not read");
   command.example("gradus predict runs/0001-iris new-flowers.csv > answers.csv");
   command.runs([o, &settings] {
     const Loaded l = load(*o, settings, false);

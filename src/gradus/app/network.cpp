@@ -56,7 +56,8 @@ Network of_run(const std::string& folder, const NetworkOptions& options) {
   if (run.loss != "cross-entropy")
     y = cast(from_span<double>(numbers(y), {data.examples, 1}), DType::f32);
   return network_of(run.model, run.loss, x, y,
-                    std::to_string(data.examples) + " examples of " + source);
+                    std::to_string(data.examples) + " examples of " + source +
+                        (data.left_out.empty() ? "" : " without " + data.left_out));
 }
 
 // Layers named as in PyTorch's Sequential: "0.weight" (out, in), "0.bias", "2.weight", ...

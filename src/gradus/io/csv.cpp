@@ -515,16 +515,6 @@ CsvSummary summarise(Bytes bytes, std::string_view name, const CsvOptions& optio
   return summary;
 }
 
-std::string list_of(std::span<const std::string> names) {
-  constexpr std::size_t most = 8;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    out += (i > 0 ? ", '" : "'") + printable(names[i], 40) + "'";
-  }
-  if (names.size() > most) out += ", ... (" + std::to_string(names.size()) + " in all)";
-  return out;
-}
-
 bool needs_quotes(std::string_view cell) {
   // A byte order mark that opens the file would not be read as text.
   return cell.starts_with("\xEF\xBB\xBF") ||
@@ -568,6 +558,16 @@ CsvSummary summarise_csv(const std::string& path, const CsvOptions& options) {
 
 CsvSummary summarise_csv(Bytes bytes, std::string_view name, const CsvOptions& options) {
   return summarise(bytes, name, options, false);
+}
+
+std::string list_of(std::span<const std::string> names) {
+  constexpr std::size_t most = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
+    out += (i > 0 ? ", '" : "'") + printable(names[i], 40) + "'";
+  }
+  if (names.size() > most) out += ", ... (" + std::to_string(names.size()) + " in all)";
+  return out;
 }
 
 std::size_t select_column(std::span<const std::string> names, std::string_view wanted) {

@@ -66,6 +66,9 @@ CsvSummary summarise_csv(Bytes bytes, std::string_view name, const CsvOptions& o
 // A column by name, or by index from 0, or from -1 for the last. A name wins over an index.
 std::size_t select_column(std::span<const std::string> names, std::string_view wanted);
 
+// "'age', 'pay'": at most eight, then how many there are in all.
+std::string list_of(std::span<const std::string> names);
+
 // "3 values are missing: 2 in 'age' (first in line 7), 1 in 'pay' (line 9)"; empty if none are.
 std::string missing_values(const CsvTable& table);
 

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 namespace gradus {
@@ -96,13 +97,82 @@ Dataset from_generator(const TrainConfig& config, const std::string& name, uint6
   return d;
 }
 
-Dataset from_csv(const TrainConfig& config, const std::string& path, const Dataset* like,
-                 bool labelled) {
-  const CsvTable table = read_csv(path);
-  const std::vector<std::string> names = table.names();
-  Dataset d;
-  d.source = path;
+// Which columns of a table are features, in the order of training, and which is the label.
+struct Columns {
   std::vector<size_t> used;
+  std::optional<size_t> label;
+  std::vector<std::string> others;  // that nobody asked to leave out
+};
+
+// Whether both sides have names that tell the columns apart.
+bool go_by_name(const CsvTable& table, const std::vector<std::string>& names, const Dataset& like) {
+  if (!table.has_header) return false;
+  const std::set<std::string_view> wanted(like.feature_names.begin(), like.feature_names.end());
+  if (wanted.size() != like.feature_names.size() || wanted.contains(like.label_name)) return false;
+  if (!like.label_name.empty()) return true;
+  // Arrays have no names, and older records do not say whether theirs are from a header.
+  const std::set<std::string_view> have(names.begin(), names.end());
+  return std::ranges::includes(have, wanted);
+}
+
+Columns columns_by_name(const TrainConfig& config, const std::string& path,
+                        const std::vector<std::string>& names, const Dataset& like, bool labelled) {
+  std::map<std::string_view, size_t> places;
+  std::set<std::string_view> twice;
+  for (size_t c = 0; c < names.size(); ++c)
+    if (!places.try_emplace(names[c], c).second) twice.insert(names[c]);
+  Columns columns;
+  std::vector<bool> known(names.size());
+  std::vector<std::string> missing;
+  const auto place_of = [&](const std::string& name) -> std::optional<size_t> {
+    const auto found = places.find(name);
+    if (found == places.end()) return std::nullopt;
+    if (twice.contains(name))
+      data_error(path, "the column '" + printable(name, 40) +
+                           "' is there twice. Columns are matched by the names in training. "
+                           "Rename all but one.");
+    known[found->second] = true;
+    return found->second;
+  };
+  for (const std::string& name : like.feature_names) {
+    if (const auto c = place_of(name))
+      columns.used.push_back(*c);
+    else
+      missing.push_back(name);
+  }
+  for (size_t c = 0; c < names.size(); ++c)
+    for (const std::string& word : config.ignore) {
+      const auto place = text::parse_int64(word);
+      const auto n = std::ssize(names), at = static_cast<std::ptrdiff_t>(c);
+      if (!known[c] && (word == names[c] || (place && (*place == at || *place == at - n))))
+        known[c] = true;
+    }
+  columns.label = place_of(like.label_name.empty() ? config.label : like.label_name);
+  if (!columns.label && like.label_name.empty())
+    for (size_t c = names.size(); c-- > 0 && !columns.label;)
+      if (!known[c]) columns.label = c;
+  if (columns.label)
+    known[*columns.label] = true;
+  else if (labelled)
+    missing.push_back(!like.label_name.empty() ? like.label_name
+                      : config.label.empty()   ? "label"
+                                               : config.label);
+  if (!missing.empty()) {
+    const bool one = missing.size() == 1;
+    data_error(path, std::string(one ? "the column " : "the columns ") + list_of(missing) +
+                         (one ? " is" : " are") + " missing; there are " + list_of(names) +
+                         ". Columns are matched by the names in training. " +
+                         (one ? "Add it, or rename the column that holds it."
+                              : "Add them, or rename the columns that hold them."));
+  }
+  for (size_t c = 0; c < names.size(); ++c)
+    if (!known[c]) columns.others.push_back(names[c]);
+  return columns;
+}
+
+Columns columns_by_place(const TrainConfig& config, const std::vector<std::string>& names,
+                         const Dataset* like, bool labelled) {
+  Columns columns;
   std::vector<bool> ignored(names.size());
   for (const std::string& word : config.ignore) ignored[select_column(names, word)] = true;
   const auto label_column = [&]() -> size_t {
@@ -111,16 +181,31 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
     while (last > 0 && ignored[last]) --last;
     return last;
   };
-  std::optional<size_t> label;
   if (!like || labelled) {
-    label = label_column();
+    columns.label = label_column();
   } else if (!config.label.empty() && std::ranges::find(names, config.label) != names.end()) {
-    label = label_column();  // data to predict may bring its labels
+    columns.label = label_column();  // data to predict may bring its labels
   } else if (std::ssize(names) > like->features + std::ssize(config.ignore)) {
-    label = label_column();
+    columns.label = label_column();
   }
   for (size_t c = 0; c < names.size(); ++c)
-    if (c != label && !ignored[c]) used.push_back(c);
+    if (c != columns.label && !ignored[c]) columns.used.push_back(c);
+  return columns;
+}
+
+Dataset from_csv(const TrainConfig& config, const std::string& path, const Dataset* like,
+                 bool labelled) {
+  CsvTable table = read_csv(path);
+  const std::vector<std::string> names = table.names();
+  Dataset d;
+  d.source = path;
+  Columns columns = like && go_by_name(table, names, *like)
+                        ? columns_by_name(config, path, names, *like, labelled)
+                        : columns_by_place(config, names, like, labelled);
+  d.left_out = list_of(columns.others);
+  if (!labelled) columns.label.reset();
+  const std::vector<size_t>& used = columns.used;
+  const std::optional<size_t> label = columns.label;
   if (used.empty())
     data_error(path, "there is no column beside the label. At least one feature is needed.");
   for (size_t c : used) {
@@ -128,8 +213,9 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
     if (column.is_text)
       data_error(path, "column '" + column.name + "' holds text (line " +
                            std::to_string(column.first_text_line) +
-                           "). Features must be numbers. Leave it out with --ignore " +
-                           column.name + ".");
+                           "). Features must be numbers. " +
+                           (like ? "Write numbers there, as in training."
+                                 : "Leave it out with --ignore " + column.name + "."));
     d.feature_names.push_back(column.name);
   }
   if (like && d.feature_names.size() != like->feature_names.size())
@@ -137,18 +223,27 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
                          " feature columns, but the model was trained on " +
                          std::to_string(like->feature_names.size()) + ". Give the same columns.");
 
+  if (label && table.has_header) d.label_name = names[*label];
+
+  std::vector<bool> read(names.size());
+  for (size_t c : used) read[c] = true;
+  if (label) read[*label] = true;
+  for (size_t c = 0; c < names.size(); ++c)
+    if (!read[c]) table.columns[c].missing = 0;
   std::vector<bool> kept(static_cast<size_t>(table.rows), true);
-  std::string missing = missing_values(table);
+  const std::string missing = missing_values(table);
   for (int64_t r = 0; r < table.rows; ++r)
     for (size_t c = 0; c < names.size(); ++c) {
-      if (ignored[c] || (!missing.empty() && table.columns[c].missing == 0)) continue;
+      if (table.columns[c].missing == 0) continue;
       const CsvColumn& column = table.columns[c];
       const auto at = static_cast<size_t>(r);
       const bool gone = column.is_text ? c == label && column.texts[at].empty()
                                        : !column.numbers.empty() && std::isnan(column.numbers[at]);
       if (!gone) continue;
       if (config.missing == "error" || (config.missing == "mean" && c == label))
-        data_error(path, missing + ". Fill them in, or choose --missing drop or --missing mean.");
+        data_error(path, missing + (like ? ". Fill them in, or take their rows out of the file."
+                                         : ". Fill them in, or choose --missing drop or "
+                                           "--missing mean."));
       if (config.missing == "drop") kept[at] = false;
     }
   std::vector<double> fill;
@@ -250,12 +345,12 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
                                ". Features must be called x and labels " + label + ".");
       }
       take_features(d, *x);
-      if (y) take_label_tensor(d, *y, source, like, config.loss);
+      if (y && labelled) take_label_tensor(d, *y, source, like, config.loss);
     } else if (source.ends_with(".bin") && is_cifar(file.bytes())) {
       const Cifar batch = read_cifar(file.bytes(), source);
       take_features(d, batch.images);
       d.image_rows = d.image_cols = 0;  // three planes are no grey picture
-      take_label_tensor(d, batch.labels, source, like, config.loss);
+      if (labelled) take_label_tensor(d, batch.labels, source, like, config.loss);
     } else if (is_npy(file.bytes()) || is_idx(file.bytes()) || is_gzip(file.bytes())) {
       take_features(d, read_array(source));
       if (!config.labels.empty() && (!like || labelled))

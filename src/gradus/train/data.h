@@ -15,6 +15,8 @@ struct Dataset {
   std::vector<int64_t> y;     // classes
   std::vector<float> target;  // regression
   std::vector<std::string> feature_names, class_names;
+  std::string label_name;  // of a CSV with a header; then feature_names are its names too
+  std::string left_out;    // "'age', 'pay'": columns of a CSV that were not there in training
   int64_t image_rows = 0, image_cols = 0;
 
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
@@ -24,7 +26,8 @@ struct Dataset {
 };
 
 // Reads config.data. When `like` is given, its columns, classes and task are used: a validation
-// file, or data for eval and predict. `labelled` false allows data without labels.
+// file, or data for eval and predict. Columns of a CSV with a header are those of the same names,
+// wherever they stand; what else there is, is left out. `labelled` false reads no labels from it.
 Dataset load_dataset(const TrainConfig& config, const std::string& source, uint64_t seed,
                      const Dataset* like = nullptr, bool labelled = true);
 

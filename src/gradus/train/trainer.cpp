@@ -359,6 +359,21 @@ void check_ranges(const TrainConfig& c) {
   if (c.clip_norm > 0 && c.clip_value > 0)
     raise(ErrorKind::usage,
           "train: --clip-norm and --clip-value are both set. A gradient is clipped one way.");
+  const auto own_below_0 = [](const char* flag, double value) {
+    if (!std::isfinite(value))
+      raise(ErrorKind::usage, std::string("train: ") + flag + " is " + text::number(value) +
+                                  ". It is a finite number. Give one from 0, or leave it out for "
+                                  "the method's own.");
+  };
+  own_below_0("--momentum", c.momentum);
+  own_below_0("--weight-decay", c.weight_decay);
+  if (c.examples < 0)
+    raise(ErrorKind::usage, "train: --examples is " + std::to_string(c.examples) +
+                                ". It is a count. Give one above 0, or 0 for the usual one.");
+  if (c.checkpoint_every < 0)
+    raise(ErrorKind::usage, "train: --checkpoint-every is " + std::to_string(c.checkpoint_every) +
+                                ". It is a number of steps. Give one above 0, or 0 for a "
+                                "checkpoint at the end only.");
   if (!c.average.empty()) parse_average(c.average);
   constexpr int64_t most_parts = 1024;  // each is recorded
   if (c.accumulate < 1 || c.accumulate > most_parts)
@@ -513,9 +528,14 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   TrainConfig config = wanted;
   const fs::path folder(out);
   const fs::path checkpoint_folder = folder / "checkpoints";
-  if (fs::exists(folder) && !fs::is_directory(folder))
+  std::error_code unreadable;
+  const bool is_there = fs::exists(folder, unreadable);
+  if (is_there && !fs::is_directory(folder, unreadable))
     raise(ErrorKind::file, out + ": it is not a folder");
-  const bool has_files = fs::exists(folder) && !fs::is_empty(folder);
+  const bool has_files = is_there && !fs::is_empty(folder, unreadable);
+  if (unreadable)
+    raise(ErrorKind::file,
+          out + ": the folder cannot be read: " + unreadable.message() + ". Choose another --out.");
   if (has_files && !resume)
     raise(ErrorKind::usage, "train: the folder " + out +
                                 " is not empty. A run is never overwritten. Choose another --out, "
@@ -531,6 +551,8 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
   Dataset &training = data.training, &validation = data.validation;
   const Dataset& raw_validation = data.raw_validation;
   const Scaling& scaling = data.scaling;
+  if (!validation.left_out.empty())
+    note(validation.source + ": left out, as not there in training: " + validation.left_out);
 
   // Model and state.
   const MlpSpec spec = spec_of(config);
@@ -583,12 +605,17 @@ RunRecord train(const TrainConfig& wanted, const std::string& out, bool resume,
     }
   }
 
-  fs::create_directories(checkpoint_folder);
+  std::error_code failed;
+  fs::create_directories(checkpoint_folder, failed);
+  if (failed)
+    raise(ErrorKind::file,
+          out + ": the folder cannot be made: " + failed.message() + ". Choose another --out.");
   TomlEntries entries = entries_of(config);
   entries.push_back(
       {"resolved.task",
        std::string(training.task == Task::regression ? "regression" : "classification")});
   entries.push_back({"resolved.features", training.feature_names});
+  entries.push_back({"resolved.label", training.label_name});
   entries.push_back({"resolved.classes", training.class_names});
   entries.push_back(
       {"resolved.image", std::vector<double>{static_cast<double>(training.image_rows),
@@ -890,6 +917,8 @@ TrainedRun load_run(const std::string& folder) {
       run.like.task =
           e.value == TomlValue(std::string("regression")) ? Task::regression : Task::classification;
     if (e.key == "resolved.features" && list) run.like.feature_names = *list;
+    if (const auto* name = std::get_if<std::string>(&e.value); name && e.key == "resolved.label")
+      run.like.label_name = *name;
     if (e.key == "resolved.classes" && list) run.like.class_names = *list;
     if (e.key == "scaling.mean" && amounts) run.scaling.mean = *amounts;
     if (e.key == "scaling.scale" && amounts) run.scaling.scale = *amounts;
