@@ -115,6 +115,9 @@ std::string page(const std::string& title, const std::string& says,
       "</title>\n<style>:root{color-scheme:light dark;--ink:CanvasText;--muted:GrayText;"
       "--line:#8885;--accent:#36c}body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;"
       "margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}figure{margin:2rem 0}"
+      ".grid{stroke:var(--line);fill:none}.line,.dots,.rule{fill:none;stroke-linecap:round}"
+      ".dots{stroke-width:5}text{font-size:12px;fill:var(--muted)}.ty{text-anchor:end}"
+      ".tx{text-anchor:middle}"
       "</style></head><body>\n<h1>" +
       escape_html(title) + "</h1>\n<p>" + escape_html(says) + "</p>\n";
   for (const std::string& f : figures) out += "<figure>" + f + "</figure>\n";
