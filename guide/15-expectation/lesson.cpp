@@ -2,7 +2,6 @@
 // together.
 #include <gradus/base/text.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>

@@ -2,7 +2,6 @@
 // and three classes at once.
 #include <gradus/base/text.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/nn/losses.h>
 #include <gradus/gradus.hpp>
 

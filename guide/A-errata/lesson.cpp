@@ -2,7 +2,6 @@
 #include <gradus/base/text.h>
 #include <gradus/core/work.h>
 #include <gradus/lessons/page.h>
-#include <gradus/linalg/jacobi.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
 #include <gradus/optim/critical.h>

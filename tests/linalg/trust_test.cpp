@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/diff/diff.h>
 #include <gradus/linalg/low_rank.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
@@ -108,6 +109,16 @@ TEST(Spectrum, of_a_diagonal_is_worked_by_hand) {
   EXPECT_EQ(spectrum(zeros({2, 3})).stable_rank, 0);
   EXPECT_TRUE(std::isinf(spectrum(ones({2, 2}) * 0.0).condition));
   EXPECT_NEAR(spectrum(0x1p900 * eye(3)).stable_rank, 3, 1e-14);
+}
+
+TEST(Pca, of_a_constant_column_has_a_gradient) {
+  // A tall matrix, so that outside a recording the triangle of QR would be decomposed instead.
+  const Tensor x(
+      {{1, 2, 0.5}, {3, 2, -1}, {-2, 2, 4}, {0, 2, 1}, {2, 2, 2}, {5, 2, -3}, {1, 2, 3}});
+  const Tensor args[] = {x};
+  const GradCheck c = check_grads(
+      [](std::span<const Tensor> a) { return sum(sin(pca(a[0], 2).variances)); }, args, 1);
+  EXPECT_TRUE(c.passed) << c.where << " " << c.worst;
 }
 
 TEST(Pca, of_the_guides_cloud_has_its_printed_numbers_by_both_paths) {

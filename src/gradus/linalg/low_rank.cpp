@@ -1,7 +1,9 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
 #include <gradus/linalg/low_rank.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/refuse.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
@@ -19,13 +21,6 @@
 
 namespace gradus {
 namespace {
-
-void require_one_matrix(const char* op, const Tensor& a) {
-  refuse_unless_matrix(op, a.type());
-  if (a.rank() != 2)
-    raise(ErrorKind::shape, std::string(op) + ": " + to_string(a.type()) +
-                                " is a batch. It takes one matrix at a time.");
-}
 
 void require_rank(const char* op, const Tensor& a, int64_t rank) {
   const int64_t most = std::min(a.shape()[0], a.shape()[1]);
@@ -79,14 +74,14 @@ Tensor LowRank::matrix() const {
 }
 
 LowRank low_rank(const Tensor& a, int64_t rank) {
-  require_one_matrix("low_rank", a);
+  require_one_matrix("low_rank", a.type());
   require_rank("low_rank", a, rank);
   const Svd d = svd(a);
   return truncated(d, tails(d.s), rank);
 }
 
 LowRank low_rank_by_energy(const Tensor& a, double energy) {
-  require_one_matrix("low_rank_by_energy", a);
+  require_one_matrix("low_rank_by_energy", a.type());
   if (!(energy >= 0 && energy <= 1))
     raise(ErrorKind::domain, "low_rank_by_energy: the share to keep is " + text::number(energy) +
                                  ". It lies in [0, 1].");
@@ -95,7 +90,7 @@ LowRank low_rank_by_energy(const Tensor& a, double energy) {
 }
 
 LowRank low_rank_by_error(const Tensor& a, double budget) {
-  require_one_matrix("low_rank_by_error", a);
+  require_one_matrix("low_rank_by_error", a.type());
   if (!(budget >= 0))
     raise(ErrorKind::domain,
           "low_rank_by_error: the budget is " + text::number(budget) + ". It is at least 0.");
@@ -104,12 +99,10 @@ LowRank low_rank_by_error(const Tensor& a, double budget) {
 }
 
 LowRank low_rank_by_gap(const Tensor& a) {
-  require_one_matrix("low_rank_by_gap", a);
+  require_one_matrix("low_rank_by_gap", a.type());
   const Svd d = svd(a);
   const std::vector<double> s = numbers(d.s);
-  const double eps = a.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
-  const double least =
-      s.empty() ? 0 : s[0] * eps * static_cast<double>(std::max(a.shape()[0], a.shape()[1]));
+  const double least = s.empty() ? 0 : number(threshold(d.s, a));
   size_t rank = 0;
   double widest = 0;
   for (size_t r = 1; r < s.size() && s[r - 1] > least; ++r) {
@@ -121,11 +114,11 @@ LowRank low_rank_by_gap(const Tensor& a) {
 }
 
 Spectrum spectrum(const Tensor& a) {
-  require_one_matrix("spectrum", a);
+  require_one_matrix("spectrum", a.type());
   Spectrum r;
   r.values = svdvals(a);
   const std::vector<double> s = numbers(r.values);
-  r.condition = s.empty() ? 1 : std::numeric_limits<double>::infinity();
+  r.condition = number(condition_of(cast(r.values, DType::f64)));
   if (s.empty() || s[0] == 0) return r;
   r.spectral = s[0];
   double shares = 0, squares = 0, weighted = 0;
@@ -137,7 +130,6 @@ Spectrum spectrum(const Tensor& a) {
   }
   r.nuclear = s[0] * shares;
   r.frobenius = s[0] * std::sqrt(squares);
-  if (s.back() > 0) r.condition = s[0] / s.back();
   r.stable_rank = squares;
   // -sum p log p with p = share / shares.
   r.effective_rank = std::exp(std::log(shares) - weighted / shares);
@@ -145,7 +137,7 @@ Spectrum spectrum(const Tensor& a) {
 }
 
 RandomizedSvd randomized_svd(const Tensor& a, int64_t rank, const RandomizedOptions& options) {
-  require_one_matrix("randomized_svd", a);
+  require_one_matrix("randomized_svd", a.type());
   require_rank("randomized_svd", a, rank);
   const int64_t m = a.shape()[0], n = a.shape()[1];
   const int64_t count = std::min(rank + std::max<int64_t>(options.extra, 0), std::min(m, n));
@@ -176,7 +168,7 @@ Tensor Pca::inverse(const Tensor& z, bool whitened) const {
 }
 
 Pca pca(const Tensor& x, int64_t k) {
-  require_one_matrix("pca", x);
+  require_one_matrix("pca", x.type());
   const int64_t m = x.shape()[0];
   if (m < 2 || x.shape()[1] < 1)
     raise(ErrorKind::shape, "pca: " + to_string(x.type()) +
@@ -186,8 +178,10 @@ Pca pca(const Tensor& x, int64_t k) {
   Pca r;
   r.mean = mean(x, {.axis = 0});
   const Tensor centred = x - r.mean;
-  // The triangle of a tall matrix has its values and right vectors.
-  const Svd d = svd(m >= 2 * x.shape()[1] ? qr(centred).r : centred);
+  // The triangle of a tall matrix has its values and right vectors, but a derivative only where no
+  // column depends on others.
+  const bool by_triangle = Tape::open() == nullptr && m >= 2 * x.shape()[1];
+  const Svd d = svd(by_triangle ? qr(centred).r : centred);
   const int64_t count = k == 0 ? d.s.size() : k;
   const Tensor largest = expand_dims(argmax(abs(d.vt), 1), 1);
   const Tensor sign = where(take_along_axis(d.vt, largest, 1) < 0.0, -1.0, 1.0);

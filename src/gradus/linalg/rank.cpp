@@ -25,10 +25,7 @@ namespace {
 // 1 / s, and 0 for values that do not count.
 Tensor kept_inverse(const Tensor& s, const Tensor& a, double tolerance) {
   if (s.shape().back() == 0) return s;
-  const double eps = s.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
-  const auto size = static_cast<double>(std::max(a.shape()[a.rank() - 2], a.shape().back()));
-  const Tensor most = stop_gradient(max(s, {.axis = -1, .keepdims = true}));
-  const Tensor none = s <= most * (tolerance < 0 ? size * eps : tolerance);
+  const Tensor none = s <= threshold(s, a, tolerance);
   return where(none, 0.0, 1.0 / where(none, 1.0, s));
 }
 
@@ -90,6 +87,16 @@ constinit const Op pinv{.name = "pinv",
                         .batch = batch_leading};
 }  // namespace op
 
+double eps_of(DType dtype) {
+  return dtype == DType::f32 ? 0x1p-23 : 0x1p-52;
+}
+
+Tensor threshold(const Tensor& values, const Tensor& a, double tolerance) {
+  const auto size = static_cast<double>(std::max(a.shape()[a.rank() - 2], a.shape().back()));
+  const Tensor most = stop_gradient(max(values, {.axis = -1, .keepdims = true}));
+  return most * (tolerance < 0 ? size * eps_of(a.dtype()) : tolerance);
+}
+
 Tensor matrix_rank(const Tensor& a, double tolerance) {
   refuse_unless_matrix("matrix_rank", a.type());
   const Tensor kept = kept_inverse(svdvals(stop_gradient(a)), a, tolerance);
@@ -97,13 +104,21 @@ Tensor matrix_rank(const Tensor& a, double tolerance) {
 }
 
 Tensor pinv(const Tensor& a, double tolerance) {
+  return pinv_with_values(a, tolerance).x;
+}
+
+Decided pinv_with_values(const Tensor& a, double tolerance) {
   refuse_unless_matrix("pinv", a.type());
   const auto [u, s, vt] = svd(stop_gradient(a));
   const Tensor x = matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
-  return Tape::open() == nullptr ? x : apply(op::pinv, {a, x});
+  return {Tape::open() == nullptr ? x : apply(op::pinv, {a, x}), s};
 }
 
 Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
+  return lstsq_with_values(a, b, tolerance).x;
+}
+
+Decided lstsq_with_values(const Tensor& a, const Tensor& b, double tolerance) {
   refuse_unless_matrix("lstsq", a.type());
   const bool vector = b.rank() == 1;
   if (b.rank() == 0 || b.shape()[vector ? 0 : b.rank() - 2] != a.shape()[a.rank() - 2])
@@ -129,7 +144,14 @@ Tensor lstsq(const Tensor& a, const Tensor& b, double tolerance) {
     const Tensor moves = matmul(pinv(a, tolerance), right);
     x = x + (moves - stop_gradient(moves));
   }
-  return vector ? squeeze(x, -1) : x;
+  return {vector ? squeeze(x, -1) : x, s};
+}
+
+Tensor condition_of(const Tensor& values) {
+  if (values.shape().back() == 0) return sum(values, {.axis = -1}) + 1.0;
+  const Tensor least = min(values, {.axis = -1}), singular = least == 0.0;
+  return where(singular, std::numeric_limits<double>::infinity(),
+               max(values, {.axis = -1}) / where(singular, 1.0, least));
 }
 
 Tensor cond(const Tensor& a, CondNorm norm) {
@@ -144,17 +166,13 @@ Tensor cond(const Tensor& a, CondNorm norm) {
                                 " is not square. Only the condition in the 2-norm takes other "
                                 "shapes.");
   const Tensor s = svdvals(a);
-  const Tensor least = min(s, {.axis = -1});
-  const Tensor singular = least == 0.0;
-  const auto or_infinite = [&](const Tensor& x) {
-    return where(singular, std::numeric_limits<double>::infinity(), x);
-  };
-  if (norm == CondNorm::two) return or_infinite(max(s, {.axis = -1}) / where(singular, 1.0, least));
+  if (norm == CondNorm::two) return condition_of(s);
   const auto size = [&](const Tensor& x) {
     if (norm == CondNorm::frobenius) return sqrt(sum(square(x), {.axis = {-2, -1}}));
     return max(sum(abs(x), {.axis = norm == CondNorm::one ? -2 : -1}), {.axis = -1});
   };
-  return or_infinite(size(a) * size(pinv(a, 0)));
+  return where(min(s, {.axis = -1}) == 0.0, std::numeric_limits<double>::infinity(),
+               size(a) * size(pinv(a, 0)));
 }
 
 bool is_singular(const Tensor& a) {

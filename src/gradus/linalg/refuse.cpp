@@ -20,6 +20,13 @@ void refuse_unless_matrix(const std::string& op, const Type& a) {
                                 "a row or a column.");
 }
 
+void require_one_matrix(const std::string& op, const Type& a) {
+  refuse_unless_matrix(op, a);
+  if (a.shape.size() != 2)
+    raise(ErrorKind::shape,
+          op + ": " + to_string(a) + " is a batch. It takes one matrix at a time.");
+}
+
 void refuse_element(const std::string& op, const std::string& place, double value) {
   raise(ErrorKind::domain, op + ": element " + place + " is " + text::number(value) +
                                ". Linear algebra needs finite numbers. Find where it came from, or "

@@ -19,17 +19,6 @@
 namespace gradus {
 namespace {
 
-double eps_of(const Tensor& x) {
-  return x.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
-}
-
-void require_one_matrix(const char* op, const Tensor& a) {
-  refuse_unless_matrix(op, a.type());
-  if (a.rank() != 2)
-    raise(ErrorKind::shape, std::string(op) + ": " + to_string(a.type()) +
-                                " is a batch. It takes one matrix at a time.");
-}
-
 double longest_side(const Tensor& a) {
   return static_cast<double>(std::max({a.shape()[0], a.shape()[1], int64_t{1}}));
 }
@@ -61,11 +50,19 @@ struct Scaled {
   double size() const { return frobenius_norm(a) * frobenius_norm(x) + frobenius_norm(b); }
 };
 
-RankDecision decision_of(const Tensor& a, const std::vector<double>& s, double tolerance) {
+}  // namespace
+
+RankDecision rank_decision(const Tensor& a, double tolerance) {
+  require_one_matrix("rank_decision", a.type());
+  return rank_decision(a, svdvals(a), tolerance);
+}
+
+RankDecision rank_decision(const Tensor& a, const Tensor& values, double tolerance) {
+  require_one_matrix("rank_decision", a.type());
+  const std::vector<double> s = numbers(values);
   RankDecision r;
   r.full = static_cast<int64_t>(s.size());
-  r.threshold =
-      (s.empty() ? 0 : s.front()) * (tolerance < 0 ? longest_side(a) * eps_of(a) : tolerance);
+  r.threshold = s.empty() ? 0 : number(threshold(values, a, tolerance));
   for (const double value : s) {
     if (value > r.threshold) {
       ++r.rank;
@@ -78,25 +75,25 @@ RankDecision decision_of(const Tensor& a, const std::vector<double>& s, double t
   return r;
 }
 
-}  // namespace
-
-RankDecision rank_decision(const Tensor& a, double tolerance) {
-  require_one_matrix("rank_decision", a);
-  return decision_of(a, numbers(svdvals(a)), tolerance);
+double roundings_of(const Tensor& a, double residual) {
+  require_one_matrix("roundings_of", a.type());
+  return residual / (longest_side(a) * eps_of(a.dtype()));
 }
 
 Trust trust_in(const Tensor& a, double residual, double tolerance) {
-  require_one_matrix("trust_in", a);
-  const std::vector<double> s = numbers(svdvals(a));
+  require_one_matrix("trust_in", a.type());
+  return trust_in(a, svdvals(a), residual, tolerance);
+}
+
+Trust trust_in(const Tensor& a, const Tensor& values, double residual, double tolerance) {
+  require_one_matrix("trust_in", a.type());
   Trust t;
   t.residual = residual;
-  t.roundings = residual / (longest_side(a) * eps_of(a));
-  t.condition = s.empty()      ? 1
-                : s.back() > 0 ? s.front() / s.back()
-                               : std::numeric_limits<double>::infinity();
-  t.digits = -std::log10(eps_of(a) / 2);
+  t.roundings = roundings_of(a, residual);
+  t.condition = number(condition_of(cast(values, DType::f64)));
+  t.digits = -std::log10(eps_of(a.dtype()) / 2);
   t.digits_lost = std::clamp(std::log10(t.condition), 0.0, t.digits);
-  t.rank = decision_of(a, s, tolerance);
+  t.rank = rank_decision(a, values, tolerance);
   return t;
 }
 
@@ -116,33 +113,33 @@ double backward_error(const Tensor& a, const Tensor& x, const Tensor& b) {
 }
 
 Solution solve_with_report(const Tensor& a, const Tensor& b) {
-  require_one_matrix("solve_with_report", a);
+  require_one_matrix("solve_with_report", a.type());
   const Tensor x = solve(a, b);
   return {x, trust_in(a, backward_error(a, x, b))};
 }
 
 Solution inv_with_report(const Tensor& a) {
-  require_one_matrix("inv_with_report", a);
+  require_one_matrix("inv_with_report", a.type());
   const Tensor x = inv(a);
   return {x, trust_in(a, backward_error(a, x, eye(a.shape().back())))};
 }
 
 Solution lstsq_with_report(const Tensor& a, const Tensor& b, double tolerance) {
-  require_one_matrix("lstsq_with_report", a);
-  const Tensor x = lstsq(a, b, tolerance);
+  require_one_matrix("lstsq_with_report", a.type());
+  const auto [x, values] = lstsq_with_values(a, b, tolerance);
   const Scaled s(a, x, b);
   const double left = frobenius_norm(matmul(transpose(s.a), s.left()));
-  return {x, trust_in(a, share(left, frobenius_norm(s.a) * s.size()), tolerance)};
+  return {x, trust_in(a, values, share(left, frobenius_norm(s.a) * s.size()), tolerance)};
 }
 
 Solution pinv_with_report(const Tensor& a, double tolerance) {
-  require_one_matrix("pinv_with_report", a);
-  const Tensor x = pinv(a, tolerance);
+  require_one_matrix("pinv_with_report", a.type());
+  const auto [x, values] = pinv_with_values(a, tolerance);
   const int size = exponent_of(a);
   const Tensor near = scaled(a, size), inverse = scaled(x, -size);
   const double left = frobenius_norm(matmul(matmul(near, inverse), near) - near);
   const double whole = frobenius_norm(near) * frobenius_norm(near) * frobenius_norm(inverse);
-  return {x, trust_in(a, share(left, whole), tolerance)};
+  return {x, trust_in(a, values, share(left, whole), tolerance)};
 }
 
 }  // namespace gradus

@@ -17,17 +17,21 @@ struct RankDecision {
 };
 // The decision of matrix_rank, pinv and lstsq.
 RankDecision rank_decision(const Tensor& a, double tolerance = -1);
+// On singular values of `a` that are known.
+RankDecision rank_decision(const Tensor& a, const Tensor& values, double tolerance = -1);
 
 struct Trust {
-  // How much of the answer's own matrix is missing, and the same in units of n eps, LAPACK's test
-  // ratio: up to about 10 is rounding alone.
+  // How much of the answer's own matrix is missing, and the same as roundings_of counts it.
   double residual = 0, roundings = 0;
   // |A| |A^-1| in the 2-norm, and by it how many of the decimal digits of the type a rounding of A
   // may cost: its logarithm.
   double condition = 0, digits = 0, digits_lost = 0;
   RankDecision rank;
 };
+// A residual in units of n eps, LAPACK's test ratio: up to about 10 is rounding alone.
+double roundings_of(const Tensor& a, double residual);
 Trust trust_in(const Tensor& a, double residual, double tolerance = -1);
+Trust trust_in(const Tensor& a, const Tensor& values, double residual, double tolerance = -1);
 
 // |x| in the Frobenius norm, as are all below; 0 of nothing.
 double frobenius_norm(const Tensor& x);
