@@ -242,7 +242,7 @@ TEST(Terms, that_are_no_products_are_refused) {
   EXPECT_EQ(message_of([] {
               fit_linear(parse_terms("1,weigth"), {{"weight", "y"}, {{1, 2}, {1, 2}}}, "y");
             }),
-            "terms: there is no column 'weigth' among weight, y. Did you mean 'weight'?");
+            "fit linear: there is no column 'weigth' among weight, y. Did you mean 'weight'?");
   EXPECT_EQ(message_of([] {
               fit_linear(parse_terms("1,x^-1"), {{"x", "y"}, {{1, 0}, {1, 2}}}, "y");
             }),
