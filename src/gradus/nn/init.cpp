@@ -1,12 +1,13 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
-#include <gradus/linalg/spectral.h>
+#include <gradus/linalg/textbook.h>
 #include <gradus/nn/init.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -105,7 +106,9 @@ Tensor initial_weight(std::string_view init, Key key, int64_t fan_out, int64_t f
   if (init == "orthogonal") return gain * orthogonal(key, fan_out, fan_in, dtype);
   if (init == "spectral") {
     const Tensor w = standard_normal(key, shape, DType::f64);
-    return cast(w * (gain / number(max(svdvals(w)))), dtype);
+    std::vector<double> values(static_cast<size_t>(std::min(fan_out, fan_in)));
+    textbook::svd(fan_out, fan_in, view_of(w).as<double>(), nullptr, values.data(), nullptr);
+    return cast(w * (gain / values[0]), dtype);
   }
   return normal(*normal_std(init));
 }

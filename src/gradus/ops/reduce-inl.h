@@ -193,17 +193,18 @@ HWY_NOINLINE T reduce_lanes(int64_t n, const F& f) {
   int64_t i = 0;
   // Strictly in order of memory, by few instructions: the processor's prefetcher learns a stride
   // for each of them, and additions of several blocks overlap all the same.
-  for (; i + block <= n; i += block) {
-    S s;
-    for (int64_t k = i; k < i + block; k += 4 * virtual_lanes) {
-      s.take(k, f);
-      s.take(k + virtual_lanes, f);
-      s.take(k + 2 * virtual_lanes, f);
-      s.take(k + 3 * virtual_lanes, f);
+  if constexpr (S::vectors <= 2)  // with more, the loop would be longer and no faster
+    for (; i + block <= n; i += block) {
+      S s;
+      for (int64_t k = i; k < i + block; k += 4 * virtual_lanes) {
+        s.take(k, f);
+        s.take(k + virtual_lanes, f);
+        s.take(k + 2 * virtual_lanes, f);
+        s.take(k + 3 * virtual_lanes, f);
+      }
+      joiner.add(s.total());
     }
-    joiner.add(s.total());
-  }
-  if (i < n) joiner.add(some(i, n));
+  for (; i < n; i += block) joiner.add(some(i, std::min(n, i + block)));
   return joiner.result();
 }
 
