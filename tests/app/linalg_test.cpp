@@ -170,6 +170,25 @@ TEST_F(Linalg, spectrum_of_a_model_has_a_line_a_layer) {
                {"layer", "0.weight", "f32[3,3]", "3 of 3", "1.5"});
 }
 
+TEST_F(Linalg, spectrum_of_a_model_reads_two_byte_layers_and_names_a_broken_one) {
+  SafeTensors model;
+  model.tensors = {{"0.weight", cast(diag(Tensor{2, 1, 1}), DType::bf16)},
+                   {"1.weight", cast(eye(4), DType::f16)}};
+  const std::string path = at("half.safetensors");
+  write_safetensors(path, model);
+  const Json got = json("spectrum", path);
+  ASSERT_EQ(got["layers"].size(), 2u);
+  EXPECT_NEAR(got["layers"][0]["stable_rank"], 1.5, 1e-6);
+  const Outcome kept = run("linalg spectrum " + path + " --output-dir " + at("out") + " 2>&1");
+  EXPECT_EQ(kept.status, 2);
+  EXPECT_NE(kept.out.find("writes no files"), std::string::npos) << kept.out;
+  model.tensors[1].second = cast(Tensor{{1, NAN}}, DType::f32);
+  write_safetensors(path, model);
+  const Outcome broken = run("linalg spectrum " + path + " 2>&1");
+  EXPECT_EQ(broken.status, 2);
+  EXPECT_NE(broken.out.find("1.weight: element [0,1] is nan"), std::string::npos) << broken.out;
+}
+
 TEST_F(Linalg, answers_are_written_as_npy_files) {
   const std::string a = file("a.npy", Tensor{{2, 1}, {1, 2}});
   const Outcome o = run("linalg eigh " + a + " --output-dir " + at("out"));

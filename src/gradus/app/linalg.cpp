@@ -60,10 +60,6 @@ std::string few(double x) {
   return text::significant(x, 3);
 }
 
-double eps_of(const Tensor& x) {
-  return x.dtype() == DType::f32 ? 0x1p-23 : 0x1p-52;
-}
-
 Note residual_note(const std::string& what, double residual, double roundings) {
   return {what, few(residual), few(roundings) + " n eps; up to about 10 is rounding alone"};
 }
@@ -71,8 +67,7 @@ Note residual_note(const std::string& what, double residual, double roundings) {
 // What a factorisation of `of` leaves.
 Note misfit_note(const std::string& what, const Tensor& got, const Tensor& want, const Tensor& of) {
   const double r = misfit(got, want, of);
-  const int64_t n = std::max({of.shape()[0], of.shape()[1], int64_t{1}});
-  return residual_note(what, r, r / (static_cast<double>(n) * eps_of(of)));
+  return residual_note(what, r, roundings_of(of, r));
 }
 
 Note condition_note(const Trust& t) {
@@ -99,7 +94,7 @@ Note rank_note(const RankDecision& r) {
 // Elimination with 32 digits decides, where f64 leaves a doubt.
 void refuse_if_singular(const std::string& op, const Tensor& a) {
   if (a.rank() != 2 || a.shape()[0] != a.shape()[1] || a.shape()[0] == 0) return;
-  if (number(cond(a)) < 1e-3 / eps_of(a)) return;
+  if (number(cond(a)) < 1e-3 / eps_of(a.dtype())) return;
   if (is_singular(a)) refuse_singular(op, a);
 }
 
@@ -173,7 +168,7 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     if (matrix) {
       r.spectrum = numbers(f.s);
       r.notes = {misfit_note("|A - U S Vt|", a, matmul(f.u * f.s, f.vt), a),
-                 rank_note(rank_decision(a))};
+                 rank_note(rank_decision(a, f.s))};
       orthonormal("|U'U - I|", f.u);
     }
   } else if (op == "solve") {
@@ -220,7 +215,10 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     if (matrix) r.notes = {condition_note(trust_in(a, 0))};
   } else if (op == "rank") {
     r.answers = {{"r", matrix_rank(a)}};
-    if (matrix) r.spectrum = numbers(svdvals(a)), r.notes = {rank_note(rank_decision(a))};
+    if (matrix) {
+      const Tensor values = svdvals(a);
+      r.spectrum = numbers(values), r.notes = {rank_note(rank_decision(a, values))};
+    }
   } else if (op == "trace") {
     r.answers = {{"t", trace(a)}};
   } else if (op == "norm") {
@@ -237,7 +235,7 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     r.notes = {{"spectral norm", few(s.spectral), "the most that a vector is stretched"},
                {"stable rank", few(s.stable_rank), "sum of squares over the largest square"},
                {"effective rank", few(s.effective_rank), "e to the entropy of the values' shares"},
-               rank_note(rank_decision(a))};
+               rank_note(rank_decision(a, s.values))};
   } else if (op == "pca") {
     const Pca p = pca(a);
     r.answers = {{"components", p.components}, {"explained", p.ratios}, {"mean", p.mean}};
@@ -253,16 +251,20 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
 }
 
 // A matrix from .npy; integers become f64.
-Tensor read_matrix(const std::string& path) {
-  Tensor x = read_npy(path);
-  if (x.dtype() != DType::f32 && x.dtype() != DType::f64) x = cast(x, DType::f64);
+void require_finite(const std::string& where, const Tensor& x) {
   for (size_t i = 0; const double value : numbers(x)) {
     if (!std::isfinite(value))
-      raise(ErrorKind::domain, path + ": element " +
+      raise(ErrorKind::domain, where + ": element " +
                                    place_text(static_cast<int64_t>(i), x.shape()) + " is " +
                                    text::number(value) + ". Linear algebra needs finite numbers.");
     ++i;
   }
+}
+
+Tensor read_matrix(const std::string& path) {
+  Tensor x = read_npy(path);
+  if (!is_float(x.dtype())) x = cast(x, DType::f64);
+  require_finite(path, x);
   return x;
 }
 
@@ -297,18 +299,24 @@ std::string bars(const std::vector<double>& values, bool plain) {
   return out + "  (a full bar is the largest, an empty one 1e-16 of it)\n";
 }
 
-// The spectrum of every layer of a model: tensors of two axes or more, all but the first as
-// columns.
+// The spectrum of every layer of a model: tensors of fractions with two axes or more, all but the
+// first as columns.
 int run_layers(const Words& w, const Settings& settings) {
+  if (!w.b.empty() || !w.folder.empty() || !settings.out.empty())
+    raise(ErrorKind::usage,
+          "linalg spectrum: of a model it takes no second matrix and writes no files. Use --json, "
+          "or give one layer as .npy.");
   std::vector<std::vector<std::string>> rows{
       {"layer", "shape", "spectral norm", "condition", "rank", "stable rank", "effective rank"}};
   std::string json;
   for (const auto& [name, x] : read_safetensors(w.a).tensors) {
-    if (x.rank() < 2 || x.size() == 0 || !is_float(x.dtype())) continue;
+    const bool half = x.dtype() == DType::f16 || x.dtype() == DType::bf16;
+    if (x.rank() < 2 || x.size() == 0 || !(half || is_float(x.dtype()))) continue;
     const int64_t out = x.shape()[0];
-    const Tensor a = reshape(x, {out, x.size() / out});
+    const Tensor a = reshape(half ? cast(x, DType::f32) : x, {out, x.size() / out});
+    require_finite(w.a + ": " + name, a);
     const Spectrum s = spectrum(a);
-    const RankDecision r = rank_decision(a);
+    const RankDecision r = rank_decision(a, s.values);
     rows.push_back({name, to_string(x.type()), few(s.spectral), few(s.condition),
                     std::to_string(r.rank) + " of " + std::to_string(r.full), few(s.stable_rank),
                     few(s.effective_rank)});
