@@ -4,6 +4,7 @@
 
 #include <gradus/nn/module.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/average.h>
@@ -11,6 +12,7 @@
 #include <gradus/plan/plan.h>
 
 #include <algorithm>
+#include <concepts>
 #include <functional>
 #include <string>
 #include <utility>
@@ -18,9 +20,38 @@
 
 namespace gradus {
 
-// Takes (model, x, target) to one number.
+// Takes (model, x, target, pass) or (model, x, target) to one number, a mean over rows.
 template <class Module>
-using StepLoss = std::function<Tensor(const Module&, const Tensor& x, const Tensor& target)>;
+class StepLoss {
+ public:
+  using Function =
+      std::function<Tensor(const Module&, const Tensor& x, const Tensor& target, Pass&)>;
+  StepLoss() = default;
+  template <class F>
+  requires(!std::same_as<std::remove_cvref_t<F>, StepLoss>)
+      StepLoss(F f) {  // NOLINT: a lambda is a loss
+    if constexpr (std::invocable<F&, const Module&, const Tensor&, const Tensor&, Pass&>)
+      of_ = std::move(f);
+    else
+      of_ = [f = std::move(f)](const Module& model, const Tensor& x, const Tensor& target, Pass&) {
+        return f(model, x, target);
+      };
+  }
+  Tensor operator()(const Module& model, const Tensor& x, const Tensor& target, Pass& pass) const {
+    return of_(model, x, target, pass);
+  }
+
+ private:
+  Function of_;
+};
+
+// A factor on the loss for gradients that f16 would lose (Micikevicius et al. 2018): it doubles
+// after `patience` steps without overflow, and halves with each step that overflows, which changes
+// nothing else.
+struct LossScale {
+  double start = 0;  // 0: none. Mixed precision in f16 usually begins at 2^16
+  int64_t patience = 2000;
+};
 
 // What further results of a step may look at.
 template <class Module>
@@ -46,23 +77,36 @@ struct StepOptions {
   int64_t part_rows = 0;
   // Carries an average of the parameters along, behind the optimiser's state.
   WeightAverage average = {};
+  // One more argument, a key i64[2], for what the model draws in this run. Parts of the rows get
+  // its children.
+  bool takes_key = false;
+  LossScale scale = {};
   // Appends further results, behind the loss and what clipping says.
   std::function<void(const StepView<Module>&, std::vector<Tensor>&)> also = {};
 };
 
-// Arguments: parameters, state, x, target, and the rate if it is taken. Results: the same
-// parameters and state, the loss, whether it was clipped, and what `also` appends. The state ends
-// with the average of the parameters and the number of updates, if there is one.
+// Arguments: parameters, state, x, target, then the rate and the key if they are taken. Results:
+// the same parameters and state, the loss, whether it was clipped, and what `also` appends. The
+// state is the optimiser's; the average of the parameters and the number of updates, if there is
+// one; the running statistics of the model; and of a loss scale the factor, the steps since it
+// changed and the steps that overflowed.
 struct RecordedStep {
   Graph graph;
   std::vector<std::string> names;  // of the arguments
   std::vector<Carry> carries;
   std::vector<Tensor> start;  // parameters and state before the first run
+  bool takes_rate = false;
   int x() const { return static_cast<int>(start.size()); }
   int target() const { return x() + 1; }
   int rate() const { return x() + 2; }
+  int key() const { return x() + (takes_rate ? 3 : 2); }
   int loss() const { return x(); }
   int clipped() const { return x() + 1; }
+};
+
+// Where the parts of the state begin in what a step carries.
+struct StateParts {
+  size_t average, statistics, scale, end;
 };
 
 // Parameters as one vector, and all that a step carries along with it, before the first run.
@@ -81,18 +125,56 @@ std::vector<Tensor> first_carries(const Module& model, const StepOptions<Module>
     all.push_back(params);
     all.push_back(zeros({}, params.dtype()));
   }
+  for (const Tensor& s : statistics(model)) all.push_back(s);
+  if (options.scale.start > 0)
+    for (double v : {options.scale.start, 0.0, 0.0}) all.push_back(full({}, v, all[0].dtype()));
   return all;
 }
 
-// The mean loss over all rows and its gradients, part by part.
 template <class Module>
-ValueAndGrads gradients_by_parts(const Module& model, const StepLoss<Module>& loss, const Tensor& x,
-                                 const Tensor& target, int64_t part_rows) {
+StateParts parts_of(const Module& model, const StepOptions<Module>& options, size_t carried) {
+  StateParts p{};
+  p.end = carried;
+  p.scale = p.end - (options.scale.start > 0 ? 3 : 0);
+  p.statistics = p.scale - statistics(model).size();
+  p.average = p.statistics - (options.average.kind != WeightAverage::none ? 2 : 0);
+  return p;
+}
+
+// What a step finds: the loss, its gradients towards the parameters, the next statistics.
+struct StepGradients {
+  Tensor value;
+  std::vector<Tensor> grads, statistics;
+};
+
+// The mean loss over all rows and its gradients, part by part. Statistics go from part to part. The
+// gradients are those of factor * loss.
+template <class Module>
+StepGradients gradients_by_parts(const Module& model, const StepLoss<Module>& loss, const Tensor& x,
+                                 const Tensor& target, int64_t part_rows, const Tensor& key = {},
+                                 const Tensor& factor = {}) {
   const int64_t rows = x.shape()[0];
-  const auto of = [&](const Tensor& some, const Tensor& wanted) {
-    return gradients(model, [&](const Module& m) { return loss(m, some, wanted); });
+  StepGradients all{{}, {}, statistics(model)};
+  const auto of = [&](const Tensor& some, const Tensor& wanted, const Tensor& own_key) {
+    Tensor value;
+    std::vector<Tensor> next;
+    const ValueAndGrads r = gradients(with_statistics(model, all.statistics), [&](const Module& m) {
+      Pass pass = Pass::training(own_key);
+      value = loss(m, some, wanted, pass);
+      next.clear();
+      each_statistic(
+          m, [&](const std::string&, const Statistic& s) { next.push_back(pass.after(s)); });
+      return factor.is_absent() ? value : factor * value;
+    });
+    all.statistics = std::move(next);
+    return ValueAndGrads{value, r.grads};
   };
-  if (part_rows <= 0 || part_rows >= rows) return of(x, target);
+  if (part_rows <= 0 || part_rows >= rows) {
+    ValueAndGrads r = of(x, target, key);
+    all.value = r.value;
+    all.grads = std::move(r.grads);
+    return all;
+  }
   Tensor grads, value;
   const auto add = [](Tensor& total, const Tensor& part) {
     // A sum of two rows: plain additions would be fused into one at the end of the step, and keep
@@ -101,13 +183,16 @@ ValueAndGrads gradients_by_parts(const Module& model, const StepLoss<Module>& lo
   };
   for (int64_t from = 0; from < rows; from += part_rows) {
     const int64_t to = std::min(from + part_rows, rows);
-    const ValueAndGrads r = of(slice_axis(x, 0, {from, to}), slice_axis(target, 0, {from, to}));
+    const ValueAndGrads r = of(slice_axis(x, 0, {from, to}), slice_axis(target, 0, {from, to}),
+                               key.is_absent() ? key : split(key, Tensor(from / part_rows)));
     const auto examples = static_cast<double>(to - from);
     add(grads, examples * flatten(r.grads));
     add(value, examples * r.value);
   }
-  const auto all = static_cast<double>(rows);
-  return {value / all, unflatten(grads / all, parameters(model))};
+  const auto count = static_cast<double>(rows);
+  all.value = value / count;
+  all.grads = unflatten(grads / count, parameters(model));
+  return all;
 }
 
 // One update of the parameters in one vector by rules of their own. `own` has the form of `state`.
@@ -137,8 +222,9 @@ RecordedStep record_step(const Module& model, const StepLoss<Module>& loss, cons
   const std::vector<Tensor> like = parameters(model);
   RecordedStep step;
   step.start = first_carries(model, options);
+  step.takes_rate = options.takes_rate;
   const size_t own = step.start.size();
-  const bool averages = options.average.kind != WeightAverage::none;
+  const StateParts parts = parts_of(model, options, own);
   const bool groups = !options.grouping.groups.empty();
   const GroupState form = groups ? initial_state(options.grouping, like) : GroupState();
   std::vector<Argument> arguments{{"parameters", step.start[0].type()}};
@@ -148,33 +234,55 @@ RecordedStep record_step(const Module& model, const StepLoss<Module>& loss, cons
   arguments.push_back({"x", x});
   arguments.push_back({"target", target});
   if (options.takes_rate) arguments.push_back({"learning rate", {like[0].dtype(), {}}});
+  if (options.takes_key) arguments.push_back({"key", {DType::i64, {2}}});
   for (const Argument& a : arguments) step.names.push_back(a.name);
+  const auto key_at = static_cast<size_t>(step.key());
   step.graph = record(
       [&](std::span<const Tensor> a) {
-        const Module now = with_parameters(model, unflatten(a[0], like));
-        ValueAndGrads r = gradients_by_parts(now, loss, a[own], a[own + 1], options.part_rows);
+        const Module now = with_statistics(with_parameters(model, unflatten(a[0], like)),
+                                           a.subspan(parts.statistics));
+        const bool scales = parts.scale < parts.end;
+        const Tensor factor = scales ? a[parts.scale] : Tensor();
+        StepGradients r = gradients_by_parts(now, loss, a[own], a[own + 1], options.part_rows,
+                                             options.takes_key ? a[key_at] : Tensor(), factor);
+        Tensor fits;  // whether no gradient overflowed
+        if (scales) {
+          const Tensor flat = flatten(r.grads) / factor;
+          fits = all(isfinite(flat));
+          r.grads = unflatten(flat, like);
+        }
         if (groups)
           for (size_t i = 0; i < r.grads.size(); ++i)
             if (options.grouping.groups[options.grouping.group_of[i]].frozen)
               r.grads[i] = zeros_like(r.grads[i]);
-        Clipped all{{flatten(r.grads)}, {}, {}};
-        if (options.clip_norm > 0) all = clip_by_norm(all.grads, options.clip_norm);
-        if (options.clip_value > 0) all = clip_by_value(all.grads, options.clip_value);
-        const std::span<const Tensor> state = a.subspan(1, own - 1 - (averages ? 2 : 0));
+        Clipped clipped{{flatten(r.grads)}, {}, {}};
+        if (options.clip_norm > 0) clipped = clip_by_norm(clipped.grads, options.clip_norm);
+        if (options.clip_value > 0) clipped = clip_by_value(clipped.grads, options.clip_value);
+        const std::span<const Tensor> state = a.subspan(1, parts.average - 1);
         const Tensor rate = options.takes_rate ? a[own + 2] : Tensor();
         const Update u = groups ? grouped_update(options.grouping, form, options.optimiser.lr, like,
-                                                 a[0], all.grads[0], state, rate)
-                                : update(options.optimiser, a[0], all.grads[0],
+                                                 a[0], clipped.grads[0], state, rate)
+                                : update(options.optimiser, a[0], clipped.grads[0],
                                          {state.begin(), state.end()}, rate);
         std::vector<Tensor> out{u.params};
         out.insert(out.end(), u.state.begin(), u.state.end());
-        if (averages) {
-          out.push_back(averaged(options.average, a[own - 2], u.params, a[own - 1]));
-          out.push_back(a[own - 1] + 1);
+        if (parts.average < parts.statistics) {
+          const Tensor updates = a[parts.average + 1];
+          out.push_back(averaged(options.average, a[parts.average], u.params, updates));
+          out.push_back(updates + 1);
+        }
+        out.insert(out.end(), r.statistics.begin(), r.statistics.end());
+        if (scales) {
+          for (size_t i = 0; i < out.size(); ++i) out[i] = where(fits, out[i], a[i]);
+          const Tensor steady = a[parts.scale + 1] + 1;
+          const Tensor grows = greater_equal(steady, static_cast<double>(options.scale.patience));
+          out.push_back(where(fits, where(grows, 2 * factor, factor), factor / 2));
+          out.push_back(where(logical_and(fits, logical_not(grows)), steady, zeros_like(steady)));
+          out.push_back(a[parts.scale + 2] + where(fits, zeros_like(steady), ones_like(steady)));
         }
         out.push_back(r.value);
-        if (options.clip_norm > 0 || options.clip_value > 0) out.push_back(all.acted);
-        if (options.also) options.also({now, r.grads, a[0], u.params}, out);
+        if (options.clip_norm > 0 || options.clip_value > 0) out.push_back(clipped.acted);
+        if (options.also) options.also({now, r.grads, a[0], out[0]}, out);
         return out;
       },
       arguments);
