@@ -4,7 +4,9 @@
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
+#include <gradus/ops/conv.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/pool.h>
 #include <gradus/ops/random.h>
 #include <gradus/ops/table.h>
 
@@ -1121,6 +1123,263 @@ std::map<std::string, std::function<Samples()>> samples() {
                        {[] { matmul(iota(2), iota(2)); },
                         "matmul: i64[2] is not a floating-point tensor. It computes in f32 or f64. "
                         "Cast to f64 first."}};
+         return s;
+       }},
+      {"conv",
+       [] {
+         Samples s;
+         const auto f = [](const ConvOptions& o) {
+           return [o](Args x) { return conv2d(x[0], x[1], o); };
+         };
+         s.samples = {
+             {{draw.tensor({2, 2, 4, 5}), draw.tensor({4, 1, 2, 3})},
+              f({.stride = {2, 1}, .padding = {1, 2}, .dilation = {2, 1}, .groups = 2}),
+              2},
+             {{draw.tensor({2, 2, 7}), draw.tensor({3, 2, 3})},
+              [](Args x) { return conv1d(x[0], x[1], {.stride = {2}, .padding = {1}}); },
+              2},
+             {{draw.tensor({5, 6, 21, 19}), draw.tensor({20, 6, 3, 3})}, f({.padding = {1}})},
+             {{draw.tensor({3, 40, 8, 8}), draw.tensor({70, 40, 3, 3})}, f({.stride = {2}})}};
+         s.answers = {{[] {
+                         return conv2d(reshape(iota(16, DType::f64) + 1.0, {1, 1, 4, 4}),
+                                       reshape(Tensor{1, 0, 0, -1}, {1, 1, 2, 2}));
+                       },
+                       "f64[1,1,3,3] [[[[-5. -5. -5.]\n   [-5. -5. -5.]\n   [-5. -5. -5.]]]]"},
+                      {[] {
+                         return conv1d(reshape(Tensor{1, 2, 3, 4}, {1, 1, 4}),
+                                       reshape(Tensor{1, 10}, {1, 1, 2}));
+                       },
+                       "f64[1,1,3] [[[21. 32. 43.]]]"},
+                      {[] {
+                         return conv2d(zeros({0, 1, 3, 3}), ones({2, 1, 2, 2}));
+                       },
+                       "f64[0,2,2,2] [] f64[0,2,2,2]"},
+                      {[] {
+                         return conv2d(zeros({1, 0, 2, 2}), ones({1, 0, 2, 2}));
+                       },
+                       "f64[1,1,1,1] [[[[0.]]]]"}};
+         s.refusals = {{[] {
+                          conv2d(zeros({1, 3, 8, 8}, DType::f32), zeros({4, 2, 3, 3}, DType::f32));
+                        },
+                        "conv2d: f32[1,3,8,8] with w f32[4,2,3,3]: w is made for 2 channels, and x "
+                        "has 3. The second size of w must be C / groups, here with 1 group."}};
+         return s;
+       }},
+      {"conv_input",
+       [] {
+         Samples s;
+         const auto f = [](const ConvOptions& o) {
+           return [o](Args x) { return conv_transpose2d(x[0], x[1], o); };
+         };
+         s.samples = {
+             {{draw.tensor({2, 4, 3, 2}), draw.tensor({4, 1, 2, 3})},
+              f({.stride = {2, 1},
+                 .padding = {1, 0},
+                 .dilation = {2, 1},
+                 .groups = 2,
+                 .output_padding = {1, 0}}),
+              2},
+             {{draw.tensor({2, 2, 4}), draw.tensor({2, 3, 3})},
+              [](Args x) { return conv_transpose1d(x[0], x[1], {.stride = {2}, .padding = {1}}); },
+              2},
+             {{draw.tensor({5, 20, 21, 19}), draw.tensor({20, 6, 3, 3})},
+              f({.stride = {2}, .padding = {1}})},
+             {{draw.tensor({3, 40, 8, 8}), draw.tensor({40, 70, 3, 3})}, f({})}};
+         s.answers = {{[] {
+                         return conv_transpose1d(reshape(Tensor{1, 2}, {1, 1, 2}),
+                                                 reshape(Tensor{1, 10}, {1, 1, 2}),
+                                                 {.stride = {2}});
+                       },
+                       "f64[1,1,4] [[[ 1. 10.  2. 20.]]]"},
+                      {[] {
+                         return conv_transpose2d(zeros({0, 1, 2, 2}), ones({1, 2, 2, 2}));
+                       },
+                       "f64[0,2,3,3] [] f64[0,2,3,3]"}};
+         s.refusals = {{[] {
+                          conv_transpose2d(zeros({1, 3, 8, 8}), zeros({4, 2, 3, 3}));
+                        },
+                        "conv_transpose2d: f64[1,3,8,8] with w f64[4,2,3,3]: w is made for 4 "
+                        "channels, and x has 3. The first size of w must be C."}};
+         return s;
+       }},
+      {"conv_weight",
+       [] {
+         Samples s;
+         const auto f = [](const Dims& how, const Dims& size) {
+           return [=](Args x) {
+             Attrs attrs;
+             attrs.a = how, attrs.b = size;
+             return apply(op::conv_weight, {x[0], x[1]}, attrs);
+           };
+         };
+         s.samples = {{{draw.tensor({2, 2, 4, 5}), draw.tensor({2, 4, 2, 7})},
+                       f({2, 1, 1, 2, 2, 1, 2}, {2, 3}),
+                       2},
+                      {{draw.tensor({9, 6, 21, 19}), draw.tensor({9, 20, 21, 19})},
+                       f({1, 1, 1, 1, 1, 1, 1}, {3, 3})},
+                      {{draw.tensor({3, 40, 8, 8}), draw.tensor({3, 70, 3, 3})},
+                       f({2, 2, 0, 0, 1, 1, 1}, {3, 3})}};
+         s.answers = {{[f] {
+                         const Tensor x[] = {reshape(Tensor{1, 2, 3, 4}, {1, 1, 1, 4}),
+                                             reshape(Tensor{1, 10, 100}, {1, 1, 1, 3})};
+                         return f({1, 1, 0, 0, 1, 1, 1}, {1, 2})(x);
+                       },
+                       "f64[1,1,1,2] [[[[321. 432.]]]]"},
+                      {[f] {
+                         const Tensor x[] = {zeros({0, 1, 2, 2}), zeros({0, 1, 1, 1})};
+                         return f({1, 1, 0, 0, 1, 1, 1}, {2, 2})(x);
+                       },
+                       "f64[1,1,2,2] [[[[0. 0.]\n   [0. 0.]]]]"}};
+         return s;
+       }},
+      {"max_pool",
+       [] {
+         Samples s;
+         const auto f = [](const PoolOptions& o) {
+           return [o](Args x) { return max_pool2d(x[0], o); };
+         };
+         s.samples = {
+             {{draw.tensor({2, 2, 5, 6})}, f({.size = {2}}), 3},
+             {{draw.tensor({1, 2, 5, 6})},
+              f({.size = {3, 2}, .stride = {2, 1}, .padding = {1, 1}, .ceil_mode = true}),
+              2},
+             {{draw.tensor({2, 7})},
+              [](Args x) { return max_pool1d(x[0], {.size = {3}, .stride = {2}}); },
+              2},
+             {{draw.tensor({5, 7, 3})},
+              [](Args x) {
+                return adaptive_max_pool2d(x[0], {3, 2});
+              },
+              2},
+             {{draw.tensor({9, 6, 30, 34})}, f({.size = {2}})},
+             {{draw.tensor({9, 6, 30, 34})}, f({.size = {3}, .stride = {2}, .padding = {1}})}};
+         const auto x44 = reshape(iota(16, DType::f64) + 1.0, {1, 1, 4, 4});
+         s.answers = {{[=] { return max_pool2d(x44, {.size = {2}}); },
+                       "f64[1,1,2,2] [[[[ 6.  8.]\n   [14. 16.]]]]"},
+                      {[] {
+                         return max_pool1d(Tensor{1, nan_, 3, -inf_, -inf_, -inf_}, {.size = {2}});
+                       },
+                       "f64[3] [ nan   3. -inf]"},
+                      {[=] { return global_max_pool2d(x44); }, "f64[1,1,1,1] [[[[16.]]]]"},
+                      {[] {
+                         return max_pool2d(zeros({0, 3, 4, 4}), {.size = {2}});
+                       },
+                       "f64[0,3,2,2] [] f64[0,3,2,2]"}};
+         s.refusals = {{[] { max_pool2d(ones({3}), {.size = {2}}); },
+                        "max_pool2d: f64[3] has no planes. x must be (..., H, W)."},
+                       {[] {
+                          max_pool2d(reshape(iota(4), {2, 2}), {.size = {2}});
+                        },
+                        not_float("max_pool2d", "i64[2,2]")}};
+         return s;
+       }},
+      {"take_places",
+       [] {
+         Samples s;
+         const auto f = [](Args x) {
+           Attrs attrs;
+           attrs.a = {0, 0, 0, 0, 0, 0, 0};
+           attrs.b = {x[1].shape()[x[1].rank() - 2], x[1].shape().back()};
+           return apply(op::take_places, {x[0], x[1]}, attrs);
+         };
+         const Tensor at = cast(places({3, 0, 3, 5, 1, 2}, {2, 1, 3}), DType::i32);
+         s.samples = {{{draw.tensor({2, 2, 3}), at}, f, 2}};
+         s.answers = {{[=] {
+                         const Tensor x[] = {
+                             reshape(Tensor{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 2, 3}), at};
+                         return f(x);
+                       },
+                       "f64[2,1,3] [[[ 4.  1.  4.]]\n\n [[12.  8.  9.]]]"},
+                      {[=] {
+                         const Tensor x[] = {zeros({0, 2, 3}), zeros({0, 1, 1}, DType::i32)};
+                         return f(x);
+                       },
+                       "f64[0,1,1] [] f64[0,1,1]"}};
+         return s;
+       }},
+      {"put_places",
+       [] {
+         Samples s;
+         const auto f = [](Args x) {
+           Attrs attrs;
+           attrs.a = {0, 0, 0, 0, 0, 0, 0};
+           attrs.b = {2, 3};
+           return apply(op::put_places, {x[0], x[1]}, attrs);
+         };
+         const Tensor at = cast(places({3, 0, 3, 5, 1, 2}, {2, 1, 3}), DType::i32);
+         s.samples = {{{draw.tensor({2, 1, 3}), at}, f, 2}};
+         s.answers = {{[=] {
+                         const Tensor x[] = {reshape(Tensor{1, 2, 3, 4, 5, 6}, {2, 1, 3}), at};
+                         return f(x);
+                       },
+                       "f64[2,2,3] [[[2. 0. 0.]\n  [4. 0. 0.]]\n\n [[0. 5. 6.]\n  [0. 0. 4.]]]"},
+                      {[=] {
+                         const Tensor x[] = {zeros({0, 1, 1}), zeros({0, 1, 1}, DType::i32)};
+                         return f(x);
+                       },
+                       "f64[0,2,3] [] f64[0,2,3]"}};
+         return s;
+       }},
+      {"avg_pool",
+       [] {
+         Samples s;
+         const auto f = [](const PoolOptions& o) {
+           return [o](Args x) { return avg_pool2d(x[0], o); };
+         };
+         s.samples = {
+             {{draw.tensor({2, 2, 5, 6})}, f({.size = {2}}), 2},
+             {{draw.tensor({1, 2, 5, 6})},
+              f({.size = {3, 2},
+                 .stride = {2, 1},
+                 .padding = {1, 1},
+                 .ceil_mode = true,
+                 .count_include_pad = false}),
+              2},
+             {{draw.tensor({2, 7})},
+              [](Args x) { return avg_pool1d(x[0], {.size = {3}, .stride = {2}, .padding = {1}}); },
+              2},
+             {{draw.tensor({5, 7, 3})},
+              [](Args x) {
+                return adaptive_avg_pool2d(x[0], {3, 2});
+              },
+              2},
+             {{draw.tensor({9, 6, 30, 34})}, f({.size = {2}})}};
+         s.answers = {
+             {[] {
+                return avg_pool2d(reshape(iota(16, DType::f64) + 1.0, {1, 1, 4, 4}), {.size = {2}});
+              },
+              "f64[1,1,2,2] [[[[ 3.5  5.5]\n   [11.5 13.5]]]]"},
+             {[] {
+                return avg_pool2d(zeros({0, 3, 4, 4}), {.size = {2}});
+              },
+              "f64[0,3,2,2] [] f64[0,3,2,2]"}};
+         s.refusals = {{[] { avg_pool1d(Tensor(1.0), {.size = {2}}); },
+                        "avg_pool1d: f64[] has no axis. x must be (..., L)."}};
+         return s;
+       }},
+      {"avg_unpool",
+       [] {
+         Samples s;
+         const auto f = [](const Dims& how, const Dims& size) {
+           return [=](Args x) {
+             Attrs attrs;
+             attrs.a = how, attrs.b = size;
+             return apply(op::avg_unpool, {x[0]}, attrs);
+           };
+         };
+         s.samples = {{{draw.tensor({2, 2, 3})}, f({2, 2, 2, 2, 0, 0, 1}, {5, 6}), 2},
+                      {{draw.tensor({1, 3, 5})}, f({3, 3, 2, 1, 1, 1, 0}, {5, 5}), 2},
+                      {{draw.tensor({9, 6, 15, 17})}, f({2, 2, 2, 2, 0, 0, 1}, {30, 34})}};
+         s.answers = {{[f] {
+                         const Tensor y[] = {Tensor{{4, 8}}};
+                         return f({2, 2, 2, 2, 0, 0, 1}, {2, 4})(y);
+                       },
+                       "f64[2,4] [[1. 1. 2. 2.]\n [1. 1. 2. 2.]]"},
+                      {[f] {
+                         const Tensor y[] = {zeros({0, 1, 2})};
+                         return f({2, 2, 2, 2, 0, 0, 1}, {2, 4})(y);
+                       },
+                       "f64[0,2,4] [] f64[0,2,4]"}};
          return s;
        }},
       {"lu",

@@ -7,11 +7,11 @@
 #define GRADUS_OPS_GEMM_ONCE
 #include <gradus/base/pool.h>
 #include <gradus/core/view.h>
+#include <gradus/ops/room.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace gradus {
@@ -20,30 +20,6 @@ namespace {
 constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
-
-// Memory that grows to the largest request and stays.
-class Room {
- public:
-  ~Room() { ::operator delete(bytes_, kAlign); }
-  template <class T>
-  T* at_least(int64_t n) {
-    const size_t size = static_cast<size_t>(n) * sizeof(T);
-    if (size > size_) grow(size);
-    return static_cast<T*>(bytes_);
-  }
-
- private:
-  static constexpr std::align_val_t kAlign{64};
-  void grow(size_t size) {
-    ::operator delete(bytes_, kAlign);
-    bytes_ = nullptr;
-    size_ = 0;
-    bytes_ = ::operator new(size, kAlign);
-    size_ = size;
-  }
-  void* bytes_ = nullptr;
-  size_t size_ = 0;
-};
 
 // What a thread packs, and its part of c before it is flipped back.
 struct Rooms {

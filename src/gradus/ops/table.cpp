@@ -1,5 +1,7 @@
+#include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/pool.h>
 #include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
@@ -24,7 +26,8 @@ std::span<const Op* const> all_ops() {
       OP(gather) OP(scatter_add) OP(iota) OP(stop_gradient)
       OP(sum) OP(prod) OP(max) OP(min) OP(argmax) OP(argmin) OP(logsumexp) OP(norm) OP(any) OP(all)
       OP(cumsum) OP(scan) OP(argsort) OP(softmax) OP(log_softmax) OP(layer_norm)
-      OP(matmul)
+      OP(matmul) OP(conv) OP(conv_input) OP(conv_weight)
+      OP(max_pool) OP(take_places) OP(put_places) OP(avg_pool) OP(avg_unpool)
       OP(split) OP(random_uniform) OP(random_normal) OP(random_integers)
       OP(input) OP(constant) OP(alias)
       // clang-format on
