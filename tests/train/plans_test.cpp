@@ -116,7 +116,7 @@ std::vector<Tensor> trained_plainly(const TrainConfig& config) {
   return unflatten(config.average.empty() ? params : average, like);
 }
 
-std::vector<std::string> names_of_different(const Mlp& got, const std::vector<Tensor>& wanted) {
+std::vector<std::string> names_of_different(const Model& got, const std::vector<Tensor>& wanted) {
   std::vector<std::string> names;
   const StateDict dict = state_dict(got);
   EXPECT_EQ(dict.size(), wanted.size());

@@ -30,7 +30,7 @@ Progress half_way() {
   p.val_loss = 0.058;
   p.val_accuracy = 0.987;
   p.grad_norm = 0.09;
-  p.examples_per_second = 4123;
+  p.units_per_second = 4123;
   p.seconds = 2;
   p.seconds_left = 2;
   return p;

@@ -313,8 +313,8 @@ TEST(Train, with_averaged_weights_reports_and_saves_the_average) {
   const TrainedRun run = load_run(folder.path("average"));
   config.average = "";
   train(config, folder.path("last"), false);
-  EXPECT_FALSE(
-      same_bits(run.model.layers[0].weight, load_run(folder.path("last")).model.layers[0].weight));
+  const auto first = [](const TrainedRun& of) { return parameters(of.model)[0]; };
+  EXPECT_FALSE(same_bits(first(run), first(load_run(folder.path("last")))));
   EXPECT_EQ(r.epochs.back().val_loss, r.val_loss);
 }
 
@@ -388,7 +388,72 @@ TEST(Train, refuses_numbers_that_mean_nothing) {
   EXPECT_EQ(message([](TrainConfig& c) { c.checkpoint_every = -1; }),
             "usage: train: --checkpoint-every is -1. It is a number of steps. Give one above 0, or "
             "0 for a checkpoint at the end only.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.dropout = 1; }),
+            "usage: train: --dropout is 1. It is a share in [0, 1), 0 for none.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.l1 = -1; }),
+            "usage: train: --l1 is -1. It is a number from 0, 0 for none.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.patience = -1; }),
+            "usage: train: --patience is -1. It is a number of epochs, 0 for any.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.precision = "int8"; }),
+            "usage: train: --precision is 'int8'. It is f32, bf16 or fp16.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.recipe = "lenet"; }).substr(0, 41),
+            "usage: train: there is no recipe 'lenet'.");
   EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
+}
+
+TEST(Train, ends_early_with_the_best_weights_when_patience_runs_out) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.examples = 60;
+  config.lr = 0.3;  // far too fast: the loss on what is held out goes up and down
+  config.epochs = 200;
+  config.patience = 4;
+  std::vector<double> losses;
+  TrainHooks hooks;
+  hooks.epoch = [&](const EpochRecord& e, const Model&) { losses.push_back(e.val_loss); };
+  const RunRecord r = train(config, folder.path("run"), false, hooks);
+  const auto best = std::ranges::min_element(losses);
+  EXPECT_EQ(r.best_epoch, best - losses.begin() + 1);
+  EXPECT_EQ(std::ssize(losses), r.best_epoch + 4) << "four epochs brought nothing better";
+  EXPECT_LT(std::ssize(losses), 200);
+  EXPECT_EQ(r.val_loss, *best);
+  // The weights are those of a run that ends with that epoch.
+  config.epochs = r.best_epoch;
+  config.patience = 0;
+  train(config, folder.path("short"), false);
+  const auto weights = [&](const std::string& name) {
+    return flatten(parameters(load_run(folder.path(name)).model));
+  };
+  EXPECT_TRUE(same_bits(weights("run"), weights("short")));
+}
+
+TEST(Train, with_penalties_and_dropout_does_what_their_formulas_say) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.epochs = 1;
+  config.batch = 180;
+  config.optimiser = "sgd";
+  config.lr = 0.5;
+  const auto weights = [&](const std::string& name, auto set) {
+    TrainConfig c = config;
+    set(c);
+    train(c, folder.path(name), false);
+    std::vector<std::vector<double>> all;
+    for (const Tensor& p : parameters(load_run(folder.path(name)).model)) all.push_back(numbers(p));
+    return all;
+  };
+  const auto start = weights("start", [](TrainConfig&c) { c.epochs = 0; }),
+             plain = weights("plain", [](TrainConfig&) {}),
+             l1 = weights("l1", [](TrainConfig&c) { c.l1 = 0.01; }),
+             l2 = weights("l2", [](TrainConfig&c) { c.l2 = 0.01; }),
+             dropped = weights("dropped", [](TrainConfig&c) { c.dropout = 0.5; });
+  for (size_t p = 0; p < plain.size(); ++p)
+    for (size_t i = 0; i < plain[p].size(); ++i) {
+      const double w = start[p][i], matrix = p % 2 == 0;
+      EXPECT_NEAR(l1[p][i], plain[p][i] - 0.5 * 0.01 * (w > 0 ? 1 : -1) * matrix, 1e-6);
+      EXPECT_NEAR(l2[p][i], plain[p][i] - 0.5 * 0.01 * w * matrix, 1e-6);
+    }
+  EXPECT_NE(dropped, plain);
 }
 
 TEST(Train, says_where_no_folder_can_be_made) {
@@ -406,7 +471,9 @@ TEST(RunToml, brings_every_setting_back) {
   c.weight_decay = 0, c.epochs = 9, c.batch = 8, c.seed = ~uint64_t{0}, c.checkpoint_every = 0;
   c.shuffle_labels = true, c.recompute = "sqrt", c.schedule = "step(3)", c.clip_norm = 0.5;
   c.clip_value = 2, c.groups = {"bias: lr=1"}, c.average = "swa", c.accumulate = 4;
-  c.drop_last = true;
+  c.drop_last = true, c.recipe = "mlp-digits", c.dropout = 0.5, c.label_smoothing = 0.1;
+  c.mixup = 0.2, c.l1 = 1e-5, c.l2 = 1e-4, c.augment = "flip", c.patience = 3;
+  c.precision = "bf16";
   TrainConfig back;
   apply_entries(back, read_toml(toml_text(entries_of(c)), "run.toml"), "run.toml");
   const TomlEntries want = entries_of(c), got = entries_of(back), usual = entries_of(TrainConfig{});

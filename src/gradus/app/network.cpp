@@ -14,7 +14,7 @@
 namespace gradus::app {
 namespace {
 
-Function loss_of(const Mlp& model, const std::string& loss, const Tensor& x, const Tensor& y) {
+Function loss_of(const Model& model, const std::string& loss, const Tensor& x, const Tensor& y) {
   return [=](std::span<const Tensor> parameters) {
     const DType type = parameters[0].dtype();
     const Tensor z = with_parameters(model, parameters)(cast(x, type));
@@ -24,19 +24,14 @@ Function loss_of(const Mlp& model, const std::string& loss, const Tensor& x, con
   };
 }
 
-Network network_of(const Mlp& model, const std::string& loss, const Tensor& x, const Tensor& y,
+Network network_of(const Model& model, const std::string& loss, const Tensor& x, const Tensor& y,
                    const std::string& data) {
   Network n;
-  for (const auto& [name, tensor] : state_dict(model)) {
+  for (const auto& [name, tensor] : named_parameters(model)) {
     n.names.push_back(name);
     n.parameters.push_back(tensor);
   }
-  MlpSpec spec{.activation = model.activation};
-  for (const Linear& layer : model.layers) {
-    if (spec.sizes.empty()) spec.sizes.push_back(layer.weight.shape()[1]);
-    spec.sizes.push_back(layer.weight.shape()[0]);
-  }
-  n.says = describe(spec) + ", " + loss + " on " + data;
+  n.says = model.says() + ", " + loss + " on " + data;
   n.loss = loss_of(model, loss, x, y);
   return n;
 }
@@ -85,7 +80,7 @@ Network of_weights(const std::string& path, const NetworkOptions& options, uint6
                                "folder.");
   for (int64_t n : spec.sizes)
     if (n < 1) raise(ErrorKind::file, path + ": a layer of size 0 computes nothing");
-  const Mlp model = load_state(make_mlp(spec, key_from_seed(0)), file.tensors);
+  const Model model(describe(spec), load_state(make_mlp(spec, key_from_seed(0)), file.tensors));
   const int64_t rows = options.examples, inputs = spec.sizes.front(), outputs = spec.sizes.back();
   const Key key = key_from_seed(seed);
   std::vector<float> x(static_cast<size_t>(rows * inputs));

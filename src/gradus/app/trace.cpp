@@ -99,7 +99,7 @@ int trace_run(const TraceWords& t, const Settings& settings) {
   std::vector<Tensor> args{feature_tensor(data)};
   std::vector<std::string> names{"x"};
   std::vector<int> wrt;
-  for (const auto& [name, x] : state_dict(run.model)) {
+  for (const auto& [name, x] : named_parameters(run.model)) {
     wrt.push_back(static_cast<int>(args.size()));
     args.push_back(x);
     names.push_back(name);
@@ -115,7 +115,7 @@ int trace_run(const TraceWords& t, const Settings& settings) {
   if (settings.json || t.dot || !t.html.empty() || t.step)
     show(trace, t, page, settings);
   else {
-    note(settings, describe(parse_mlp(run.config.model)) + " " + run.loss + ", " + of + " of " +
+    note(settings, run.model.says() + " " + run.loss + ", " + of + " of " +
                        whole.source + "\n");
     show(trace, t, page, settings);
     if (!t.all && t.open.empty())

@@ -5,6 +5,7 @@
 #include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 
 #include <limits>
@@ -51,7 +52,8 @@ MlpSpec parse_mlp(std::string_view text) {
 }
 
 std::string describe(const MlpSpec& spec) {
-  return "MLP " + sizes_of(spec) + " " + spec.activation + (spec.bias ? "" : ", no bias");
+  return "MLP " + sizes_of(spec) + " " + spec.activation + (spec.bias ? "" : ", no bias") +
+         (spec.dropout > 0 ? ", dropout " + text::number(spec.dropout) : "");
 }
 
 int64_t parameter_count(const MlpSpec& spec) {
@@ -66,6 +68,11 @@ int64_t parameter_count(const MlpSpec& spec) {
 }
 
 Tensor Mlp::operator()(const Tensor& x) const {
+  Pass pass;
+  return (*this)(x, pass);
+}
+
+Tensor Mlp::operator()(const Tensor& x, Pass& pass) const {
   const Activation f = gradus::activation(activation);
   Tensor h = x;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -73,6 +80,11 @@ Tensor Mlp::operator()(const Tensor& x) const {
     if (i + 1 == layers.size()) break;
     const Scope scope(layers[i].path);
     h = f(h);
+    if (dropout > 0 && pass.is_training()) {
+      // What stays is divided by its share, so that the mean stays too.
+      const Tensor stays = bernoulli(pass.next_key(layers[i].path), 1 - dropout, h.shape());
+      h = where(stays, h / (1 - dropout), 0);
+    }
   }
   return h;
 }
@@ -81,6 +93,7 @@ Mlp make_mlp(const MlpSpec& spec, Key key, DType dtype) {
   activation(spec.activation);  // raises now rather than at the first call
   Mlp model;
   model.activation = spec.activation;
+  model.dropout = spec.dropout;
   for (size_t i = 0; i + 1 < spec.sizes.size(); ++i) {
     Linear layer = make_linear(split(key, i), spec.sizes[i], spec.sizes[i + 1],
                                {spec.init, spec.gain, spec.bias, dtype});

@@ -18,6 +18,7 @@ struct MlpSpec {
   std::string init = "he";
   double gain = 1;
   bool bias = true;
+  double dropout = 0;  // of the hidden units, in training
 };
 
 // "mlp:64-128-10": 64 inputs, one hidden layer of 128, 10 outputs.
@@ -30,8 +31,10 @@ int64_t parameter_count(const MlpSpec& spec);
 struct Mlp {
   std::vector<Linear> layers;
   std::string activation = "relu";
+  double dropout = 0;  // the share of hidden units that a call in training leaves out
 
   // (..., inputs) -> logits (..., outputs).
+  Tensor operator()(const Tensor& x, Pass& pass) const;
   Tensor operator()(const Tensor& x) const;
 
   template <class Self, class Visit>

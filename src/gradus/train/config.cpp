@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/train/config.h>
 
+#include <algorithm>
 #include <map>
 
 namespace gradus {
@@ -20,11 +21,17 @@ void settings(Config& c, Visit visit) {
   visit("data.val", c.val);
   visit("data.standardise", c.standardise);
   visit("data.shuffle_labels", c.shuffle_labels);
+  visit("data.augment", c.augment);
+  visit("data.mixup", c.mixup);
   visit("model.model", c.model);
   visit("model.activation", c.activation);
   visit("model.init", c.init);
   visit("model.init_gain", c.init_gain);
+  visit("model.dropout", c.dropout);
   visit("model.loss", c.loss);
+  visit("model.label_smoothing", c.label_smoothing);
+  visit("model.l1", c.l1);
+  visit("model.l2", c.l2);
   visit("optimiser.method", c.optimiser);
   visit("optimiser.lr", c.lr);
   visit("optimiser.momentum", c.momentum);
@@ -34,10 +41,13 @@ void settings(Config& c, Visit visit) {
   visit("optimiser.clip_value", c.clip_value);
   visit("optimiser.groups", c.groups);
   visit("optimiser.average", c.average);
+  visit("training.recipe", c.recipe);
   visit("training.epochs", c.epochs);
   visit("training.batch", c.batch);
   visit("training.accumulate", c.accumulate);
   visit("training.drop_last", c.drop_last);
+  visit("training.patience", c.patience);
+  visit("training.precision", c.precision);
   visit("training.seed", c.seed);
   visit("training.checkpoint_every", c.checkpoint_every);
   visit("training.recompute", c.recompute);
@@ -46,6 +56,14 @@ void settings(Config& c, Visit visit) {
 // Settings that decide how a run goes, not what comes out.
 bool is_course(std::string_view key) {
   return key == "training.checkpoint_every" || key == "training.recompute";
+}
+
+// Settings that most runs leave alone: said only where they are set.
+bool is_rare(std::string_view key) {
+  constexpr std::string_view rare[] = {
+      "training.recipe",       "data.augment", "data.mixup",        "model.dropout",     "model.l1",
+      "model.label_smoothing", "model.l2",     "training.patience", "training.precision"};
+  return std::ranges::find(rare, key) != std::end(rare);
 }
 
 bool is_path(std::string_view key) {
@@ -127,6 +145,14 @@ TomlEntries entries_of(const TrainConfig& config, bool paths) {
     if (paths || !is_path(key)) entries.push_back({key, toml_value(value)});
   });
   return entries;
+}
+
+TomlEntries said_entries(const TrainConfig& config, bool paths) {
+  TomlEntries said;
+  const TomlEntries all = entries_of(config, paths), usual = entries_of({}, paths);
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!is_rare(all[i].key) || all[i].value != usual[i].value) said.push_back(all[i]);
+  return said;
 }
 
 void apply_entries(TrainConfig& config, const TomlEntries& entries, const std::string& file) {
@@ -262,7 +288,7 @@ Grouping grouping_of(const TrainConfig& config, const StateDict& parameters) {
 
 std::string config_json(const TrainConfig& config) {
   std::vector<std::string> parts;
-  for (const TomlEntry& e : entries_of(config, false))
+  for (const TomlEntry& e : said_entries(config, false))
     if (!is_course(e.key)) parts.push_back(text::quote_json(e.key) + ":" + json_of(e.value));
   return "{" + text::join(parts, ",") + "}";
 }

@@ -8,6 +8,7 @@
 namespace gradus {
 
 struct TrainConfig {
+  std::string recipe;  // a name of recipes.h; empty: a table of rows
   // Data: a generator's name, or a file.
   std::string data;
   std::string labels;               // IDX or npy: the file of labels
@@ -21,6 +22,7 @@ struct TrainConfig {
   // Model and loss; empty: chosen for the data.
   std::string model, activation, init = "he", loss;
   double init_gain = 1;
+  double dropout = 0;  // the share of hidden units left out of a step
   std::string optimiser = "adam";
   double lr = 0;                            // 0: the method's own default
   double momentum = -1, weight_decay = -1;  // below 0: the method's own default
@@ -36,10 +38,17 @@ struct TrainConfig {
   int64_t checkpoint_every = 1000;  // steps; 0: only at the end
   std::string recompute;  // sqrt or bytes: values of a step are computed again rather than kept
   bool shuffle_labels = false;  // trains on labels in random order: a control experiment
+  // Against overfitting. Penalties are l1 sum |w| + l2/2 sum w^2 over weights that are no vectors.
+  double label_smoothing = 0, mixup = 0, l1 = 0, l2 = 0;
+  std::string augment;   // of pictures, as parse_augmentation reads it
+  int64_t patience = 0;  // epochs without a better validation loss before a run ends; 0: any
+  std::string precision = "f32";  // of the products of a step: f32, bf16 or fp16
 };
 
 // Dotted keys and values, in print order. `paths` leaves out what may differ between equal runs.
 TomlEntries entries_of(const TrainConfig& config, bool paths = true);
+// The same without rare settings that are at their defaults.
+TomlEntries said_entries(const TrainConfig& config, bool paths = true);
 // Sets what the entries name; raises an error that names an unknown or misplaced key.
 void apply_entries(TrainConfig& config, const TomlEntries& entries, const std::string& file);
 OptimiserConfig optimiser_of(const TrainConfig& config);

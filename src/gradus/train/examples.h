@@ -28,4 +28,10 @@ class Examples {
   virtual int64_t units_in_a_row() const { return 1; }
 };
 
+// These rows as tensors, without augmentation.
+struct Rows {
+  Tensor x, target;
+};
+Rows tensors_of(const Examples& examples, std::span<const int64_t> rows);
+
 }  // namespace gradus

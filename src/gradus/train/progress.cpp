@@ -41,14 +41,17 @@ std::vector<Field> fields_of(const Progress& p) {
   if (!std::isnan(p.val_loss)) fields.push_back({"val " + brief(p.val_loss), 3});
   if (!std::isnan(p.val_accuracy)) fields.push_back({"acc " + percent(p.val_accuracy), 2});
   if (!std::isnan(p.grad_norm)) fields.push_back({"|g| " + brief(p.grad_norm), 4});
-  if (std::isfinite(p.examples_per_second) && p.examples_per_second >= 0) {
+  if (std::isfinite(p.units_per_second) && p.units_per_second >= 0) {
     // Two digits: the third only flickers.
     const double digits =
-        std::pow(10, std::floor(std::log10(std::max(p.examples_per_second, 1.0))) - 1);
+        std::pow(10, std::floor(std::log10(std::max(p.units_per_second, 1.0))) - 1);
     const double rounded =
-        digits > 1 ? std::round(p.examples_per_second / digits) * digits : p.examples_per_second;
-    fields.push_back({text::grouped(std::llround(std::min(rounded, 1e15))) + " ex/s", 5});
+        digits > 1 ? std::round(p.units_per_second / digits) * digits : p.units_per_second;
+    fields.push_back({text::grouped(std::llround(std::min(rounded, 1e15))) +
+                          (p.unit == "tokens" ? " tok/s" : " ex/s"),
+                      5});
   }
+  if (p.peak_share >= 0.0005) fields.push_back({percent(p.peak_share) + " of peak", 6});
   if (p.seconds_left > 0) {
     fields.push_back({clock_time(p.seconds_left) + " left", 1});
   } else {

@@ -40,7 +40,9 @@ struct Progress {
   double loss = not_measured;
   double val_loss = not_measured, val_accuracy = not_measured;
   double grad_norm = not_measured;
-  double examples_per_second = not_measured;
+  std::string_view unit = "examples";
+  double units_per_second = not_measured;
+  double peak_share = not_measured;    // of the machine's multiply-adds
   double seconds = 0;                  // since training began
   double seconds_left = not_measured;  // nothing left: the line shows `seconds`
 };

@@ -30,6 +30,7 @@ class Assignment {
   StepLoss<Model> loss;                        // a mean over rows
   bool draws = false;                          // a call in training takes a random key
   std::vector<std::string> metrics;            // beside loss and accuracy: "perplexity"
+  std::vector<std::string> notes;              // lines about something passed over
 
   // On up to so many rows, evaluating. As it stands: the loss in batches, and nothing more.
   virtual Measured measure(const Model& model, const Examples& rows, int64_t most) const;

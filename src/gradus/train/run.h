@@ -19,9 +19,10 @@ struct EpochRecord {
   int64_t epoch = 0, step = 0;  // both counted from 1: epochs and steps finished
   double train_loss = not_measured, train_accuracy = not_measured;
   double val_loss = not_measured, val_accuracy = not_measured;
-  std::vector<double> grad_norm;       // per layer, input first; mean over the epoch's steps
-  double update_ratio = not_measured;  // |change of the weights in a step| / |weights|, mean
-  double seconds = 0;                  // since training began
+  std::vector<double> train_more, val_more;  // of RunRecord::metrics
+  std::vector<double> grad_norm;             // per layer, input first; mean over the epoch's steps
+  double update_ratio = not_measured;        // |change of the weights in a step| / |weights|, mean
+  double seconds = 0;                        // since training began
 };
 
 // Singular values of one weight matrix, largest first.
@@ -42,6 +43,8 @@ struct RunRecord {
   std::string name;
   std::string task;  // classification, binary or regression
   std::string data_source, model, activation, loss_name, optimiser;
+  std::string unit = "examples";     // what speed is counted in
+  std::vector<std::string> metrics;  // what is counted beside loss and accuracy
   // Everything resolved, in print order. The keys lr, batch, epochs, threads, simd and version
   // are looked up by name where a sentence needs them.
   std::vector<std::pair<std::string, std::string>> config;
@@ -66,7 +69,12 @@ struct RunRecord {
   int64_t diverged_step = -1;  // counted from 1
   bool interrupted = false;
   int64_t clipped_steps = -1;  // below 0: gradients were not clipped
-  int64_t peak_bytes = 0;      // the most that tensors and plans of the process held
+  int64_t best_epoch = 0;      // above 0: an early stop went back to its weights
+  double loss_scale = 0;       // above 0: where f16's ended
+  int64_t skipped_steps = 0;   // whose gradients overflowed f16
+  double units_per_second = not_measured;
+  double peak_share = not_measured;  // of the machine's measured multiply-adds
+  int64_t peak_bytes = 0;            // the most that tensors and plans of the process held
   // With the final weights.
   double val_loss = not_measured, val_accuracy = not_measured;
   double train_loss = not_measured, train_accuracy = not_measured;

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <gradus/optim/curvature.h>
-#include <gradus/train/data.h>
 #include <gradus/train/progress.h>
+#include <gradus/train/table.h>
 
 #include <atomic>
 #include <functional>
@@ -14,7 +14,9 @@ namespace gradus {
 struct TrainHooks {
   std::function<void(const RunRecord&)> before;  // everything resolved, before the first step
   std::function<void(const Progress&, bool epoch_done)>
-      progress;                                  // after an epoch, and now and then
+      progress;  // after an epoch, and now and then
+  std::function<void(int64_t step, double loss)> step;
+  std::function<void(const EpochRecord&, const Model&)> epoch;
   std::function<void(const std::string&)> note;  // one line about something passed over
   const std::atomic<bool>* stop = nullptr;       // set: save a checkpoint and return
 };
@@ -32,31 +34,5 @@ struct RateSearch {
 };
 // `steps` rates from low to high, 8 at least; writes nothing.
 RateSearch find_rate(const TrainConfig& config, double low, double high, int64_t steps);
-
-// A trained model with what its data must look like.
-struct TrainedRun {
-  TrainConfig config;
-  Dataset like;  // no rows: columns, classes and task
-  Scaling scaling;
-  Mlp model;
-  std::string loss;
-};
-// Reads DIR/run.toml and DIR/model.safetensors.
-TrainedRun load_run(const std::string& folder);
-// Scores of scaled rows: logits, one row an example.
-Tensor scores(const Mlp& model, const Dataset& data);
-// The features as one row an example, and the mean loss of these rows as training takes it.
-Tensor feature_tensor(const Dataset& data);
-Tensor loss_on(const Mlp& model, const Tensor& features, const Dataset& data,
-               std::string_view loss);
-
-struct Evaluation {
-  double loss = not_measured, accuracy = not_measured, r_squared = not_measured;
-  int64_t examples = 0;
-  std::vector<int64_t> predicted;  // classes
-  std::vector<double> confidence;  // of the predicted class
-  std::vector<float> values;       // regression
-};
-Evaluation evaluate(const Mlp& model, const Dataset& data, std::string_view loss);
 
 }  // namespace gradus

@@ -1,0 +1,51 @@
+#include <gradus/core/buffer.h>
+#include <gradus/train/recipes.h>
+#include <gradus/train/table.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace gradus {
+namespace {
+
+// To add a recipe: a line here.
+constexpr Recipe all_recipes[] = {
+    {"mlp-digits", "a perceptron with one hidden layer on drawn 8x8 digits",
+     [](TrainConfig& c) { c.data = "digits"; }, assign_table},
+};
+
+}  // namespace
+
+std::span<const Recipe> recipes() {
+  return all_recipes;
+}
+
+const Recipe* find_recipe(std::string_view name) {
+  const auto found = std::ranges::find(all_recipes, name, &Recipe::name);
+  return found == std::end(all_recipes) ? nullptr : &*found;
+}
+
+Rows tensors_of(const Examples& examples, std::span<const int64_t> rows) {
+  const auto count = static_cast<int64_t>(rows.size());
+  const Type x = examples.x(count), target = examples.target(count);
+  std::vector<std::byte> x_bytes(static_cast<size_t>(byte_count(x))),
+      target_bytes(static_cast<size_t>(byte_count(target)));
+  examples.fill(rows, x_bytes, target_bytes, {});
+  return {from_bytes(x, x_bytes), from_bytes(target, target_bytes)};
+}
+
+Measured Assignment::measure(const Model& now, const Examples& rows, int64_t most) const {
+  constexpr int64_t at_once = 32;  // any count of rows needs little memory
+  const int64_t count = std::min(most, rows.count());
+  double total = 0;
+  for (int64_t from = 0; from < count; from += at_once) {
+    std::vector<int64_t> some(static_cast<size_t>(std::min(at_once, count - from)));
+    std::iota(some.begin(), some.end(), from);
+    const auto [x, target] = tensors_of(rows, some);
+    Pass pass;
+    total += number(loss(now, x, target, pass)) * static_cast<double>(some.size());
+  }
+  return {total / static_cast<double>(count), not_measured, {}};
+}
+
+}  // namespace gradus

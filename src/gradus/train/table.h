@@ -1,0 +1,60 @@
+// Rows of a data set as something to train on: classes, yes or no, or amounts from numbers or
+// pictures; what a trained run answers, and how good its answers are.
+#pragma once
+
+#include <gradus/train/data.h>
+#include <gradus/train/recipes.h>
+
+namespace gradus {
+
+// The rows of a data set. x is f32 (rows, features); targets are one-hot classes, one probability,
+// or the amount.
+class DataRows : public Examples {
+ public:
+  DataRows(Dataset data, std::string loss);
+  int64_t count() const override { return data_.examples; }
+  Type x(int64_t rows) const override { return {DType::f32, {rows, data_.features}}; }
+  Type target(int64_t rows) const override { return {DType::f32, {rows, outputs_}}; }
+  void fill(std::span<const int64_t> rows, std::span<std::byte> x, std::span<std::byte> target,
+            std::optional<Key> key) const override;
+  const Dataset& data() const { return data_; }
+
+ private:
+  Dataset data_;
+  std::string loss_;
+  int64_t outputs_;
+};
+
+// Training on config.data with config.model.
+std::unique_ptr<Assignment> assign_table(TrainConfig& config);
+
+// A trained model with what its data must look like.
+struct TrainedRun {
+  TrainConfig config;
+  Dataset like;  // no rows: columns, classes and task
+  Scaling scaling;
+  Model model;
+  std::string loss;
+};
+// Reads DIR/run.toml and DIR/model.safetensors.
+TrainedRun load_run(const std::string& folder);
+// The mean loss as training takes it.
+Tensor table_loss(std::string_view loss, const Tensor& scores, const Tensor& target,
+                  double label_smoothing = 0);
+// Scores of scaled rows: logits, one row an example.
+Tensor scores(const Model& model, const Dataset& data);
+// The features as one row an example, and the mean loss of these rows as training takes it.
+Tensor feature_tensor(const Dataset& data);
+Tensor loss_on(const Model& model, const Tensor& features, const Dataset& data,
+               std::string_view loss);
+
+struct Evaluation {
+  double loss = not_measured, accuracy = not_measured, r_squared = not_measured;
+  int64_t examples = 0;
+  std::vector<int64_t> predicted;  // classes
+  std::vector<double> confidence;  // of the predicted class
+  std::vector<float> values;       // regression
+};
+Evaluation evaluate(const Model& model, const Dataset& data, std::string_view loss);
+
+}  // namespace gradus
