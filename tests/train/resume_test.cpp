@@ -123,6 +123,7 @@ TEST(Resume, with_averages_groups_parts_and_clipping_gives_the_same_bits) {
       set([](TrainConfig& c) { c.average = "swa(0.2)", c.optimiser = "sgd"; }),
       set([](TrainConfig& c) { c.accumulate = 3, c.clip_value = 0.01; }),
       set([](TrainConfig& c) { c.optimiser = "muon", c.drop_last = true; }),
+      set([](TrainConfig& c) { c.precision = "fp16", c.average = "ema"; }),
       set([](TrainConfig& c) { c.dropout = 0.3, c.patience = 100, c.label_smoothing = 0.1; }),
       set([](TrainConfig& c) {
         c.groups = {"bias: weight_decay=0, lr=0.1", "0.weight: frozen", "2: method=momentum"};

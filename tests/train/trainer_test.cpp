@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 
 namespace gradus {
 namespace {
@@ -425,6 +426,41 @@ TEST(Train, ends_early_with_the_best_weights_when_patience_runs_out) {
     return flatten(parameters(load_run(folder.path(name)).model));
   };
   EXPECT_TRUE(same_bits(weights("run"), weights("short")));
+}
+
+TEST(Train, in_half_precision_learns_as_well_as_in_f32) {
+  const Scratch folder;
+  TrainConfig config;
+  config.data = "digits";
+  config.examples = 6000;
+  config.epochs = 10;
+  config.lr = 5e-3;
+  config.val = 1.0 / 3;
+  std::map<std::string, RunRecord> runs;
+  for (const char* precision : {"f32", "bf16", "fp16"}) {
+    config.precision = precision;
+    runs[precision] = train(config, folder.path(precision), false);
+  }
+  const double right = runs["f32"].val_accuracy;
+  EXPECT_GT(right, 0.94);
+  for (const char* precision : {"bf16", "fp16"}) {
+    EXPECT_NEAR(runs[precision].val_accuracy, right, 0.005) << precision;
+    EXPECT_NE(runs[precision].train_loss, runs["f32"].train_loss) << precision;
+    EXPECT_NE(runs[precision].val_loss, runs["f32"].val_loss) << precision;
+  }
+  EXPECT_EQ(runs["bf16"].loss_scale, 0);
+  EXPECT_EQ(runs["fp16"].loss_scale,
+            std::ldexp(65536.0, -static_cast<int>(runs["fp16"].skipped_steps)));
+}
+
+TEST(Train, in_half_precision_ends_when_numbers_overflow_whatever_the_scale) {
+  const Scratch folder;
+  TrainConfig config = small_config();
+  config.precision = "fp16";
+  config.init_gain = 1e6;
+  const RunRecord r = train(config, folder.path("run"), false);
+  EXPECT_TRUE(r.diverged);
+  EXPECT_EQ(r.steps, 17) << "2^16 halved below 1";
 }
 
 TEST(Train, with_penalties_and_dropout_does_what_their_formulas_say) {

@@ -115,8 +115,7 @@ int trace_run(const TraceWords& t, const Settings& settings) {
   if (settings.json || t.dot || !t.html.empty() || t.step)
     show(trace, t, page, settings);
   else {
-    note(settings, run.model.says() + " " + run.loss + ", " + of + " of " +
-                       whole.source + "\n");
+    note(settings, run.model.says() + " " + run.loss + ", " + of + " of " + whole.source + "\n");
     show(trace, t, page, settings);
     if (!t.all && t.open.empty())
       note(settings, "--open PART shows the steps of a part, --all of every one\n");

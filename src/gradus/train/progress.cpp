@@ -328,6 +328,9 @@ std::string final_summary(const RunRecord& run, const Terminal& terminal) {
                     (has_val ? " on validation" : " on training"));
     const double explained = 1 - (has_val ? run.val_loss : run.train_loss) / run.chance_loss;
     if (std::isfinite(explained)) notes.push_back(percent(explained) + " of the variance");
+  } else if (!std::isfinite(has_val ? run.val_accuracy : run.train_accuracy)) {
+    notes.push_back("loss " + brief(has_val ? run.val_loss : run.train_loss) +
+                    (has_val ? " on validation" : " on training"));
   } else {
     notes.push_back("acc " + percent(has_val ? run.val_accuracy : run.train_accuracy) +
                     (has_val ? "" : " (training)"));
@@ -354,12 +357,22 @@ std::string final_summary(const RunRecord& run, const Terminal& terminal) {
     }
   }
   std::vector<std::string> facts;
+  if (run.units_per_second > 0)
+    facts.push_back(
+        text::grouped(std::llround(std::min(run.units_per_second, 1e15))) + " " + run.unit + "/s" +
+        (run.peak_share > 0
+             ? ", " + percent(run.peak_share) + " of the multiply-adds this machine can do in f32"
+             : ""));
   if (run.peak_bytes > 0)
     facts.push_back(text::significant(static_cast<double>(run.peak_bytes) / (1 << 20), 3) +
                     " MiB of memory at most");
   if (run.clipped_steps >= 0)
     facts.push_back("gradients clipped in " + text::grouped(run.clipped_steps) + " of " +
                     counted(run.steps, "step"));
+  if (run.loss_scale > 0)
+    facts.push_back("loss scale " + brief(run.loss_scale) + ", " +
+                    counted(run.skipped_steps, "step") + " skipped");
+  if (run.best_epoch > 0) facts.push_back("weights of epoch " + text::grouped(run.best_epoch));
   if (!facts.empty()) out += painted("cost    ", dim, terminal) + text::join(facts, ", ") + "\n";
   const std::string_view sign = reading.level == Level::fine   ? "ok"
                                 : reading.level == Level::note ? "note"

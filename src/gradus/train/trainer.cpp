@@ -9,6 +9,7 @@
 #include <gradus/linalg/spectral.h>
 #include <gradus/ops/limits.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/plan/precision.h>
 #include <gradus/plan/recompute.h>
 #include <gradus/train/checkpoint.h>
 #include <gradus/train/loader.h>
@@ -59,6 +60,7 @@ StepOptions<Model> options_of(const TrainConfig& config, const Assignment& what,
                              .part_rows = config.accumulate > 1 ? config.batch : 0,
                              .takes_key = what.draws};
   if (!config.average.empty()) options.average = parse_average(config.average, steps);
+  if (config.precision == "fp16") options.scale.start = 65536;
   return options;
 }
 
@@ -127,6 +129,8 @@ class StepPlan {
     return plan_.output<float>(step_.loss() + (clips_ ? 2 : 1));
   }
   double flops() const { return flops_; }
+  // What number `i` of the carried state is now, one number.
+  double carried(size_t i) const { return number(plan_.input_tensor(static_cast<int>(i))); }
 
  private:
   static RecordedStep recorded(const TrainConfig& config, StepOptions<Model> options,
@@ -152,6 +156,8 @@ class StepPlan {
   }
   Plan make(const TrainConfig& config) {
     Graph graph = std::move(step_.graph);
+    if (config.precision != "f32")
+      graph = with_precision(graph, config.precision == "bf16" ? DType::bf16 : DType::f16);
     if (!config.recompute.empty())
       graph = recompute(graph, recompute_policy(config.recompute), step_.carries);
     return Plan(std::move(graph), step_.names, step_.carries);
@@ -340,7 +346,7 @@ class Training {
     run_.start_loss = state_.start_loss;
     run_.spectra = spectra_of(what_->model);
     for (LayerSpectrum& s : run_.spectra) s.before = std::move(s.after);
-    if (!state_.step_loss.empty() && !std::isfinite(state_.step_loss.back())) diverge();
+    if (!state_.step_loss.empty()) look_for_divergence(state_.step_loss.back(), loss_scale());
     if (hooks_.before) hooks_.before(run_);
   }
 
@@ -352,6 +358,10 @@ class Training {
     run_.epochs = state_.epochs;
     run_.interrupted = stopped_;
     run_.clipped_steps = config_.clip_norm > 0 || config_.clip_value > 0 ? state_.clipped : -1;
+    if (scales()) {
+      run_.loss_scale = loss_scale();
+      run_.skipped_steps = std::llround(number(state_.carried[parts_.scale + 1]));
+    }
     run_.peak_bytes = peak_bytes();
     write_checkpoint();
     const Model model = final_model();
@@ -453,7 +463,11 @@ class Training {
   }
 
   double seconds() const { return earlier_ + seconds_since(start_); }
-  void diverge() {
+  bool scales() const { return parts_.scale < parts_.end; }
+  double loss_scale() const { return scales() ? number(state_.carried[parts_.scale - 1]) : 0; }
+  // With a loss scale a step may overflow, until the scale is so low that it is not to blame.
+  void look_for_divergence(double loss, double scale) {
+    if (std::isfinite(loss) || scale >= 1) return;
     run_.diverged = true;
     run_.diverged_step = state_.step;
   }
@@ -554,8 +568,9 @@ class Training {
     ++state_.step;
     rows_done_ += rows;
     flops_done_ += plan.flops();
-    const double loss = plan.loss();
-    state_.epoch_loss += loss * static_cast<double>(rows);
+    const double loss = plan.loss(), scale = scales() ? plan.carried(parts_.scale) : 0;
+    // A step that overflowed f16 changed nothing; its loss says nothing either.
+    if (!scales() || std::isfinite(loss)) state_.epoch_loss += loss * static_cast<double>(rows);
     ++state_.epoch_steps;
     state_.step_loss.push_back(loss);
     if (measured) {
@@ -565,7 +580,7 @@ class Training {
       state_.update_ratio += static_cast<double>(m.back());
       ++state_.measured;
     }
-    if (!std::isfinite(loss)) diverge();
+    look_for_divergence(loss, scale);
     if (hooks_.step) hooks_.step(state_.step, loss);
     const bool epoch_ends = within + 1 == steps_per_epoch_ || run_.diverged;
     Progress p;
