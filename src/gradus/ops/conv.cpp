@@ -1,3 +1,87 @@
+#include <gradus/core/op.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradus/ops/conv.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#ifndef GRADUS_CONV_TABLE
+#define GRADUS_CONV_TABLE
+namespace gradus {
+struct ConvTable {
+  Call::Run conv[2], conv_input[2], conv_weight[2];  // f32, f64
+};
+}  // namespace gradus
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace {
+
+template <class V>
+HWY_INLINE V multiply_add(V a, V b, V acc) {
+  return hwy::HWY_NAMESPACE::MulAdd(a, b, acc);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#include <gradus/ops/gemm-inl.h>
+
+#include <gradus/ops/conv-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace {
+
+template <class T>
+void run_conv(const Call& c) {
+  const View &x = c.in[0], &w = c.in[1], &y = c.out[0];
+  conv(ConvShape(c.attrs->a, x.shape, w.shape, y.shape), side_by_side<T>(x, conv_rooms().left),
+       side_by_side<T>(w, conv_rooms().right), y.as<T>(), c.after);
+}
+
+template <class T>
+void run_conv_input(const Call& c) {
+  const View &y = c.in[0], &w = c.in[1], &x = c.out[0];
+  conv_input(ConvShape(c.attrs->a, x.shape, w.shape, y.shape),
+             side_by_side<T>(y, conv_rooms().left), side_by_side<T>(w, conv_rooms().right),
+             x.as<T>(), c.after);
+}
+
+template <class T>
+void run_conv_weight(const Call& c) {
+  const View &x = c.in[0], &y = c.in[1], &w = c.out[0];
+  conv_weight(ConvShape(c.attrs->a, x.shape, w.shape, y.shape),
+              side_by_side<T>(x, conv_rooms().left), side_by_side<T>(y, conv_rooms().right),
+              w.as<T>());
+}
+
+const ConvTable* conv_table() {
+  static constexpr ConvTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_conv<float>, run_conv<double>},
+    {run_conv_input<float>, run_conv_input<double>},
+    {run_conv_weight<float>, run_conv_weight<double>}
+#else
+    {run_conv<float>},
+    {run_conv_input<float>},
+    {run_conv_weight<float>}
+#endif
+  };
+  return &t;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 #include <gradus/base/error.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
@@ -9,46 +93,11 @@
 namespace gradus {
 namespace {
 
-template <class T>
-void each_product(const Call& c, const View& x, const View& w, const View& y, const auto& f) {
-  const Attrs& a = *c.attrs;
-  const int64_t groups = a.a[6], in_each = w.shape[1], out_each = w.shape[0] / groups;
-  for (int64_t n = 0; n < x.shape[0]; ++n)
-    for (int64_t o = 0; o < w.shape[0]; ++o)
-      for (int64_t i = 0; i < y.shape[2]; ++i)
-        for (int64_t j = 0; j < y.shape[3]; ++j)
-          for (int64_t k = 0; k < in_each; ++k)
-            for (int64_t p = 0; p < w.shape[2]; ++p)
-              for (int64_t q = 0; q < w.shape[3]; ++q) {
-                const int64_t row = i * a.a[0] - a.a[2] + p * a.a[4];
-                const int64_t col = j * a.a[1] - a.a[3] + q * a.a[5];
-                if (row < 0 || row >= x.shape[2] || col < 0 || col >= x.shape[3]) continue;
-                const auto at = [](const View& v, int64_t s, int64_t t, int64_t u, int64_t r) {
-                  return v.as<T>() + s * v.strides[0] + t * v.strides[1] + u * v.strides[2] +
-                         r * v.strides[3];
-                };
-                f(at(x, n, o / out_each * in_each + k, row, col), at(w, o, k, p, q),
-                  at(y, n, o, i, j));
-              }
-}
+HWY_EXPORT(conv_table);
 
-template <class T, int result>
-void run_conv(const Call& c) {
-  const View& out = c.out[0];
-  std::fill_n(out.as<T>(), element_count(out.shape), T(0));
-  const View& x = result == 1 ? out : c.in[0];
-  const View& w = result == 2 ? out : c.in[1];
-  const View& y = result == 0 ? out : result == 1 ? c.in[0] : c.in[1];
-  each_product<T>(c, x, w, y, [](T* a, T* b, T* d) {
-    if constexpr (result == 0) *d += *a * *b;
-    if constexpr (result == 1) *a += *d * *b;
-    if constexpr (result == 2) *b += *a * *d;
-  });
-}
-
-template <int result>
-Kernel conv_kernel(const Op&, std::span<const Type> in, const Type&) {
-  return {in[0].dtype == DType::f32 ? run_conv<float, result> : run_conv<double, result>};
+template <auto member>
+Kernel by_float(const Op&, std::span<const Type> in, const Type&) {
+  return {(HWY_DYNAMIC_DISPATCH(conv_table)()->*member)[static_cast<size_t>(in[0].dtype)]};
 }
 
 // Attrs: a, strides, padding and dilation of both axes, then groups; b, the last two sizes of the
@@ -179,7 +228,7 @@ constinit const Op conv{.name = "conv",
                         .kind = Kind::bilinear,
                         .inputs = 2,
                         .type = conv_type,
-                        .kernel = conv_kernel<0>,
+                        .kernel = by_float<&ConvTable::conv>,
                         .rule = {.pull = conv_pull},
                         .batch = conv_batch,
                         .work = conv_work};
@@ -189,7 +238,7 @@ constinit const Op conv_input{.name = "conv_input",
                               .kind = Kind::bilinear,
                               .inputs = 2,
                               .type = input_type,
-                              .kernel = conv_kernel<1>,
+                              .kernel = by_float<&ConvTable::conv_input>,
                               .rule = {.pull = input_pull},
                               .batch = input_batch,
                               .work = input_work};
@@ -199,7 +248,7 @@ constinit const Op conv_weight{.name = "conv_weight",
                                .kind = Kind::bilinear,
                                .inputs = 2,
                                .type = weight_type,
-                               .kernel = conv_kernel<2>,
+                               .kernel = by_float<&ConvTable::conv_weight>,
                                .rule = {.pull = weight_pull},
                                .batch = weight_batch,
                                .work = weight_work};
@@ -328,3 +377,4 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const ConvOptions& opt
 }
 
 }  // namespace gradus
+#endif
