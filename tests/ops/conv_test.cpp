@@ -1,20 +1,19 @@
 // Convolutions against plain loops: bit for bit where an element is one chain, on every target.
+#include <gradus/base/error.h>
 #include <gradus/base/pool.h>
-#include <gradus/batch/vmap.h>
 #include <gradus/core/buffer.h>
-#include <gradus/core/interpret.h>
-#include <gradus/diff/check.h>
-#include <gradus/diff/diff.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
-#include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 #include <hwy/targets.h>
 
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
 #include <vector>
 
 namespace gradus {
@@ -178,6 +177,192 @@ TEST_P(ConvOnTarget, the_layers_of_known_networks_are_the_plain_loops) {
     check(c, has_fma(GetParam()));
     if (HasFatalFailure()) return;
   }
+}
+
+Tensor drawn(const Shape& shape, uint64_t seed) {
+  Numbers draw{seed};
+  return from_vector(draw.some<double>(element_count(shape)), shape);
+}
+
+std::string message_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "nothing was raised";
+}
+
+TEST(Conv, the_window_is_not_turned_round) {
+  const Tensor x = reshape(iota(16, DType::f64) + 1.0, {1, 1, 4, 4});
+  const Tensor w = reshape(Tensor{1, 0, 0, -1}, {1, 1, 2, 2});
+  const Tensor y = conv2d(x, w);
+  EXPECT_EQ(to_string(y.type()), "f64[1,1,3,3]");
+  for (double v : numbers(y)) EXPECT_EQ(v, -5);
+}
+
+TEST(Conv, sizes_follow_the_formula_of_pytorch) {
+  const auto size = [](int64_t n, int64_t k, const ConvOptions& o) {
+    return conv2d(zeros({1, 1, n, n}), zeros({1, 1, k, k}), o).shape()[2];
+  };
+  EXPECT_EQ(size(28, 5, {}), 24);
+  EXPECT_EQ(size(224, 7, {.stride = {2}, .padding = {3}}), 112);
+  EXPECT_EQ(size(10, 3, {.dilation = {3}}), 4);
+  const auto transposed = [](int64_t n, int64_t k, const ConvOptions& o) {
+    return conv_transpose2d(zeros({1, 1, n, n}), zeros({1, 1, k, k}), o).shape()[3];
+  };
+  EXPECT_EQ(transposed(4, 4, {.stride = {2}, .padding = {1}}), 8);
+  EXPECT_EQ(transposed(7, 3, {.stride = {2}, .padding = {1}, .output_padding = {1}}), 14);
+  EXPECT_EQ(conv1d(zeros({2, 3, 9}), zeros({4, 3, 2}), {.stride = {2}}).shape(), (Shape{2, 4, 4}));
+}
+
+TEST(Conv, one_axis_is_two_with_one_row) {
+  const Tensor x = drawn({2, 4, 11}, 1), w = drawn({6, 2, 3}, 2);
+  const Tensor y = conv1d(x, w, {.stride = {2}, .padding = {1}, .dilation = {2}, .groups = 2});
+  const Tensor wide =
+      conv2d(expand_dims(x, 2), expand_dims(w, 2),
+             {.stride = {1, 2}, .padding = {0, 1}, .dilation = {1, 2}, .groups = 2});
+  EXPECT_TRUE(same_bits(y, squeeze(wide, 2)));
+}
+
+TEST(Conv, the_transposed_one_is_the_transpose) {
+  for (const auto& [how, in] : std::vector<std::pair<ConvOptions, int64_t>>{
+           {{}, 6},
+           {{.stride = {2}, .padding = {1}, .output_padding = {1}}, 8},
+           {{.stride = {2, 3}, .padding = {1, 0}, .dilation = {2, 1}, .groups = 2}, 9},
+           {{.stride = {1}, .dilation = {3}, .output_padding = {2}}, 9}}) {
+    const Tensor w = drawn({4, 3, 3, 2}, 3);
+    const Tensor y = drawn({2, 4, 3, 4}, 4);
+    const Tensor back = conv_transpose2d(y, w, how);
+    const Tensor x = drawn(back.shape(), 5);
+    ConvOptions forward = how;
+    forward.output_padding = {};
+    // What the larger sizes of output_padding add is beyond the last place of y.
+    const Tensor there = slice(conv2d(x, w, forward), {{}, {}, {0, 3}, {0, 4}});
+    EXPECT_NEAR(number(sum(there * y)), number(sum(x * back)), 1e-12) << in;
+  }
+}
+
+TEST(Conv, infinite_numbers_reach_only_the_windows_that_hold_them) {
+  Attrs attrs;
+  attrs.a = {1, 1, 0, 0, 1, 1, 1};
+  attrs.b = {1, 3};
+  for (const int64_t n : {7, 20, 33}) {
+    std::vector<float> numbers_of_x(static_cast<size_t>(2 * n), 1.0f);
+    numbers_of_x[static_cast<size_t>(n - 1)] = std::numeric_limits<float>::infinity();
+    const Tensor x = from_vector(numbers_of_x, {2, 1, 1, n});
+    const Tensor y = ones({2, 1, 1, n - 2}, DType::f32);
+    const auto w = values<float>(apply(op::conv_weight, {x, y}, attrs));
+    EXPECT_EQ(w[0], 2.0f * static_cast<float>(n - 2));
+    EXPECT_EQ(w[1], 2.0f * static_cast<float>(n - 2));
+    EXPECT_TRUE(std::isinf(w[2]));
+    const auto out = values<float>(conv2d(x, ones({1, 1, 1, 3}, DType::f32)));
+    for (size_t i = 0; i < out.size(); ++i)
+      EXPECT_EQ(std::isinf(out[i]), i == static_cast<size_t>(n - 3)) << i;
+  }
+}
+
+TEST(Conv, a_nan_stays) {
+  const Tensor x = from_vector(std::vector<double>{1, std::nan(""), 3, 4}, {1, 1, 4});
+  const auto y = numbers(conv1d(x, ones({1, 1, 2})));
+  EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]));
+  EXPECT_EQ(y[2], 7);
+}
+
+TEST(Conv, one_and_two_threads_and_any_batch_give_the_same_bits) {
+  const int before = thread_count();
+  for (const auto& [x_shape, w_shape, stride] :
+       std::vector<std::tuple<Shape, Shape, int64_t>>{{{9, 6, 30, 30}, {10, 6, 3, 3}, 1},
+                                                      {{9, 16, 18, 18}, {24, 16, 3, 3}, 2},
+                                                      {{17, 33, 8, 8}, {40, 33, 3, 3}, 1},
+                                                      {{1, 40, 40, 40}, {9, 40, 3, 3}, 1}}) {
+    const Tensor x = cast(drawn(x_shape, 6), DType::f32), w = cast(drawn(w_shape, 7), DType::f32);
+    Attrs how;
+    how.a = {stride, stride, 1, 1, 1, 1, 1};
+    const auto run = [&](const Op& op, const Tensor& a, const Tensor& b, const Shape& of) {
+      how.b = {of[2], of[3]};
+      return apply(op, {a, b}, how);
+    };
+    set_thread_count(1);
+    const Tensor y = conv2d(x, w, {.stride = {stride}, .padding = {1}});
+    const Tensor back = run(op::conv_input, y, w, x.shape());
+    const Tensor weights = run(op::conv_weight, x, y, w.shape());
+    for (const int threads : {2, 3}) {
+      set_thread_count(threads);
+      EXPECT_TRUE(same_bits(run(op::conv, x, w, y.shape()), y));
+      EXPECT_TRUE(same_bits(run(op::conv_input, y, w, x.shape()), back));
+      EXPECT_TRUE(same_bits(run(op::conv_weight, x, y, w.shape()), weights));
+    }
+    EXPECT_TRUE(same_bits(row(run(op::conv, slice(x, {{0, 1}}), w, y.shape()), 0), row(y, 0)));
+  }
+  set_thread_count(before);
+}
+
+TEST(Conv, what_does_not_fit_is_refused_word_for_word) {
+  const auto f32 = [](const Shape& shape) { return zeros(shape, DType::f32); };
+  EXPECT_EQ(message_of([&] {
+              conv2d(f32({3, 8, 8}), f32({4, 3, 3, 3}));
+            }),
+            "conv2d: f32[3,8,8] with w f32[4,3,3,3]: x must be (N, C, H, W) and w (O, C / groups, "
+            "kH, kW). Add an axis with expand_dims.");
+  EXPECT_EQ(message_of([&] {
+              conv_transpose1d(f32({3, 8}), f32({3, 4, 3}));
+            }),
+            "conv_transpose1d: f32[3,8] with w f32[3,4,3]: x must be (N, C, L) and w (C, O / "
+            "groups, k). Add an axis with expand_dims.");
+  EXPECT_EQ(message_of([&] {
+              conv2d(f32({1, 3, 8, 8}), zeros({4, 3, 3, 3}));
+            }),
+            "conv2d: f32[1,3,8,8] with w f64[4,3,3,3]: both must be f32 or both f64. Cast one of "
+            "them.");
+  EXPECT_EQ(message_of([&] {
+              conv1d(f32({1, 4, 8}), f32({4, 1, 3}), {.groups = 2});
+            }),
+            "conv1d: f32[1,4,8] with w f32[4,1,3]: w is made for 2 channels, and x has 4. The "
+            "second size of w must be C / groups, here with 2 groups.");
+  EXPECT_EQ(message_of([&] {
+              conv2d(f32({1, 4, 8, 8}), f32({5, 2, 3, 3}), {.groups = 2});
+            }),
+            "conv2d: f32[1,4,8,8] with w f32[5,2,3,3]: 2 groups do not share 4 channels and 5 rows "
+            "of w evenly. Both must be multiples of groups.");
+  EXPECT_EQ(message_of([&] {
+              conv2d(f32({1, 1, 3, 3}), f32({1, 1, 5, 5}));
+            }),
+            "conv2d: f32[1,1,3,3] with w f32[1,1,5,5]: the window is 5 wide, and x with padding "
+            "[0,0] only 3. Add padding, or use a smaller window.");
+  EXPECT_EQ(message_of([&] {
+              conv2d(f32({1, 1, 3, 3}), f32({1, 1, 0, 1}));
+            }),
+            "conv2d: f32[1,1,3,3] with w f32[1,1,0,1]: w has no taps. Its last sizes must be at "
+            "least 1.");
+  EXPECT_EQ(
+      message_of([&] {
+        conv2d(f32({1, 1, 3, 3}), f32({1, 1, 2, 2}), {.stride = {1, 0}});
+      }),
+      "conv2d: stride [1,0] over two axes: one number for each, or one for all, of at least 1 is "
+      "needed.");
+  EXPECT_EQ(
+      message_of([&] {
+        conv1d(f32({1, 1, 3}), f32({1, 1, 2}), {.padding = {1, 1}});
+      }),
+      "conv1d: padding [1,1] over one axis: one number for each, or one for all, of at least 0 is "
+      "needed.");
+  EXPECT_EQ(message_of([&] {
+              conv1d(f32({1, 1, 3}), f32({1, 1, 2}), {.output_padding = {1}});
+            }),
+            "conv1d: output_padding [1] is for transposed convolutions alone. Leave it out.");
+  EXPECT_EQ(message_of([&] {
+              conv_transpose2d(f32({1, 1, 3, 3}), f32({1, 1, 2, 2}),
+                               {.stride = {2}, .output_padding = {2}});
+            }),
+            "conv_transpose2d: output_padding [2,2] with stride [2,2] and dilation [1,1]: it must "
+            "be smaller than one of them, for it only chooses among the sizes that give the same "
+            "result.");
+  EXPECT_EQ(message_of([&] {
+              conv_transpose2d(f32({1, 1, 1, 1}), f32({1, 1, 2, 2}), {.padding = {1}});
+            }),
+            "conv_transpose2d: f32[1,1,1,1] with w f32[1,1,2,2]: padding [1,1] leaves nothing of "
+            "the result. Use less padding.");
 }
 
 }  // namespace
