@@ -60,7 +60,6 @@ TEST(Pool, ceil_mode_keeps_the_last_window_unless_it_begins_in_the_padding) {
   EXPECT_EQ(numbers(max_pool1d(x, {.size = {2}, .ceil_mode = true})),
             (std::vector<double>{1, 3, 5, 6}));
   // A window beyond x counts only what is inside x and its padding.
-  // A window beyond x counts only what is inside x and its padding.
   EXPECT_EQ(
       numbers(avg_pool1d(iota(6, DType::f64), {.size = {3}, .padding = {1}, .ceil_mode = true})),
       (std::vector<double>{1.0 / 3, 3, 2.5}));
