@@ -1,6 +1,6 @@
 // Convolutions of networks, the three products of a training step each: GFLOP/s and the share of
 // the multiply-add peak, beside oneDNN's primitives in their own layout where they are installed.
-// Best of the rounds. Words choose the layers whose name contains one.
+// Best of the rounds. Words choose the rows whose names contain them all.
 #include <gradus/base/pool.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
@@ -90,9 +90,8 @@ int main(int argc, char** argv) {
   using namespace gradus;
   const BenchOptions options = bench_options(argc, argv);
   const auto chosen = [&](const std::string& name) {
-    return options.words.empty() || std::ranges::any_of(options.words, [&](const auto& word) {
-             return name.find(word) != name.npos;
-           });
+    return std::ranges::all_of(options.words,
+                               [&](const auto& word) { return name.find(word) != name.npos; });
   };
   const std::vector<PeerLine> peers =
       options.quick ? std::vector<PeerLine>() : peer_lines("conv_dnnl");
@@ -115,6 +114,7 @@ int main(int argc, char** argv) {
       print(r, options);
     };
     for (const Layer& l : layers) {
+      if (!chosen(l.name + std::string(" forward input weights"))) continue;
       Attrs attrs;
       attrs.a = {l.stride, l.stride, l.padding, l.padding, 1, 1, 1};
       attrs.b = {(l.x[2] + 2 * l.padding - l.w[2]) / l.stride + 1,

@@ -193,41 +193,48 @@ HWY_INLINE void copy_run(D d, const T* from, int64_t n, T* to) {
   }
 }
 
+// [first, end) set to zero, and less than a vector beyond.
+template <class T>
+HWY_INLINE void zero_run(T* to, int64_t first, int64_t end) {
+  const Full<T> d;
+  for (; first < end; first += kLanes<T>) hn::StoreU(hn::Zero(d), d, to + first);
+}
+
 // Row `from` of a channel as a row of planes; what is written beyond it is less than a vector.
 template <class T>
-void make_row(const Planes& p, const T* from, T* to) {
+HWY_INLINE void make_row(const Planes& p, const T* from, T* to) {
   const Full<T> d;
   constexpr int64_t L = kLanes<T>;
   if (p.phases == 1) {
     const int64_t lead = std::clamp<int64_t>(p.left, 0, p.pitch);
     const int64_t skip = std::max<int64_t>(-p.left, 0);
     const int64_t n = std::clamp<int64_t>(p.w - skip, 0, p.pitch - lead);
-    for (int64_t j = 0; j < lead; j += L) hn::StoreU(hn::Zero(d), d, to + j);
+    zero_run(to, 0, lead);
     copy_run(d, from + skip, n, to + lead);
-    for (int64_t j = lead + n; j < p.pitch; ++j) to[j] = T(0);
+    zero_run(to, lead + ceil_div(n, L) * L, p.pitch);
     return;
   }
-  const auto scalar = [&](int64_t f, int64_t j, int64_t end) {
-    for (; j < end; ++j) {
-      const int64_t col = f + j * p.phases - p.left;
-      to[f * p.pitch + j] = col >= 0 && col < p.w ? from[col] : T(0);
+  for (int64_t f = 0; f < p.phases; ++f, to += p.pitch) {
+    if (!is_read(p.cols_read, f)) continue;
+    // The first column that is inside, then one in every `phases`.
+    const int64_t lead = std::min(ceil_div(std::max<int64_t>(p.left - f, 0), p.phases), p.pitch);
+    const T* in = from + f + lead * p.phases - p.left;
+    const int64_t left = from + p.w - in,
+                  n = std::clamp<int64_t>(ceil_div(left, p.phases), 0, p.pitch - lead);
+    zero_run(to, 0, lead);
+    int64_t j = 0;
+#if HWY_TARGET != HWY_SCALAR
+    for (; p.phases == 2 && j < n; j += L) {
+      const int64_t low = std::min(L, left - 2 * j),
+                    high = std::clamp<int64_t>(left - 2 * j - L, 0, L);
+      const auto a = load_first(d, hn::FirstN(d, static_cast<size_t>(low)), in + 2 * j, low);
+      const auto b = load_first(d, hn::FirstN(d, static_cast<size_t>(high)), in + 2 * j + L, high);
+      hn::StoreU(hn::ConcatEven(d, b, a), d, to + lead + j);
     }
-  };
-  if (p.phases == 2) {
-    const int64_t first = std::min(ceil_div(p.left, 2), p.pitch);
-    const int64_t whole = std::min((p.w + p.left) / 2, p.pitch);  // both columns are inside
-    int64_t j = first;
-    for (; j + L <= whole; j += L) {
-      hn::Vec<Full<T>> even, odd;
-      hn::LoadInterleaved2(d, from + 2 * j - p.left, even, odd);
-      hn::StoreU(even, d, to + j);
-      hn::StoreU(odd, d, to + p.pitch + j);
-    }
-    for (int64_t f = 0; f < 2; ++f) scalar(f, 0, first), scalar(f, j, p.pitch);
-    return;
+#endif
+    for (; j < n; ++j) to[lead + j] = in[j * p.phases];
+    zero_run(to, lead + j, p.pitch);
   }
-  for (int64_t f = 0; f < p.phases; ++f)
-    if (is_read(p.cols_read, f)) scalar(f, 0, p.pitch);
 }
 
 // Rows [row, row + rows) of the planes of some channels.
@@ -241,7 +248,7 @@ void make_planes(const Planes& p, const T* from, int64_t channels, int64_t row, 
       if (in >= 0 && in < p.h) {
         make_row(p, from + in * p.w, to);
       } else {
-        std::fill_n(to, p.row(), T(0));
+        zero_run(to, 0, p.row());
       }
     }
   }
@@ -261,7 +268,11 @@ void make_patches(D d, const Phase& f, int64_t step, const T* planes, int64_t pl
       const T* from = planes + f.at[t];
       T* row = to;
       int64_t r = 0;
-      for (; r < whole; ++r, from += step, row += f.cols) copy_run(d, from, f.cols, row);
+      if (f.cols <= L) {
+        for (; r < whole; ++r, from += step, row += f.cols) hn::StoreU(hn::LoadU(d, from), d, row);
+      } else {
+        for (; r < whole; ++r, from += step, row += f.cols) copy_run(d, from, f.cols, row);
+      }
       for (; r < f.rows; ++r, from += step, row += f.cols) std::copy_n(from, f.cols, row);
       std::fill(to + places, to + padded, T(0));
     }
@@ -305,7 +316,7 @@ struct Correlation {
   bool patches(const Phase& f) const {
     const int64_t loose = f.rows * ceil_div(f.cols, kLanes<T>);
     const int64_t dense = ceil_div(f.rows * f.cols, kLanes<T>);
-    return loose * (height - 4) > dense * height;
+    return loose * (height - 8) > dense * height;
   }
 
   // Weights of a group and phase begin at weights + taps before it.
@@ -678,11 +689,13 @@ void dot_tile(const Run* run, int64_t whole, int64_t count, const T* HWY_RESTRIC
     const auto mask = hn::FirstN(d, static_cast<size_t>(run[v].lanes));
     step(v, [&](const T* p) HWY_ATTR { return load_first(d, mask, p, run[v].lanes); });
   }
-  for (int i = 0; i < kRows; ++i) {
+  // Unrolled: an index that varies would keep all sums in memory.
+  HWY_UNROLL(4)
+  for (int i = 0; i < kRows; ++i, w += w_row) {
+    HWY_UNROLL(8)
     for (int t = 0; t < kTaps; ++t) {
       const T sum = hn::GetLane(hn::SumOfLanes(d, acc[i][t]));
-      T& to = w[i * w_row + t];
-      to = add ? to + sum : sum;
+      w[t] = add ? w[t] + sum : sum;
     }
   }
 }
