@@ -59,7 +59,7 @@ TEST(Generate, an_example_is_the_same_however_many_follow_it) {
 TEST(Generate, shapes_and_names_fit_the_numbers) {
   for (const GeneratorInfo& info : generators()) {
     const Generated g = generate(info.name, 50, 1);
-    const size_t wide = info.side ? static_cast<size_t>(info.side * info.side) : 2;
+    const size_t wide = info.side ? static_cast<size_t>(info.planes * info.side * info.side) : 2;
     EXPECT_EQ(g.name, info.name);
     EXPECT_EQ(g.examples, 50);
     EXPECT_EQ(g.feature_shape, std::vector<int64_t>{static_cast<int64_t>(wide)});
@@ -168,10 +168,12 @@ TEST(Generate, four_examples_of_xor_without_noise_are_the_truth_table) {
 
 TEST(Generate, an_unknown_name_is_refused_with_the_nearest_one) {
   EXPECT_EQ(refusal("digts", 10),
-            "generate: no generator is called 'digts'. There are digits, digits28, spirals, moons, "
+            "generate: no generator is called 'digts'. There are digits, digits28, shapes, "
+            "spirals, moons, "
             "circles, blobs, xor. Did you mean 'digits'?");
   EXPECT_EQ(refusal("mnist", 10),
-            "generate: no generator is called 'mnist'. There are digits, digits28, spirals, moons, "
+            "generate: no generator is called 'mnist'. There are digits, digits28, shapes, "
+            "spirals, moons, "
             "circles, blobs, xor.");
 }
 

@@ -402,6 +402,22 @@ TEST(Train, refuses_numbers_that_mean_nothing) {
   EXPECT_FALSE(fs::exists(folder.path("run/run.toml")));
 }
 
+TEST(Train, leaves_what_other_tools_read) {
+  const Scratch folder;
+  TrainHooks hooks;
+  int64_t steps = 0;
+  hooks.step = [&](int64_t step, double loss) {
+    EXPECT_EQ(step, ++steps);
+    EXPECT_TRUE(std::isfinite(loss));
+  };
+  const RunRecord r = train(small_config(), folder.path("run"), false, hooks);
+  EXPECT_EQ(steps, r.steps);
+  const std::string events = folder.read("run/events.out.tfevents.0.gradus");
+  EXPECT_THAT(events, HasSubstr("brain.Event:2"));
+  EXPECT_THAT(events, HasSubstr("validation/accuracy"));
+  EXPECT_EQ(std::ranges::count(folder.read("run/metrics.jsonl"), '\n'), 6);
+}
+
 TEST(Train, ends_early_with_the_best_weights_when_patience_runs_out) {
   const Scratch folder;
   TrainConfig config = small_config();

@@ -4,6 +4,7 @@
 #include <gradus/base/text.h>
 #include <gradus/train/generate.h>
 #include <gradus/train/progress.h>
+#include <gradus/train/recipes.h>
 #include <gradus/train/trainer.h>
 
 #include <algorithm>
@@ -57,7 +58,8 @@ std::string json_or_null(double x) {
 struct Options {
   TrainConfig config;
   std::string config_file;
-  bool resume = false, no_standardise = false;
+  std::string file;  // with a recipe in front: its data
+  bool resume = false, no_standardise = false, list = false;
 };
 
 std::string generator_names() {
@@ -66,29 +68,69 @@ std::string generator_names() {
   return text::join(names, ", ");
 }
 
-int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
-  TrainConfig config = o.config;
+// What a recipe or a file sets, and the flags over it: what differs from its default was given.
+TrainConfig with_flags(TrainConfig config, const TrainConfig& flags) {
+  const TomlEntries given = entries_of(flags), usual = entries_of(TrainConfig{});
+  TomlEntries changed;
+  for (size_t i = 0; i < given.size(); ++i)
+    if (given[i].value != usual[i].value) changed.push_back(given[i]);
+  apply_entries(config, changed, "flags");
+  return config;
+}
+
+// The words in front: DATA, or RECIPE and perhaps its DATA.
+TrainConfig with_recipe(const Options& o) {
+  const Recipe* recipe = find_recipe(o.config.data);
+  if (!recipe) {
+    if (!o.file.empty())
+      raise(ErrorKind::usage, "'" + o.config.data + "' is no recipe, so that '" + o.file +
+                                  "' is one word too many. gradus train --list names the recipes.");
+    return o.config;
+  }
+  TrainConfig config, flags = o.config;
+  config.recipe = recipe->name;
+  recipe->defaults(config);
+  flags.data = o.file;
+  return with_flags(config, flags);
+}
+
+int list_recipes(const Settings& settings) {
+  std::string out;
+  size_t width = 0;
+  for (const Recipe& r : recipes()) width = std::max(width, r.name.size());
+  for (const Recipe& r : recipes())
+    out += settings.json
+               ? (out.empty() ? "[" : ",") + std::string("{\"name\":") +
+                     text::quote_json(std::string(r.name)) +
+                     ",\"says\":" + text::quote_json(std::string(r.says)) + "}"
+               : text::pad_right(std::string(r.name), width + 2) + std::string(r.says) + "\n";
+  print(settings.json ? out + "]\n" : out);
+  return done;
+}
+
+int run(const Settings& settings, Options& o) {
+  if (o.list) return list_recipes(settings);
+  TrainConfig config = with_recipe(o);
+  if (const Recipe* r = find_recipe(config.recipe); r && !r->assign)
+    return train_perceptron(config.recipe, config.epochs, settings);
   // A run goes on with its own settings; flags that differ from them are then refused.
   const std::string own = settings.out + "/run.toml";
   if (o.resume && o.config_file.empty() && config.data.empty() && !settings.out.empty() &&
       fs::exists(own))
     o.config_file = own;
   if (!o.config_file.empty()) {
-    // Flags win over the file: what differs from its default was given.
-    config = defaults;
-    apply_entries(config, read_toml(o.config_file), o.config_file);
-    const TomlEntries given = entries_of(o.config), usual = entries_of(defaults);
-    TomlEntries changed;
-    for (size_t i = 0; i < given.size(); ++i)
-      if (given[i].value != usual[i].value) changed.push_back(given[i]);
-    apply_entries(config, changed, "flags");
+    TrainConfig file;
+    apply_entries(file, read_toml(o.config_file), o.config_file);
+    config = with_flags(file, config);
   }
   if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;
   if (config.data.empty())
-    raise(ErrorKind::usage,
-          "train: nothing to train on. Name a generator (" + generator_names() + ") or a file.");
-  const std::string out = settings.out.empty() ? next_folder(config.data) : settings.out;
+    raise(ErrorKind::usage, "train: nothing to train on. Name a generator (" + generator_names() +
+                                "), a file, or a recipe of gradus train --list.");
+  const std::string out = settings.out.empty()
+                              ? next_folder(config.recipe.empty() ? config.data : config.recipe)
+                              : settings.out;
 
   const Terminal err = screen(settings, 2);
   const bool shows = !settings.quiet && settings.progress != "none";
@@ -120,6 +162,13 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
           ",\"seconds\":" + text::fixed(record.seconds, 3) + ",\"seed\":" +
           std::to_string(record.seed) + ",\"parameters\":" + std::to_string(record.parameters) +
           ",\"peak_bytes\":" + std::to_string(record.peak_bytes) +
+          (record.best_epoch > 0 ? ",\"best_epoch\":" + std::to_string(record.best_epoch) : "") +
+          (record.loss_scale > 0 ? ",\"loss_scale\":" + json_or_null(record.loss_scale) +
+                                       ",\"skipped_steps\":" + std::to_string(record.skipped_steps)
+                                 : "") +
+          "," + text::quote_json(record.unit + "_per_second") + ":" +
+          json_or_null(record.units_per_second) +
+          ",\"peak_share\":" + json_or_null(record.peak_share) +
           (record.clipped_steps >= 0 ? ",\"clipped_steps\":" + std::to_string(record.clipped_steps)
                                      : "") +
           ",\"diverged\":" + (record.diverged ? "true" : "false") + ",\"interrupted\":" +
@@ -140,8 +189,10 @@ int run(const Settings& settings, Options& o, const TrainConfig& defaults) {
 void add_setup(Command& command, Options& o) {
   TrainConfig& c = o.config;
   command.word("DATA", c.data,
-               "a generator (" + generator_names() + ") or a file: CSV, IDX, npy, npz, CIFAR .bin",
+               "a generator (" + generator_names() +
+                   "), a file (CSV, IDX, npy, npz, CIFAR .bin), or a recipe (gradus train --list)",
                false);
+  command.word("FILE", o.file, "after a recipe: other data for it", false);
   command.option("--label", c.label,
                  "CSV: the label column by name or place (default: the last); npz: the label array "
                  "(default: y)",
@@ -164,12 +215,28 @@ void add_setup(Command& command, Options& o) {
                  "he, he_uniform, xavier, xavier_normal, pytorch, orthogonal, normal:STD, zeros",
                  "NAME");
   command.option("--init-gain", c.init_gain, "multiplies the initial weights");
+  command.option("--dropout", c.dropout, "the share of hidden units left out of a step", "SHARE");
   command.option("--loss", c.loss, "cross-entropy, bce or mse (default: chosen for DATA)", "NAME");
   command.option("--optimiser", c.optimiser, text::join(method_names(), ", "), "NAME");
   command.option("--momentum", c.momentum,
                  "momentum of sgd and rmsprop (below 0: the method's own)");
   command.option("--weight-decay", c.weight_decay, "weight decay (below 0: the method's own)");
   command.option("--batch", c.batch, "examples in a step");
+  command.choice("--precision", c.precision,
+                 "what products are rounded to: bf16 by the processor's instruction where it has "
+                 "it, fp16 emulated with a dynamic loss scale; sums and weights stay f32",
+                 {"f32", "bf16", "fp16"});
+  command.option("--label-smoothing", c.label_smoothing,
+                 "the share of each target that is spread evenly over the classes", "SHARE");
+  command.option("--mixup", c.mixup,
+                 "blend each example with another, by shares from Beta(ALPHA, ALPHA) (0: none)",
+                 "ALPHA");
+  command.option("--augment", c.augment,
+                 "change pictures at each step: shift(PIXELS), rotate(DEGREES), elastic(PIXELS), "
+                 "flip, joined by +",
+                 "TEXT");
+  command.option("--l1", c.l1, "adds L1 sum |w| of the weights to the loss");
+  command.option("--l2", c.l2, "adds L2/2 sum w^2 of the weights to the loss");
 }
 
 std::string grade(double x) {
@@ -182,7 +249,7 @@ struct SearchWords {
 };
 
 int search(const Options& o, const SearchWords& w, const Settings& settings) {
-  TrainConfig config = o.config;
+  TrainConfig config = with_recipe(o);
   config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;
   if (config.data.empty())
@@ -237,7 +304,6 @@ int search(const Options& o, const SearchWords& w, const Settings& settings) {
 
 void add_train(Command& command, const Settings& settings) {
   auto o = std::make_shared<Options>();
-  const TrainConfig defaults;
   TrainConfig& c = o->config;
   add_setup(command, *o);
   command.option("--lr", c.lr, "learning rate (0: the method's own)");
@@ -262,23 +328,29 @@ void add_train(Command& command, const Settings& settings) {
   command.flag("--drop-last", c.drop_last,
                "leave out the last batch of an epoch where it is smaller");
   command.option("--epochs", c.epochs, "passes over the training data");
+  command.option("--patience", c.patience,
+                 "end after so many epochs without a lower validation loss, with the weights of "
+                 "the best (0: go on)",
+                 "EPOCHS");
   command.option("--checkpoint-every", c.checkpoint_every,
                  "steps between checkpoints (0: only at the end)", "STEPS");
   command.option("--recompute", c.recompute,
                  "save memory: compute values of a step again, by the square-root policy (sqrt) or "
                  "until so many bytes suffice",
                  "sqrt|BYTES");
+  command.flag("--list", o->list, "the recipes, and what each of them is");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   command.flag("--shuffle-labels", c.shuffle_labels,
                "control experiment: training labels in random order");
   command.option("--config", o->config_file,
                  "settings from a TOML file such as run.toml; flags win", "FILE");
   command.example("gradus train digits");
+  command.example("gradus train mlp-digits --precision bf16");
   command.example("gradus train data.csv --label species --epochs 50");
   command.example(
       "gradus train digits --optimiser adamw --group \"bias: weight_decay=0\" --average ema");
   command.example("gradus train train-images.idx --labels train-labels.idx --model mlp:784-128-10");
-  command.runs([o, &settings, defaults] { return run(settings, *o, defaults); });
+  command.runs([o, &settings] { return run(settings, *o); });
 }
 
 void add_lr_find(Command& command, const Settings& settings) {
@@ -297,9 +369,8 @@ void add_lr_find(Command& command, const Settings& settings) {
 void add_quickstart(Command& command, const Settings& settings) {
   command.runs([&settings] {
     Options o;
-    const TrainConfig defaults;
     o.config.data = "digits";
-    const int status = run(settings, o, defaults);
+    const int status = run(settings, o);
     if (!settings.json && status == done)
       print(
           "next   gradus train spirals          another data set\n"

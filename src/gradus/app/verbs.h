@@ -36,6 +36,9 @@ void add_eval(Command& command, const Settings& settings);
 void add_plan(Command& command, const Settings& settings);
 void add_bench(Command& command, const Settings& settings);
 
+// `train perceptron-and` and `train perceptron-xor`.
+int train_perceptron(std::string_view name, int64_t epochs, const Settings& settings);
+
 // The words and options of `eval RUN DATA`; returns what runs when --jsonl is absent.
 std::function<int()> add_eval_run(Command& command, const Settings& settings);
 

@@ -290,8 +290,9 @@ void take_features(Dataset& d, const Tensor& x) {
   const Tensor numbers32 = cast(x, DType::f32);
   d.x = values<float>(numbers32);
   if (x.rank() >= 3) {
-    d.image_rows = x.shape()[1];
-    d.image_cols = d.features / std::max<int64_t>(d.image_rows, 1);
+    // (N, H, W), or planes, (N, C, H, W).
+    d.image_rows = x.shape()[x.rank() - 2];
+    d.image_cols = x.shape()[x.rank() - 1];
   } else if (const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(d.features)));
              side >= 8 && side * side == d.features) {
     d.image_rows = d.image_cols = side;
@@ -349,7 +350,6 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
     } else if (source.ends_with(".bin") && is_cifar(file.bytes())) {
       const Cifar batch = read_cifar(file.bytes(), source);
       take_features(d, batch.images);
-      d.image_rows = d.image_cols = 0;  // three planes are no grey picture
       if (labelled) take_label_tensor(d, batch.labels, source, like, config.loss);
     } else if (is_npy(file.bytes()) || is_idx(file.bytes()) || is_gzip(file.bytes())) {
       take_features(d, read_array(source));
@@ -393,7 +393,26 @@ Dataset pick(const Dataset& data, std::span<const int64_t> rows) {
   return d;
 }
 
-Scaling scaling_of(const Dataset& data) {
+Scaling scaling_of(const Dataset& data, bool by_plane) {
+  if (by_plane && data.channels() > 0) {
+    // A plane as one feature of that many more examples.
+    const auto plane = static_cast<size_t>(data.image_rows * data.image_cols);
+    Scaling s;
+    for (int64_t p = 0; p < data.channels(); ++p) {
+      double mean = 0, away = 0;
+      const auto each = [&](auto take) {
+        for (int64_t r = 0; r < data.examples; ++r)
+          for (float v : data.row(r).subspan(static_cast<size_t>(p) * plane, plane))
+            take(static_cast<double>(v));
+      };
+      const double count = static_cast<double>(data.examples) * static_cast<double>(plane);
+      each([&](double v) { mean += v / count; });
+      each([&](double v) { away += (v - mean) * (v - mean) / count; });
+      s.mean.insert(s.mean.end(), plane, mean);
+      s.scale.insert(s.scale.end(), plane, away > 0 ? std::sqrt(away) : 1);
+    }
+    return s;
+  }
   const auto n = static_cast<size_t>(data.features);
   Scaling s{std::vector<double>(n), std::vector<double>(n)};
   for (int64_t r = 0; r < data.examples; ++r)

@@ -17,8 +17,10 @@ struct Dataset {
   std::vector<std::string> feature_names, class_names;
   std::string label_name;  // of a CSV with a header; then feature_names are its names too
   std::string left_out;    // "'age', 'pay'": columns of a CSV that were not there in training
-  int64_t image_rows = 0, image_cols = 0;
+  int64_t image_rows = 0, image_cols = 0;  // 0 where an example is not a picture
 
+  // Planes of a picture: 1 grey, 3 red, green and blue.
+  int64_t channels() const { return image_rows > 0 ? features / (image_rows * image_cols) : 0; }
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
   std::span<const float> row(int64_t i) const {
     return {x.data() + i * features, static_cast<size_t>(features)};
@@ -39,6 +41,7 @@ struct Scaling {
   std::vector<double> mean, scale;
   void apply(Dataset& data) const;
 };
-Scaling scaling_of(const Dataset& data);
+// Of pictures `by_plane`, one mean and one scale for all pixels of a plane.
+Scaling scaling_of(const Dataset& data, bool by_plane = false);
 
 }  // namespace gradus

@@ -21,13 +21,14 @@ constexpr float pi = std::numbers::pi_v<float>;
 constexpr uint64_t data_stream = 0x64617461;
 
 constexpr GeneratorInfo all_generators[] = {
-    {"digits", "handwritten-like digits, 8x8 pixels", 10, 8, 16000, 0.04},
-    {"digits28", "handwritten-like digits, 28x28 pixels", 10, 28, 12000, 0.06},
-    {"spirals", "three spiral arms in the plane", 3, 0, 1500, 0.03},
-    {"moons", "two half moons that reach into each other", 2, 0, 1000, 0.15},
-    {"circles", "a circle inside a circle", 2, 0, 1000, 0.08},
-    {"blobs", "three round clouds", 3, 0, 1500, 0.6},
-    {"xor", "four clouds on the corners of a square; opposite corners share a class", 2, 0, 1000,
+    {"digits", "handwritten-like digits, 8x8 pixels", 10, 8, 1, 16000, 0.04},
+    {"digits28", "handwritten-like digits, 28x28 pixels", 10, 28, 1, 12000, 0.06},
+    {"shapes", "ten shapes in colour, 32x32 pixels", 10, 32, 3, 6000, 0.06},
+    {"spirals", "three spiral arms in the plane", 3, 0, 1, 1500, 0.03},
+    {"moons", "two half moons that reach into each other", 2, 0, 1, 1000, 0.15},
+    {"circles", "a circle inside a circle", 2, 0, 1, 1000, 0.08},
+    {"blobs", "three round clouds", 3, 0, 1, 1500, 0.6},
+    {"xor", "four clouds on the corners of a square; opposite corners share a class", 2, 0, 1, 1000,
      0.15},
 };
 
@@ -321,6 +322,93 @@ void draw_digits(Key key, int side, float noise, Generated& out) {
   }
 }
 
+constexpr std::string_view shape_names[] = {"disk",  "ring", "square", "frame",    "triangle",
+                                            "cross", "star", "bar",    "crescent", "pair"};
+
+// Whether a point of the plane lies on the shape, which fills about [-1, 1] x [-1, 1].
+bool is_on(int shape, Point p) {
+  const float r = std::hypot(p.x, p.y), box = std::max(std::abs(p.x), std::abs(p.y));
+  const auto near = [&](float x, float y, float radius) {
+    return std::hypot(p.x - x, p.y - y) < radius;
+  };
+  switch (shape) {
+    case 0:
+      return r < 0.9f;
+    case 1:
+      return r < 0.95f && r > 0.5f;
+    case 2:
+      return box < 0.78f;
+    case 3:
+      return box < 0.85f && box > 0.45f;
+    case 4:  // the sides of x = +-(0.9 + y) / 1.8
+      return p.y < 0.8f && std::abs(p.x) < (0.9f + p.y) / 1.8f;
+    case 5:
+      return box < 0.95f && std::min(std::abs(p.x), std::abs(p.y)) < 0.3f;
+    case 6: {  // five rays: the radius falls by a line between a tip and a notch
+      const float turn = std::atan2(p.y, p.x) / (2 * pi) * 5,
+                  off = std::abs(turn - std::round(turn));
+      return r < 1 - 1.2f * off;
+    }
+    case 7:
+      return std::abs(p.x) < 0.95f && std::abs(p.y) < 0.28f;
+    case 8:
+      return r < 0.95f && !near(0.42f, 0, 0.75f);
+    default:
+      return near(-0.55f, 0, 0.42f) || near(0.55f, 0, 0.42f);
+  }
+}
+
+// One shape in a colour of its own on a ground of two colours that pass into each other, turned,
+// moved and scaled; the edge is sampled three by three a pixel.
+void draw_shape(int shape, float noise, int side, Draw& draw, std::span<float> pixels) {
+  const float length = static_cast<float>(side), size = length * draw.uniform(0.22f, 0.4f);
+  const float reach = length / 2 - size;
+  const Point centre{length / 2 + draw.either_way(reach), length / 2 + draw.either_way(reach)};
+  const float turn = draw.either_way(0.6f), c = std::cos(turn), s = std::sin(turn);
+  const float wide = draw.uniform(0.8f, 1.2f), heading = draw.uniform(0, 2 * pi);
+  std::array<float, 3> ink, from, to;
+  do {  // until the shape stands out
+    for (float& v : ink) v = draw.uniform();
+    for (float& v : from) v = draw.uniform();
+    for (size_t p = 0; p < 3; ++p) to[p] = std::clamp(from[p] + draw.either_way(0.4f), 0.0f, 1.0f);
+  } while (std::abs(ink[0] - from[0]) + std::abs(ink[1] - from[1]) + std::abs(ink[2] - from[2]) <
+           0.8f);
+  const auto plane = static_cast<size_t>(side * side);
+  for (int row = 0; row < side; ++row)
+    for (int col = 0; col < side; ++col) {
+      constexpr int each = 3;
+      int hits = 0;
+      for (int i = 0; i < each * each; ++i) {
+        const float x = static_cast<float>(col) + (static_cast<float>(i % each) + 0.5f) / each -
+                        centre.x,
+                    y = static_cast<float>(row) + (static_cast<float>(i / each) + 0.5f) / each -
+                        centre.y;
+        hits += is_on(shape, {(c * x + s * y) / (size * wide), (c * y - s * x) / size});
+      }
+      const float share = static_cast<float>(hits) / (each * each);
+      const float x = static_cast<float>(col) / length - 0.5f,
+                  y = static_cast<float>(row) / length - 0.5f;
+      const float t = std::clamp(0.5f + std::cos(heading) * x + std::sin(heading) * y, 0.0f, 1.0f);
+      for (size_t p = 0; p < 3; ++p) {
+        const float ground = from[p] + t * (to[p] - from[p]);
+        // Evenly spread, of the deviation asked for.
+        const float grain = noise * std::sqrt(12.0f) * (draw.uniform() - 0.5f);
+        pixels[p * plane + static_cast<size_t>(row * side + col)] =
+            std::clamp(ground + share * (ink[p] - ground) + grain, 0.0f, 1.0f);
+      }
+    }
+}
+
+void draw_shapes(Key key, int side, float noise, Generated& out) {
+  const auto size = static_cast<size_t>(3 * side * side);
+  for (int64_t i = 0; i < out.examples; ++i) {
+    const int shape = dealt(key, i, out.classes);
+    Draw draw(key, content, i);
+    draw_shape(shape, noise, side, draw, {out.x.data() + static_cast<size_t>(i) * size, size});
+    out.y[static_cast<size_t>(i)] = shape;
+  }
+}
+
 }  // namespace
 
 std::span<const GeneratorInfo> generators() {
@@ -353,23 +441,30 @@ Generated generate(std::string_view name, int64_t examples, uint64_t seed,
                                 std::string(name) + ". Noise is a standard deviation: 0 to 1e6.");
 
   const auto count = static_cast<size_t>(examples), side = static_cast<size_t>(info.side);
-  const size_t width = side ? side * side : 2;
+  const auto planes = static_cast<size_t>(info.planes);
+  const size_t width = side ? planes * side * side : 2;
   Generated out;
   out.name = info.name;
   out.examples = examples;
   out.feature_shape = {static_cast<int64_t>(width)};
   out.classes = info.classes;
   out.image_rows = out.image_cols = info.side;
-  for (size_t k = 0; k < width; ++k)
-    out.feature_names.push_back(side ? "pixel_" + std::to_string(k / side) + "_" +
-                                           std::to_string(k % side)
-                                     : "x" + std::to_string(k));
-  for (int c = 0; c < info.classes; ++c) out.class_names.push_back(std::to_string(c));
+  for (size_t k = 0; k < width; ++k) {
+    const size_t at = side ? k % (side * side) : k;
+    out.feature_names.push_back(
+        side ? (planes > 1 ? std::string(1, "rgb"[k / (side * side)]) + "_" : "pixel_") +
+                   std::to_string(at / side) + "_" + std::to_string(at % side)
+             : "x" + std::to_string(k));
+  }
+  for (int c = 0; c < info.classes; ++c)
+    out.class_names.push_back(planes > 1 ? std::string(shape_names[c]) : std::to_string(c));
 
   out.x.resize(count * width);
   out.y.resize(count);
   const Key key = split(key_from_seed(seed), data_stream);
-  if (side)
+  if (planes > 1)
+    draw_shapes(key, info.side, static_cast<float>(spread), out);
+  else if (side)
     draw_digits(key, info.side, static_cast<float>(spread), out);
   else
     draw_points(key, info.name, static_cast<float>(spread), out);

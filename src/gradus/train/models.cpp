@@ -1,7 +1,10 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/ops/shaping.h>
 #include <gradus/train/models.h>
+
+#include <algorithm>
 
 namespace gradus {
 namespace {
@@ -15,6 +18,43 @@ MlpSpec spec_of(const TrainConfig& c) {
   return spec;
 }
 
+// A model of pictures (N, C, H, W) on rows of as many numbers; its tensors keep their names.
+template <class Inner>
+struct OfRows {
+  Inner inner;
+  int64_t channels, rows, cols;
+
+  Tensor operator()(const Tensor& x, Pass& pass) const {
+    const Tensor pictures = reshape(x, {x.shape()[0], channels, rows, cols});
+    if constexpr (requires { inner(pictures, pass); })
+      return inner(pictures, pass);
+    else
+      return inner(pictures);
+  }
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    Inner::fields(self.inner, visit);
+  }
+};
+
+struct PictureModel {
+  std::string_view name;
+  const char* takes;  // in words
+  bool (*fits)(const Dataset& like);
+  Model (*make)(const Dataset& like, int64_t outputs, Key key);
+};
+
+// To add a model of pictures: a line here.
+constexpr PictureModel picture_models[] = {
+    {"none", "nothing", [](const Dataset&) { return false; },
+     [](const Dataset&, int64_t, Key) { return Model(); }},
+};
+
+const PictureModel* picture_model(std::string_view name) {
+  const auto found = std::ranges::find(picture_models, name, &PictureModel::name);
+  return found == std::end(picture_models) ? nullptr : &*found;
+}
+
 }  // namespace
 
 void settle_model(TrainConfig& c, const Dataset& d, int64_t outputs) {
@@ -22,6 +62,16 @@ void settle_model(TrainConfig& c, const Dataset& d, int64_t outputs) {
   if (c.model.empty()) {
     const std::string hidden = plane ? "32-32" : "128";
     c.model = "mlp:" + std::to_string(d.features) + "-" + hidden + "-" + std::to_string(outputs);
+  }
+  if (const PictureModel* m = picture_model(c.model)) {
+    if (m->fits(d)) return;
+    raise(ErrorKind::usage,
+          "train: the model " + c.model + " takes " + m->takes + ", but " + d.source + " has " +
+              (d.channels() > 0
+                   ? std::to_string(d.channels()) + " planes of " + std::to_string(d.image_rows) +
+                         "x" + std::to_string(d.image_cols)
+                   : std::to_string(d.features) + " features") +
+              ". Choose another --model.");
   }
   if (c.activation.empty()) c.activation = plane ? "tanh" : "relu";
   if (fits(c, d, outputs)) return;
@@ -35,17 +85,24 @@ void settle_model(TrainConfig& c, const Dataset& d, int64_t outputs) {
 }
 
 bool fits(const TrainConfig& c, const Dataset& like, int64_t outputs) {
+  if (const PictureModel* m = picture_model(c.model)) return m->fits(like);
   const MlpSpec spec = parse_mlp(c.model);
   return spec.sizes.front() == like.features && spec.sizes.back() == outputs;
 }
 
-Model make_model(const TrainConfig& c, const Dataset&, Key key) {
+Model make_model(const TrainConfig& c, const Dataset& like, Key key) {
+  if (const PictureModel* m = picture_model(c.model))
+    return m->make(like, c.loss == "cross-entropy" ? like.classes() : 1, key);
   const MlpSpec spec = spec_of(c);
   return {describe(spec), make_mlp(spec, key)};
 }
 
+bool takes_pictures(const TrainConfig& c) {
+  return picture_model(c.model) != nullptr;
+}
+
 bool draws(const TrainConfig& c) {
-  return c.dropout > 0;
+  return c.dropout > 0 && !takes_pictures(c);
 }
 
 }  // namespace gradus

@@ -10,6 +10,10 @@ namespace {
 
 // To add a recipe: a line here.
 constexpr Recipe all_recipes[] = {
+    {"perceptron-and", "Rosenblatt's rule learns AND",
+     [](TrainConfig& c) { c.data = "and", c.epochs = 1000; }, nullptr},
+    {"perceptron-xor", "Rosenblatt's rule on XOR, which no line separates",
+     [](TrainConfig& c) { c.data = "xor", c.epochs = 1000; }, nullptr},
     {"mlp-digits", "a perceptron with one hidden layer on drawn 8x8 digits",
      [](TrainConfig& c) { c.data = "digits"; }, assign_table},
 };

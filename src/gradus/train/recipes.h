@@ -46,7 +46,8 @@ struct Recipe {
   std::string_view name, says;
   // Sets its own data, model, optimiser, epochs; flags are laid over it.
   void (*defaults)(TrainConfig&);
-  // Settles what the configuration leaves open. The same for equal configurations.
+  // Settles what the configuration leaves open. The same for equal configurations. Null: it is no
+  // descent of a loss, and the program runs it whole.
   std::unique_ptr<Assignment> (*assign)(TrainConfig&);
 };
 

@@ -6,8 +6,10 @@
 #include <gradus/nn/losses.h>
 #include <gradus/nn/metrics.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/prob/distribution.h>
 #include <gradus/train/models.h>
 #include <gradus/train/table.h>
 
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 
 // Branches of the seed. The generators use split(key, "data") themselves.
 enum Stream : uint64_t { split_stream = 1, init_stream = 2, label_stream = 4 };
+// Of a batch's key: rows are numbered from 0.
+constexpr uint64_t mixup_stream = ~uint64_t{0};
 
 constexpr int64_t chunk_rows = 256;  // evaluated at once: any count of rows needs little memory
 constexpr size_t most_mistakes = 24;
@@ -124,7 +128,7 @@ class TableAssignment : public Assignment {
     resolve(config, train);
     raw_ = held;
     if (config.standardise) {
-      scaling_ = scaling_of(train);
+      scaling_ = scaling_of(train, takes_pictures(config) || !config.augment.empty());
       scaling_.apply(train);
       scaling_.apply(held);
     }
@@ -139,8 +143,22 @@ class TableAssignment : public Assignment {
     };
     if (!held.left_out.empty())
       notes.push_back(held.source + ": left out, as not there in training: " + held.left_out);
+    RowChanges changes{parse_augmentation(config.augment), {}, config.mixup};
+    if (changes.augmentation.any()) {
+      if (train.channels() == 0)
+        raise(ErrorKind::usage, "train: --augment changes pictures, but the examples of " +
+                                    train.source + " are none. Leave it out.");
+      // 0 before scaling: black, or no ink.
+      const int64_t plane = train.image_rows * train.image_cols;
+      for (int64_t p = 0; p < train.channels(); ++p) {
+        const auto at = static_cast<size_t>(p * plane);
+        changes.outside.push_back(
+            scaling_.mean.empty() ? 0
+                                  : static_cast<float>(-scaling_.mean[at] / scaling_.scale[at]));
+      }
+    }
     const bool holds = held.examples > 0;
-    training = std::make_shared<DataRows>(std::move(train), loss_);
+    training = std::make_shared<DataRows>(std::move(train), loss_, std::move(changes));
     if (holds) validation = std::make_shared<DataRows>(std::move(held), loss_);
   }
 
@@ -160,8 +178,7 @@ class TableAssignment : public Assignment {
     run.loss_name = loss_;
     run.classes = d.classes();
     run.class_names = d.class_names;
-    run.image_rows = d.image_rows;
-    run.image_cols = d.image_cols;
+    if (d.channels() == 1) run.image_rows = d.image_rows, run.image_cols = d.image_cols;
     if (loss_ == "mse") {
       std::vector<double> amounts(d.target.begin(), d.target.end());
       if (amounts.empty()) amounts.assign(d.y.begin(), d.y.end());
@@ -215,19 +232,45 @@ class TableAssignment : public Assignment {
 
 }  // namespace
 
-DataRows::DataRows(Dataset data, std::string loss)
-    : data_(std::move(data)), loss_(std::move(loss)), outputs_(outputs_of(data_, loss_)) {}
+DataRows::DataRows(Dataset data, std::string loss, RowChanges changes)
+    : data_(std::move(data)),
+      loss_(std::move(loss)),
+      outputs_(outputs_of(data_, loss_)),
+      changes_(std::move(changes)) {}
 
 void DataRows::fill(std::span<const int64_t> rows, std::span<std::byte> x,
-                    std::span<std::byte> target, std::optional<Key>) const {
-  const size_t row_bytes = static_cast<size_t>(data_.features) * sizeof(float);
-  std::vector<float> wanted(static_cast<size_t>(outputs_));
-  const size_t target_bytes = wanted.size() * sizeof(float);
+                    std::span<std::byte> target, std::optional<Key> key) const {
+  const auto features = static_cast<size_t>(data_.features),
+             outputs = static_cast<size_t>(outputs_);
+  std::vector<float> xs(rows.size() * features), targets(rows.size() * outputs);
   for (size_t r = 0; r < rows.size(); ++r) {
-    std::memcpy(x.data() + r * row_bytes, data_.row(rows[r]).data(), row_bytes);
-    fill_target(data_, loss_, rows[r], wanted);
-    std::memcpy(target.data() + r * target_bytes, wanted.data(), target_bytes);
+    const std::span<const float> row = data_.row(rows[r]);
+    const std::span<float> to = std::span(xs).subspan(r * features, features);
+    if (key && changes_.augmentation.any())
+      augment(changes_.augmentation, {data_.channels(), data_.image_rows, data_.image_cols}, row,
+              changes_.outside, split(*key, static_cast<uint64_t>(rows[r])), to);
+    else
+      std::ranges::copy(row, to.begin());
+    fill_target(data_, loss_, rows[r], std::span(targets).subspan(r * outputs, outputs));
   }
+  if (key && changes_.mixup > 0) {
+    const Key own = split(*key, mixup_stream);
+    const double share =
+        number(Beta(changes_.mixup, changes_.mixup).sample(key_tensor(split(own, 0)), {}));
+    const std::vector<int64_t> others = permutation(split(own, 1), std::ssize(rows));
+    const auto blend = [&](std::vector<float>& all, size_t each) {
+      const std::vector<float> plain = all;
+      for (size_t r = 0; r < rows.size(); ++r)
+        for (size_t i = 0; i < each; ++i)
+          all[r * each + i] = static_cast<float>(
+              share * static_cast<double>(plain[r * each + i]) +
+              (1 - share) * static_cast<double>(plain[static_cast<size_t>(others[r]) * each + i]));
+    };
+    blend(xs, features);
+    blend(targets, outputs);
+  }
+  std::memcpy(x.data(), xs.data(), xs.size() * sizeof(float));
+  std::memcpy(target.data(), targets.data(), targets.size() * sizeof(float));
 }
 
 std::unique_ptr<Assignment> assign_table(TrainConfig& config) {

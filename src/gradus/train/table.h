@@ -2,16 +2,26 @@
 // pictures; what a trained run answers, and how good its answers are.
 #pragma once
 
+#include <gradus/train/augment.h>
 #include <gradus/train/data.h>
 #include <gradus/train/recipes.h>
 
 namespace gradus {
 
+// What is done to rows in training alone.
+struct RowChanges {
+  Augmentation augmentation = {};   // of pictures
+  std::vector<float> outside = {};  // what lies beyond the edge of each plane
+  // Above 0, mixup (Zhang et al. 2018): all rows of a batch become l row + (1 - l) other row,
+  // targets too, the others being the batch shuffled; l is drawn from Beta(mixup, mixup).
+  double mixup = 0;
+};
+
 // The rows of a data set. x is f32 (rows, features); targets are one-hot classes, one probability,
 // or the amount.
 class DataRows : public Examples {
  public:
-  DataRows(Dataset data, std::string loss);
+  DataRows(Dataset data, std::string loss, RowChanges changes = {});
   int64_t count() const override { return data_.examples; }
   Type x(int64_t rows) const override { return {DType::f32, {rows, data_.features}}; }
   Type target(int64_t rows) const override { return {DType::f32, {rows, outputs_}}; }
@@ -23,6 +33,7 @@ class DataRows : public Examples {
   Dataset data_;
   std::string loss_;
   int64_t outputs_;
+  RowChanges changes_;
 };
 
 // Training on config.data with config.model.

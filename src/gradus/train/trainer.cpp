@@ -12,6 +12,7 @@
 #include <gradus/plan/precision.h>
 #include <gradus/plan/recompute.h>
 #include <gradus/train/checkpoint.h>
+#include <gradus/train/events.h>
 #include <gradus/train/loader.h>
 #include <gradus/train/report.h>
 #include <gradus/train/trainer.h>
@@ -279,6 +280,7 @@ void check_ranges(const TrainConfig& c) {
     if (!(value >= 0) || !std::isfinite(value))
       raise(ErrorKind::usage, std::string("train: ") + flag + " is " + text::number(value) +
                                   ". It is a number from 0, 0 for none.");
+  parse_augmentation(c.augment);
   if (c.patience < 0)
     raise(ErrorKind::usage, "train: --patience is " + std::to_string(c.patience) +
                                 ". It is a number of epochs, 0 for any.");
@@ -305,7 +307,11 @@ std::vector<int64_t> order_of(const TrainConfig& config, int64_t epoch, int64_t 
 
 std::unique_ptr<Assignment> assignment_of(TrainConfig& config) {
   if (config.recipe.empty()) return assign_table(config);
-  if (const Recipe* r = find_recipe(config.recipe)) return r->assign(config);
+  if (const Recipe* r = find_recipe(config.recipe)) {
+    if (r->assign) return r->assign(config);
+    raise(ErrorKind::usage, "train: " + config.recipe + " is no descent of a loss. gradus train " +
+                                config.recipe + " runs it.");
+  }
   std::vector<std::string_view> names;
   for (const Recipe& r : recipes()) names.push_back(r.name);
   const auto near = text::nearest(config.recipe, names);
@@ -341,8 +347,7 @@ class Training {
     const bool resumed = continues && find_checkpoint();
     write_settings();
     describe();
-    if (!resumed)
-      state_.start_loss = what_->measure(what_->model, *what_->training, accuracy_rows).loss;
+    if (!resumed) state_.start_loss = start_loss();
     run_.start_loss = state_.start_loss;
     run_.spectra = spectra_of(what_->model);
     for (LayerSpectrum& s : run_.spectra) s.before = std::move(s.after);
@@ -460,6 +465,19 @@ class Training {
     }
     run_.config.emplace_back("threads", std::to_string(thread_count()));
     what_->describe(run_);
+  }
+
+  // Of a model that normalises by running statistics, which do not know the data yet, as a step
+  // takes it.
+  double start_loss() const {
+    if (statistics(what_->model).empty())
+      return what_->measure(what_->model, *what_->training, accuracy_rows).loss;
+    std::vector<int64_t> rows(static_cast<size_t>(std::min(count_, config_.batch)));
+    std::iota(rows.begin(), rows.end(), 0);
+    const auto [x, target] = tensors_of(*what_->training, rows);
+    const Key key = split(key_from_seed(config_.seed), draw_stream);
+    Pass pass = Pass::training(what_->draws ? key_tensor(key) : Tensor());
+    return number(what_->loss(what_->model, x, target, pass));
   }
 
   double seconds() const { return earlier_ + seconds_since(start_); }
@@ -638,7 +656,24 @@ class Training {
     state_.update_ratio = 0;
     std::ranges::fill(state_.grad_norm, 0.0);
     write_text(folder_ / "metrics.jsonl", metrics_text(state_.epochs, run_.metrics));
+    if (seconds_since(start_) - events_written_ > 2) write_events();
     if (hooks_.epoch) hooks_.epoch(e, now);
+  }
+
+  void thin_step_losses() {
+    run_.step_loss.clear();
+    const size_t stride = state_.step_loss.size() / most_step_losses + 1;
+    for (size_t i = 0; i < state_.step_loss.size(); i += stride)
+      run_.step_loss.push_back(state_.step_loss[i]);
+  }
+  // The whole file anew, so that a run that goes on has one.
+  void write_events() {
+    events_written_ = seconds_since(start_);
+    thin_step_losses();
+    run_.epochs = state_.epochs;
+    const double now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+    write_text(folder_ / "events.out.tfevents.0.gradus", event_file(run_, now - seconds()));
   }
 
   void show(Progress& p, bool epoch_ends) {
@@ -676,9 +711,7 @@ class Training {
 
   // The record for people.
   void conclude(const Model& model) {
-    const size_t stride = state_.step_loss.size() / most_step_losses + 1;
-    for (size_t i = 0; i < state_.step_loss.size(); i += stride)
-      run_.step_loss.push_back(state_.step_loss[i]);
+    write_events();
     if (rows_done_ > 0) {
       run_.units_per_second = units_per_second();
       run_.peak_share = peak_share();
@@ -715,7 +748,7 @@ class Training {
   std::unique_ptr<StepPlan> plans_[4];
   StepPlan* last_ = nullptr;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  double earlier_ = 0, shown_ = 0;  // seconds
+  double earlier_ = 0, shown_ = 0, events_written_ = 0;  // seconds
   int64_t first_step_ = 0, rows_done_ = 0;
   double flops_done_ = 0, peak_ = 0;
   bool stopped_ = false;
