@@ -28,13 +28,6 @@ Tensor standard_normal(Key key, const Shape& shape, DType dtype) {
                              : drawn<float>(fill_normal, key, shape);
 }
 
-// Uniform in [-bound, bound).
-Tensor uniform(Key key, const Shape& shape, DType dtype, double bound) {
-  const Tensor u = dtype == DType::f64 ? drawn<double>(fill_uniform, key, shape)
-                                       : drawn<float>(fill_uniform, key, shape);
-  return (2 * u - 1) * bound;
-}
-
 // The rows made orthonormal, first to last: Gram-Schmidt, each row swept twice, since one sweep
 // leaves what cancellation left (Kahan: twice is enough).
 void orthonormalise(std::vector<double>& q, size_t rows, size_t columns) {
@@ -79,6 +72,16 @@ std::optional<double> normal_std(std::string_view init) {
 
 }  // namespace
 
+Tensor uniform_weight(Key key, const Shape& shape, double bound, DType dtype) {
+  const Tensor u = dtype == DType::f64 ? drawn<double>(fill_uniform, key, shape)
+                                       : drawn<float>(fill_uniform, key, shape);
+  return (2 * u - 1) * bound;
+}
+
+Tensor normal_weight(Key key, const Shape& shape, double std_dev, DType dtype) {
+  return standard_normal(key, shape, dtype) * std_dev;
+}
+
 void check_init(std::string_view init) {
   if (normal_std(init)) return;
   for (std::string_view n : names)
@@ -96,13 +99,16 @@ Tensor initial_weight(std::string_view init, Key key, int64_t fan_out, int64_t f
   const auto in = static_cast<double>(fan_in), out = static_cast<double>(fan_out);
   if (element_count(shape) == 0 || init == "zeros") return zeros(shape, dtype);
   const auto normal = [&](double std_dev) {
-    return standard_normal(key, shape, dtype) * (gain * std_dev);
+    return normal_weight(key, shape, gain * std_dev, dtype);
+  };
+  const auto uniform = [&](double bound) {
+    return uniform_weight(key, shape, gain * bound, dtype);
   };
   if (init == "he") return normal(std::sqrt(2 / in));
-  if (init == "he_uniform") return uniform(key, shape, dtype, gain * std::sqrt(6 / in));
-  if (init == "xavier") return uniform(key, shape, dtype, gain * std::sqrt(6 / (in + out)));
+  if (init == "he_uniform") return uniform(std::sqrt(6 / in));
+  if (init == "xavier") return uniform(std::sqrt(6 / (in + out)));
   if (init == "xavier_normal") return normal(std::sqrt(2 / (in + out)));
-  if (init == "pytorch") return uniform(key, shape, dtype, gain / std::sqrt(in));
+  if (init == "pytorch") return uniform(1 / std::sqrt(in));
   if (init == "orthogonal") return gain * orthogonal(key, fan_out, fan_in, dtype);
   if (init == "spectral") {
     const Tensor w = standard_normal(key, shape, DType::f64);
@@ -116,7 +122,7 @@ Tensor initial_weight(std::string_view init, Key key, int64_t fan_out, int64_t f
 Tensor initial_bias(std::string_view init, Key key, int64_t fan_out, int64_t fan_in, DType dtype) {
   check_init(init);
   if (init != "pytorch" || fan_in == 0) return zeros({fan_out}, dtype);
-  return uniform(key, {fan_out}, dtype, 1 / std::sqrt(static_cast<double>(fan_in)));
+  return uniform_weight(key, {fan_out}, 1 / std::sqrt(static_cast<double>(fan_in)), dtype);
 }
 
 }  // namespace gradus

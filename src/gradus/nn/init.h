@@ -24,6 +24,11 @@ Tensor initial_weight(std::string_view init, Key key, int64_t fan_out, int64_t f
 // The bias beside it: zero, except for pytorch.
 Tensor initial_bias(std::string_view init, Key key, int64_t fan_out, int64_t fan_in,
                     DType dtype = DType::f32);
+// Uniform in [-bound, bound), and normal with this standard deviation, of any shape. PyTorch's
+// defaults: Linear, Conv and their biases bound 1 / sqrt(fan_in); RNN, LSTM, GRU 1 / sqrt(hidden);
+// Embedding normal with 1.
+Tensor uniform_weight(Key key, const Shape& shape, double bound, DType dtype = DType::f32);
+Tensor normal_weight(Key key, const Shape& shape, double std_dev, DType dtype = DType::f32);
 // Raises a usage error unless `init` is one of the names above.
 void check_init(std::string_view init);
 

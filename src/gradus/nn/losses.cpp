@@ -1,8 +1,10 @@
 #include <gradus/base/error.h>
+#include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
 #include <gradus/nn/losses.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
@@ -131,6 +133,76 @@ Tensor huber(const Tensor& prediction, const Tensor& target, Reduction reduction
   // With c = d held within +-delta both branches are c (d - c / 2), smooth at 0.
   const Tensor c = clip(d, -delta, delta);
   return reduced(c * (d - 0.5 * c), reduction, weights);
+}
+
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction) {
+  require_same_shape("kl_div", log_q, p);
+  return reduced(strong_product(p, log(p)) - strong_product(p, log_q), reduction);
+}
+
+Tensor hinge(const Tensor& scores, const Tensor& y, Reduction reduction) {
+  require_same_shape("hinge", scores, y);
+  return reduced(relu(1 - y * scores), reduction);
+}
+
+Tensor multi_margin(const Tensor& scores, const Tensor& classes, Reduction reduction,
+                    double margin) {
+  if (scores.rank() != 2 || !is_integer(classes.dtype()) ||
+      !(classes.shape() == Shape{scores.shape()[0]}))
+    raise(ErrorKind::shape, "multi_margin: scores " + to_string(scores.type()) + " and classes " +
+                                to_string(classes.type()) +
+                                ". Scores are (N, classes), and each row has one integer.");
+  const Tensor wanted = one_hot(classes, scores.shape()[1], scores.dtype());
+  const Tensor right = sum(scores * wanted, {.axis = 1, .keepdims = true});
+  const Tensor over = relu(margin - right + scores) * (1 - wanted);
+  return reduced(mean(over, {.axis = 1}), reduction);
+}
+
+Tensor cosine_embedding(const Tensor& a, const Tensor& b, const Tensor& y, Reduction reduction,
+                        double margin) {
+  require_same_shape("cosine_embedding", a, b);
+  const Tensor c = cosine_similarity(a, b);
+  return reduced(where(greater(y, 0), 1 - c, relu(c - margin)), reduction);
+}
+
+Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                      Reduction reduction, double margin) {
+  require_same_shape("triplet_margin", anchor, positive);
+  require_same_shape("triplet_margin", anchor, negative);
+  constexpr double away = 1e-6;  // keeps the slope of the distance defined where rows are equal
+  const auto distance = [](const Tensor& a, const Tensor& b) {
+    return norm(a - b + away, {.axis = -1});
+  };
+  return reduced(relu(distance(anchor, positive) - distance(anchor, negative) + margin), reduction);
+}
+
+Tensor info_nce(const Tensor& a, const Tensor& b, double temperature, bool symmetric) {
+  require_same_shape("info_nce", a, b);
+  if (!(temperature > 0))
+    raise(ErrorKind::domain, "info_nce: temperature " + text::number(temperature) +
+                                 ". It divides the similarities and is positive.");
+  const Tensor logits = cosine_similarities(a, b) / temperature;
+  const Tensor own = iota(a.shape()[0]);
+  const Tensor forth = cross_entropy(logits, own, Reduction::mean);
+  if (!symmetric) return forth;
+  return 0.5 * (forth + cross_entropy(transpose(logits), own, Reduction::mean));
+}
+
+Tensor embedding_alignment(const Tensor& a, const Tensor& b) {
+  require_same_shape("embedding_alignment", a, b);
+  return mean(sum(square(a - b), {.axis = -1}));
+}
+
+Tensor embedding_uniformity(const Tensor& x) {
+  if (x.rank() != 2 || x.shape()[0] < 2)
+    raise(ErrorKind::shape, "embedding_uniformity: " + to_string(x.type()) +
+                                ". It compares pairs of rows, (N, d) with N >= 2.");
+  const int64_t n = x.shape()[0];
+  const Tensor apart = sum(square(expand_dims(x, 1) - expand_dims(x, 0)), {.axis = -1});
+  // All ordered pairs without those of a row with itself, whose term is 1.
+  const Tensor others =
+      (sum(exp(-2 * apart)) - static_cast<double>(n)) / static_cast<double>(n * (n - 1));
+  return log(others);
 }
 
 double chance_loss(std::string_view task, std::span<const double> v) {

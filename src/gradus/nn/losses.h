@@ -45,6 +45,35 @@ Tensor mae(const Tensor& prediction, const Tensor& target, Reduction reduction,
 Tensor huber(const Tensor& prediction, const Tensor& target, Reduction reduction, double delta = 1,
              const Tensor& weights = {});
 
+// sum over classes of p (log p - log q) from log q and the targets p, of one shape, element by
+// element: KL(p, q) of a row is their sum. Reduction::mean divides by all elements, as PyTorch.
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction);
+
+// max(0, 1 - y s) for scores s and y = 1 or -1, of one shape.
+Tensor hinge(const Tensor& scores, const Tensor& y, Reduction reduction);
+// sum over c != y of max(0, margin - s_y + s_c) / classes: scores (N, classes), classes i64[N].
+Tensor multi_margin(const Tensor& scores, const Tensor& classes, Reduction reduction,
+                    double margin = 1);
+
+// 1 - cos(a, b) of rows that belong together (y = 1), max(0, cos(a, b) - margin) of those that do
+// not (y = -1): a, b (N, d), y (N).
+Tensor cosine_embedding(const Tensor& a, const Tensor& b, const Tensor& y, Reduction reduction,
+                        double margin = 0);
+// max(0, |a - p| - |a - n| + margin) of rows (N, d): the anchor nearer to the positive than to the
+// negative by a margin (Schroff 2015). As PyTorch, 1e-6 is added to every difference.
+Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                      Reduction reduction, double margin = 1);
+
+// InfoNCE (van den Oord 2018): row i of a belongs to row i of b and to no other. The mean over i of
+// -log softmax_j(cos(a_i, b_j) / temperature) at j = i; symmetric: half of that and half with a
+// and b exchanged (CLIP). a, b (N, d). log N minus it bounds their mutual information from below.
+Tensor info_nce(const Tensor& a, const Tensor& b, double temperature = 0.07,
+                bool symmetric = false);
+// Wang and Isola 2020, of rows of length 1: the mean of |a - b|^2 of pairs, 0 at best, and the log
+// of the mean of exp(-2 |x_i - x_j|^2) over i < j, small where rows spread over the sphere.
+Tensor embedding_alignment(const Tensor& a, const Tensor& b);
+Tensor embedding_uniformity(const Tensor& x);
+
 // The loss of the best answer that ignores the input. For "classification" and "binary" from the
 // counts (or frequencies f) of the classes: -sum f ln f; for "regression" from the targets: their
 // variance.

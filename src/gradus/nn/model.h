@@ -1,5 +1,5 @@
-// Any model behind one type: its tensors by name, and what it computes. A recipe, a plan of training
-// or a summary need not be templates.
+// Any model behind one type: its tensors by name, and what it computes. A recipe, a plan of
+// training or a summary need not be templates.
 #pragma once
 
 #include <gradus/nn/module.h>
@@ -14,7 +14,9 @@ class Model {
   Model() = default;
   // `module` is a struct with fields, callable as module(x, pass) or module(x).
   template <class Module>
-    requires requires(Module m) { each_field(m, [](const std::string&, auto&) {}); }
+  requires requires(Module m) {
+    each_field(m, [](const std::string&, auto&) {});
+  }
   Model(std::string says, Module module) : says_(std::move(says)) {
     each_parameter(module, [&](const std::string& path, const Tensor& x) {
       parameters_.emplace_back(path, x);

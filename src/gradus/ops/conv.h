@@ -12,9 +12,10 @@ extern const Op conv, conv_input, conv_weight;
 
 // One number for every axis, or one an axis; empty: 1, 0, 1 and 0.
 struct ConvOptions {
-  Dims stride, padding, dilation;
+  Dims stride = {}, padding = {}, dilation = {};
   int64_t groups = 1;
-  Dims output_padding;  // of a transposed convolution alone: places more at the end of each axis
+  Dims output_padding =
+      {};  // of a transposed convolution alone: places more at the end of each axis
 };
 
 // Cross-correlation, as torch.nn.functional.conv2d: the window is not turned round.

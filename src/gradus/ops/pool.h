@@ -13,7 +13,7 @@ extern const Op max_pool, take_places, put_places, avg_pool, avg_unpool;
 // half of size. ceil_mode keeps a last window that begins inside x or its padding in front and ends
 // beyond; count_include_pad lets an average count the zeros of the padding.
 struct PoolOptions {
-  Dims size, stride, padding;
+  Dims size = {}, stride = {}, padding = {};
   bool ceil_mode = false;
   bool count_include_pad = true;  // of averages
 };
