@@ -96,18 +96,25 @@ constexpr int kConvRows = 8, kConvVectors = 4;
 constexpr int conv_vectors(int64_t rows) {
   return rows <= 6 ? 4 : 3;
 }
-constexpr int kDotRows = 4, kDotTaps = 6;
+constexpr int kDotRows = 6;
+constexpr int dot_taps(int64_t rows) {
+  return rows <= 4 ? 6 : 4;
+}
 #else
 constexpr int kConvRows = 6, kConvVectors = 3;
 constexpr int conv_vectors(int64_t rows) {
   return rows <= 4 ? 3 : 2;
 }
-constexpr int kDotRows = 3, kDotTaps = 4;
+constexpr int kDotRows = 3;
+constexpr int dot_taps(int64_t) {
+  return 4;
+}
 #endif
 
 constexpr int64_t kConvDepth = 160;       // taps of the channels whose planes are made together
 constexpr int64_t kConvPlanes = 1 << 15;  // elements of planes that stay near
-constexpr int64_t kConvPart = 1024;       // places of a part of conv_weight
+constexpr int64_t kDotPiece = 1024;       // places that conv_weight sums over at a time
+constexpr int64_t kDotPart = 8192;        // places whose lanes are summed together
 constexpr int64_t kDotPlanes = 1 << 17;   // elements of its planes or patches
 
 // y (rows, vectors of places) = or += rows of w times what lies at the runs, over k taps.
@@ -193,63 +200,86 @@ HWY_INLINE void copy_run(D d, const T* from, int64_t n, T* to) {
   }
 }
 
-// [first, end) set to zero, and less than a vector beyond.
+// Zero, hidden from the compiler, which makes a call of memset out of every loop that stores it.
 template <class T>
-HWY_INLINE void zero_run(T* to, int64_t first, int64_t end) {
-  const Full<T> d;
-  for (; first < end; first += kLanes<T>) hn::StoreU(hn::Zero(d), d, to + first);
+HWY_INLINE hn::Vec<Full<T>> hidden_zero() {
+  T zero = T(0);
+  asm("" : "+m"(zero));
+  return hn::Set(Full<T>(), zero);
 }
 
-// Row `from` of a channel as a row of planes; what is written beyond it is less than a vector.
+// [first, end) set to zero, and less than a vector beyond.
 template <class T>
-HWY_INLINE void make_row(const Planes& p, const T* from, T* to) {
+HWY_INLINE void zero_run(hn::Vec<Full<T>> zero, T* to, int64_t first, int64_t end) {
+  for (; first < end; first += kLanes<T>) hn::StoreU(zero, Full<T>(), to + first);
+}
+
+// Which columns of a channel one phase of a row of planes holds: zeros, then `count` columns from
+// `first` on, then zeros.
+struct Columns {
+  int64_t lead, first, count;
+  Columns(const Planes& p, int64_t phase) {
+    lead = std::min(ceil_div(std::max<int64_t>(p.left - phase, 0), p.phases), p.pitch);
+    first = phase + lead * p.phases - p.left;
+    count = std::clamp<int64_t>(ceil_div(p.w - first, p.phases), 0, p.pitch - lead);
+  }
+};
+
+// One phase of a row; what is written beyond it is less than a vector.
+template <class T>
+HWY_INLINE void make_columns(const Planes& p, const Columns& c, hn::Vec<Full<T>> zero,
+                             const T* from, T* to) {
   const Full<T> d;
   constexpr int64_t L = kLanes<T>;
+  zero_run(zero, to, 0, c.lead);
+  T* inside = to + c.lead;
+  from += c.first;
+  int64_t j = 0;
   if (p.phases == 1) {
-    const int64_t lead = std::clamp<int64_t>(p.left, 0, p.pitch);
-    const int64_t skip = std::max<int64_t>(-p.left, 0);
-    const int64_t n = std::clamp<int64_t>(p.w - skip, 0, p.pitch - lead);
-    zero_run(to, 0, lead);
-    copy_run(d, from + skip, n, to + lead);
-    zero_run(to, lead + ceil_div(n, L) * L, p.pitch);
-    return;
-  }
-  for (int64_t f = 0; f < p.phases; ++f, to += p.pitch) {
-    if (!is_read(p.cols_read, f)) continue;
-    // The first column that is inside, then one in every `phases`.
-    const int64_t lead = std::min(ceil_div(std::max<int64_t>(p.left - f, 0), p.phases), p.pitch);
-    const T* in = from + f + lead * p.phases - p.left;
-    const int64_t left = from + p.w - in,
-                  n = std::clamp<int64_t>(ceil_div(left, p.phases), 0, p.pitch - lead);
-    zero_run(to, 0, lead);
-    int64_t j = 0;
+    for (; j + L <= c.count; j += L) hn::StoreU(hn::LoadU(d, from + j), d, inside + j);
+    if (const int64_t n = c.count - j; n > 0) {
+      hn::StoreU(load_first(d, hn::FirstN(d, static_cast<size_t>(n)), from + j, n), d, inside + j);
+      j += L;
+    }
+  } else {
 #if HWY_TARGET != HWY_SCALAR
-    for (; p.phases == 2 && j < n; j += L) {
-      const int64_t low = std::min(L, left - 2 * j),
-                    high = std::clamp<int64_t>(left - 2 * j - L, 0, L);
-      const auto a = load_first(d, hn::FirstN(d, static_cast<size_t>(low)), in + 2 * j, low);
-      const auto b = load_first(d, hn::FirstN(d, static_cast<size_t>(high)), in + 2 * j + L, high);
-      hn::StoreU(hn::ConcatEven(d, b, a), d, to + lead + j);
+    if (p.phases == 2) {
+      const int64_t n = p.w - c.first;
+      for (; j < c.count && 2 * (j + L) <= n; j += L)
+        hn::StoreU(hn::ConcatEven(d, hn::LoadU(d, from + 2 * j + L), hn::LoadU(d, from + 2 * j)), d,
+                   inside + j);
+      for (; j < c.count; j += L) {
+        const int64_t low = std::min(L, n - 2 * j), high = n - 2 * j - low;
+        const auto a = load_first(d, hn::FirstN(d, static_cast<size_t>(low)), from + 2 * j, low);
+        const auto b =
+            load_first(d, hn::FirstN(d, static_cast<size_t>(high)), from + 2 * j + L, high);
+        hn::StoreU(hn::ConcatEven(d, b, a), d, inside + j);
+      }
     }
 #endif
-    for (; j < n; ++j) to[lead + j] = in[j * p.phases];
-    zero_run(to, lead + j, p.pitch);
+    for (; j < c.count; ++j) inside[j] = from[j * p.phases];
   }
+  zero_run(zero, inside, j, p.pitch - c.lead);
 }
 
 // Rows [row, row + rows) of the planes of some channels.
 template <class T>
 void make_planes(const Planes& p, const T* from, int64_t channels, int64_t row, int64_t rows,
                  T* to) {
+  const auto zero = hidden_zero<T>();
+  const Columns first(p, 0);
   for (int64_t c = 0; c < channels; ++c, from += p.h * p.w) {
     for (int64_t r = row; r < row + rows; ++r, to += p.row()) {
-      if (!is_read(p.rows_read, r % p.down)) continue;
+      if (!is_read(p.rows_read, p.down == 1 ? 0 : r % p.down)) continue;
       const int64_t in = r - p.top;
-      if (in >= 0 && in < p.h) {
-        make_row(p, from + in * p.w, to);
-      } else {
-        zero_run(to, 0, p.row());
+      if (in < 0 || in >= p.h) {
+        zero_run(zero, to, 0, p.row());
+        continue;
       }
+      make_columns(p, first, zero, from + in * p.w, to);
+      for (int64_t f = 1; f < p.phases; ++f)
+        if (is_read(p.cols_read, f))
+          make_columns(p, Columns(p, f), zero, from + in * p.w, to + f * p.pitch);
     }
   }
 }
@@ -655,33 +685,35 @@ void conv_input(const ConvShape& s, const T* y, const T* w, T* x, const After* a
   correlate(all, s, w, s.taps(), s.in_each * s.taps());
 }
 
-// Rows of y times taps of x, summed over runs of places: whole vectors, then shorter ones.
+// Rows of y times taps of x over runs of places, whole vectors and then shorter ones, lane by lane
+// into `sums`: rows times taps vectors.
 template <int kRows, int kTaps, class T>
 void dot_tile(const Run* run, int64_t whole, int64_t count, const T* HWY_RESTRICT y,
-              const T* HWY_RESTRICT x, const int64_t* at, T* HWY_RESTRICT w, int64_t w_row,
-              bool add) {
+              const T* HWY_RESTRICT x, const int64_t* at, T* HWY_RESTRICT sums, bool resume) {
   const Full<T> d;
   using V = hn::Vec<Full<T>>;
+  constexpr int64_t L = kLanes<T>;
   V acc[kRows][kTaps];
   const T* from[kTaps];
   HWY_UNROLL(8)
   for (int t = 0; t < kTaps; ++t) from[t] = x + at[t];
-  HWY_UNROLL(4)
+  HWY_UNROLL(8)
   for (int i = 0; i < kRows; ++i) {
     HWY_UNROLL(8)
-    for (int t = 0; t < kTaps; ++t) acc[i][t] = hn::Zero(d);
+    for (int t = 0; t < kTaps; ++t)
+      acc[i][t] = resume ? hn::Load(d, sums + (i * kTaps + t) * L) : hn::Zero(d);
   }
   const auto step = [&](int64_t v, const auto& load) HWY_ATTR {
     V left[kRows];
-    HWY_UNROLL(4)
-    for (int i = 0; i < kRows; ++i) left[i] = hn::Load(d, y + i * kLanes<T>);
+    HWY_UNROLL(8)
+    for (int i = 0; i < kRows; ++i) left[i] = hn::Load(d, y + i * L);
     HWY_UNROLL(8)
     for (int t = 0; t < kTaps; ++t) {
       const V right = load(from[t] + run[v].from);
-      HWY_UNROLL(4)
+      HWY_UNROLL(8)
       for (int i = 0; i < kRows; ++i) acc[i][t] = multiply_add(left[i], right, acc[i][t]);
     }
-    y += kRows * kLanes<T>;
+    y += kRows * L;
   };
   int64_t v = 0;
   for (; v < whole; ++v) step(v, [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); });
@@ -689,20 +721,16 @@ void dot_tile(const Run* run, int64_t whole, int64_t count, const T* HWY_RESTRIC
     const auto mask = hn::FirstN(d, static_cast<size_t>(run[v].lanes));
     step(v, [&](const T* p) HWY_ATTR { return load_first(d, mask, p, run[v].lanes); });
   }
-  // Unrolled: an index that varies would keep all sums in memory.
-  HWY_UNROLL(4)
-  for (int i = 0; i < kRows; ++i, w += w_row) {
+  HWY_UNROLL(8)
+  for (int i = 0; i < kRows; ++i) {
     HWY_UNROLL(8)
-    for (int t = 0; t < kTaps; ++t) {
-      const T sum = hn::GetLane(hn::SumOfLanes(d, acc[i][t]));
-      w[t] = add ? w[t] + sum : sum;
-    }
+    for (int t = 0; t < kTaps; ++t) hn::Store(acc[i][t], d, sums + (i * kTaps + t) * L);
   }
 }
 
 template <class T>
 using DotTile = void (*)(const Run*, int64_t, int64_t, const T*, const T*, const int64_t*, T*,
-                         int64_t, bool);
+                         bool);
 
 template <class T, int kRows, int... kTaps>
 DotTile<T> dot_tile_of(int64_t taps, std::integer_sequence<int, kTaps...>) {
@@ -713,10 +741,11 @@ DotTile<T> dot_tile_of(int64_t taps, std::integer_sequence<int, kTaps...>) {
 template <class T, int... kRows>
 DotTile<T> dot_tile_of(int64_t rows, int64_t taps, std::integer_sequence<int, kRows...>) {
   DotTile<T> found = nullptr;
-  ((rows == kRows + 1
-        ? void(found = dot_tile_of<T, kRows + 1>(taps, std::make_integer_sequence<int, kDotTaps>()))
-        : void()),
-   ...);
+  const auto look = [&](auto row) {
+    constexpr int n = decltype(row)::value + 1;
+    if (rows == n) found = dot_tile_of<T, n>(taps, std::make_integer_sequence<int, dot_taps(n)>());
+  };
+  (look(std::integral_constant<int, kRows>()), ...);
   return found;
 }
 
@@ -728,39 +757,42 @@ struct WeightSums {
   T* w;
   Phase f = {};
   Planes planes = {};
-  int64_t block = 1;               // channels whose planes are made together
-  int64_t examples = 1, rows = 1;  // of a part
   bool dense = false;              // from patches
+  int64_t examples = 1, rows = 1;  // of what is summed at a time: a piece
+  int64_t pieces = 1;              // of a part, whose lanes are summed when it is done
+  int64_t block = 1;               // channels whose planes are made together
   T* apart = nullptr;              // where each part has its own sums
 
   int64_t bands() const { return ceil_div(f.rows, rows); }
-  int64_t parts() const { return ceil_div(s.examples, examples) * bands(); }
+  int64_t all_pieces() const { return ceil_div(s.examples, examples) * bands(); }
+  int64_t parts() const { return ceil_div(all_pieces(), pieces); }
   int64_t tiles() const { return ceil_div(s.out_each, kDotRows); }
   int64_t row_of(int64_t tile) const { return s.out_each * tile / tiles(); }
   int64_t size() const { return s.groups * s.out_each * s.in_each * f.taps; }
 
-  // A part is what its shape alone decides: about kConvPart places of one example or of several.
+  // Pieces and parts are what the sizes of x and y alone decide, their channels left out.
   void decide() {
     const int64_t places = f.rows * f.cols;
     dense = kMasks ? 2 * f.rows * ceil_div(f.cols, kLanes<T>) >= 3 * ceil_div(places, kLanes<T>)
                    : f.cols % kLanes<T> != 0;
-    examples = std::max<int64_t>(1, kConvPart / places);
-    rows = examples > 1 || dense ? f.rows : std::max<int64_t>(1, kConvPart / f.cols);
+    examples = std::clamp<int64_t>(kDotPiece / places, 1, s.examples);
+    rows = examples > 1 || dense ? f.rows : std::clamp<int64_t>(kDotPiece / f.cols, 1, f.rows);
+    pieces = std::max<int64_t>(1, kDotPart / (examples * rows * f.cols));
   }
 
-  void part(int64_t part, int64_t g, int64_t c0, T* to, bool add) const {
+  // The sums of one piece, added to those there are in `sums`.
+  void piece(int64_t p, int64_t g, int64_t c0, int64_t many, T* sums, bool resume) const {
     constexpr int64_t L = kLanes<T>;
     ConvRooms& rooms = conv_rooms();
-    const int64_t n0 = part / bands() * examples, n1 = std::min(n0 + examples, s.examples);
-    const int64_t first = part % bands() * rows, here = std::min(rows, f.rows - first);
-    const int64_t many = std::min(block, s.in_each - c0), k = many * f.taps;
+    const int64_t n0 = p / bands() * examples, n1 = std::min(n0 + examples, s.examples);
+    const int64_t first = p % bands() * rows, here = std::min(rows, f.rows - first);
+    const int64_t k = many * f.taps;
     const int64_t read = planes.rows(here), plane = read * planes.row();
     const int64_t step = planes.down * planes.row(), places = f.rows * f.cols;
     const int64_t vectors = dense ? ceil_div(places, L) : here * ceil_div(f.cols, L);
     const int64_t count = (n1 - n0) * vectors, apart_by = count * L;
     T* const near = rooms.planes.at_least<T>((dense ? 1 : n1 - n0) * many * plane + 2 * L);
-    const T* from = near;
-    if (dense) from = rooms.patches.at_least<T>(k * apart_by + 2 * L);
+    T* const patches = dense ? rooms.patches.at_least<T>(k * apart_by + 2 * L) : nullptr;
     Run* const runs = rooms.runs.at_least<Run>(count);
     int64_t* const at = rooms.offsets.at_least<int64_t>(k);
     int64_t whole = 0, rest = count;
@@ -777,8 +809,7 @@ struct WeightSums {
       make_planes(planes, x + ((n * s.groups + g) * s.in_each + c0) * planes.h * planes.w, many,
                   first * planes.down, read, made);
       if (dense) {
-        make_patches(f, step, made, plane, many,
-                     rooms.patches.at_least<T>(0) + (n - n0) * vectors * L, apart_by);
+        make_patches(f, step, made, plane, many, patches + (n - n0) * vectors * L, apart_by);
         for (int64_t v = 0; v < vectors; ++v)
           put({((n - n0) * vectors + v) * L, out + v * L, std::min(L, places - v * L)});
       } else {
@@ -793,23 +824,45 @@ struct WeightSums {
         at[c * f.taps + t] = dense ? (c * f.taps + t) * apart_by : c * plane + f.at[t];
     // Patches are zero beyond their places, and so is y: every vector of them is whole.
     const int64_t unmasked = dense ? count : whole;
-    T* const cotangents = rooms.cotangents.at_least<T>(s.out_each * apart_by);
+    T* const cotangents = rooms.cotangents.at_least<T>(kDotRows * apart_by);
     const Full<T> d;
     for (int64_t tile = 0; tile < tiles(); ++tile) {
       const int64_t m = row_of(tile), high = row_of(tile + 1) - m;
-      T* put_to = cotangents + m * apart_by;
-      for (int64_t v = 0; v < count; ++v) {
+      T* to = cotangents;
+      for (int64_t v = 0; v < whole; ++v)
+        for (int64_t i = 0; i < high; ++i, to += L)
+          hn::Store(hn::LoadU(d, y + (m + i) * places + runs[v].to), d, to);
+      for (int64_t v = whole; v < count; ++v) {
         const auto mask = hn::FirstN(d, static_cast<size_t>(runs[v].lanes));
-        for (int64_t i = 0; i < high; ++i, put_to += L)
-          hn::Store(load_first(d, mask, y + (m + i) * places + runs[v].to, runs[v].lanes), d,
-                    put_to);
+        for (int64_t i = 0; i < high; ++i, to += L)
+          hn::Store(load_first(d, mask, y + (m + i) * places + runs[v].to, runs[v].lanes), d, to);
       }
-      const int64_t bunches = ceil_div(k, kDotTaps);
+      const int64_t bunches = ceil_div(k, dot_taps(high));
       for (int64_t b = 0; b < bunches; ++b) {
         const int64_t t0 = k * b / bunches, t1 = k * (b + 1) / bunches;
         dot_tile_of<T>(high, t1 - t0, std::make_integer_sequence<int, kDotRows>())(
-            runs, unmasked, count, cotangents + m * apart_by, from, at + t0,
-            to + ((g * s.out_each + m) * s.in_each + c0) * f.taps + t0, s.in_each * f.taps, add);
+            runs, unmasked, count, cotangents, dense ? patches : near, at + t0,
+            sums + (m * k + high * t0) * L, resume);
+      }
+    }
+  }
+
+  // Sums of a part over the lanes.
+  void finish(int64_t g, int64_t c0, int64_t many, const T* sums, T* to, bool add) const {
+    const Full<T> d;
+    const int64_t k = many * f.taps;
+    for (int64_t tile = 0; tile < tiles(); ++tile) {
+      const int64_t m = row_of(tile), high = row_of(tile + 1) - m,
+                    bunches = ceil_div(k, dot_taps(high));
+      for (int64_t b = 0; b < bunches; ++b) {
+        const int64_t t0 = k * b / bunches, t1 = k * (b + 1) / bunches;
+        for (int64_t i = 0; i < high; ++i) {
+          T* row = to + ((g * s.out_each + m + i) * s.in_each + c0) * f.taps;
+          for (int64_t t = t0; t < t1; ++t, sums += kLanes<T>) {
+            const T sum = hn::GetLane(hn::SumOfLanes(d, hn::Load(d, sums)));
+            row[t] = add ? row[t] + sum : sum;
+          }
+        }
       }
     }
   }
@@ -821,22 +874,28 @@ struct WeightSums {
     block = block_of(s.in_each, f.taps, kConvDepth);
     block = std::clamp<int64_t>(kDotPlanes / (examples * plane), 1, block);
     const int64_t blocks = s.groups * ceil_div(s.in_each, block);
-    const auto sums = [&](int64_t i, int64_t first, int64_t end) {
+    const auto job = [&](int64_t i, int64_t first, int64_t end) {
       const int64_t g = i % s.groups, c0 = i / s.groups * block;
-      for (int64_t p = first; p < end; ++p)
-        part(p, g, c0, apart ? apart + p * size() : w, !apart && p > 0);
+      const int64_t many = std::min(block, s.in_each - c0);
+      T* const sums = conv_rooms().woven.at_least<T>(s.out_each * many * f.taps * kLanes<T>);
+      for (int64_t part = first; part < end; ++part) {
+        const int64_t last = std::min(all_pieces(), (part + 1) * pieces);
+        for (int64_t p = part * pieces; p < last; ++p)
+          piece(p, g, c0, many, sums, p > part * pieces);
+        finish(g, c0, many, sums, apart ? apart + part * size() : w, !apart && part > 0);
+      }
     };
     if (serial) {
-      for (int64_t i = 0; i < blocks; ++i) sums(i, 0, parts());
+      for (int64_t i = 0; i < blocks; ++i) job(i, 0, parts());
       return;
     }
-    if (parts() == 1 || blocks >= 2 * threads || parts() * size() > (1 << 24)) {
-      parallel_for(blocks, [&](int64_t i) { sums(i, 0, parts()); });
+    if (parts() == 1 || blocks >= 4 * threads || parts() * size() > (1 << 24)) {
+      parallel_for(blocks, [&](int64_t i) { job(i, 0, parts()); });
       return;
     }
     apart = conv_rooms().parts.at_least<T>(parts() * size());
     parallel_for(blocks * parts(),
-                 [&](int64_t i) { sums(i / parts(), i % parts(), i % parts() + 1); });
+                 [&](int64_t i) { job(i / parts(), i % parts(), i % parts() + 1); });
     for (int64_t p = 0; p < parts(); ++p)
       for (int64_t i = 0; i < size(); ++i) w[i] = p == 0 ? apart[i] : w[i] + apart[p * size() + i];
   }
