@@ -298,6 +298,13 @@ void make_patches(D d, const Phase& f, int64_t step, const T* planes, int64_t pl
       const T* from = planes + f.at[t];
       T* row = to;
       int64_t r = 0;
+#if HWY_TARGET != HWY_SCALAR
+      if constexpr (kLanes<T> == 2 * L) {  // two rows are a vector
+        const Full<T> both;
+        for (; f.cols == L && r + 2 <= f.rows; r += 2, from += 2 * step, row += 2 * L)
+          hn::StoreU(hn::Combine(both, hn::LoadU(d, from + step), hn::LoadU(d, from)), both, row);
+      }
+#endif
       if (f.cols <= L) {
         for (; r < whole; ++r, from += step, row += f.cols) hn::StoreU(hn::LoadU(d, from), d, row);
       } else {
@@ -392,14 +399,14 @@ struct Correlation {
     T* const near = rooms.planes.at_least<T>(block * plane + 2 * L);
     int64_t* const at = rooms.offsets.at_least<int64_t>(block * most_taps);
     T* const apart = woven() ? rooms.woven.at_least<T>((m1 - m0) * y_plane) : nullptr;
-    const bool dense = !woven() && patches(phase[0]);
+    const bool later = !woven() && patches(phase[0]);  // planes are made an example at a time
     for (int64_t c0 = 0; c0 < channels; c0 += block) {
       const int64_t many = std::min(block, channels - c0);
       const auto made = [&](int64_t n) {
         make_planes(planes, x + ((n * groups + g) * channels + c0) * planes.h * planes.w, many,
                     first * planes.down, rows, near);
       };
-      if (!dense) made(n0);
+      if (!later) made(n0);
       int64_t before = 0;  // elements of y in phases before
       for (int64_t i = 0; i < phases; ++i) {
         const Phase& f = phase[i];
@@ -415,12 +422,12 @@ struct Correlation {
         const T* from = near;
         int64_t count = 0;
         Run* runs;
-        if (dense) {
+        if (patches(f)) {
           const int64_t places = f.rows * f.cols, vectors = ceil_div(places, L);
           const int64_t taps_apart = (n1 - n0) * vectors * L;
           T* const patch = rooms.patches.at_least<T>(block * f.taps * taps_apart + 4 * L);
           for (int64_t n = n0; n < n1; ++n) {
-            made(n);
+            if (later) made(n);
             make_patches(f, step, near, plane, many, patch + (n - n0) * vectors * L, taps_apart);
           }
           from = patch;
@@ -873,6 +880,8 @@ struct WeightSums {
     const int64_t plane = dense ? f.taps * f.rows * f.cols : planes.size(rows);
     block = block_of(s.in_each, f.taps, kConvDepth);
     block = std::clamp<int64_t>(kDotPlanes / (examples * plane), 1, block);
+    while (!serial && block > 1 && s.groups * ceil_div(s.in_each, block) * parts() < threads)
+      block = ceil_div(block, 2);
     const int64_t blocks = s.groups * ceil_div(s.in_each, block);
     const auto job = [&](int64_t i, int64_t first, int64_t end) {
       const int64_t g = i % s.groups, c0 = i / s.groups * block;
