@@ -52,13 +52,13 @@ def case(name, module, *inputs, call=None, train=False, steps=1):
     for i, x in enumerate(inputs):
         out[f"{name}/x{i}"] = x
         if x.is_floating_point():
-            out[f"{name}/grad.x{i}"] = xs[i].grad if xs[i].grad is not None else torch.zeros_like(x)
+            out[f"{name}/grad.x{i}"] = xs[i].grad.clone() if xs[i].grad is not None else torch.zeros_like(x)
     for i, t in enumerate(ys):
         out[f"{name}/y{i}"] = t.detach()
     if isinstance(module, nn.Module):
         for key, p in module.named_parameters():
             if p.grad is not None:
-                out[f"{name}/grad.{key}"] = p.grad
+                out[f"{name}/grad.{key}"] = p.grad.clone()
         for key, b in module.named_buffers():
             out[f"{name}/after.{key}"] = b.clone()
 

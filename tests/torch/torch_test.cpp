@@ -10,6 +10,7 @@
 #include <gradus/nn/module.h>
 #include <gradus/nn/norm.h>
 #include <gradus/nn/recurrent.h>
+#include <gradus/nn/transformer.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/reduce.h>
@@ -237,6 +238,53 @@ TEST(Torch, recurrent_layers_are_pytorchs_deep_both_ways_and_with_lengths) {
           return all;
         });
   }
+}
+
+TEST(Torch, attention_is_pytorchs) {
+  using Layer = MultiheadAttention;
+  const Layer layer = make_attention(key, 8, 2);
+  const auto self = [&](const std::string& name, const AttentionOptions& looks) {
+    compare<Layer>(name, layer, [&](const Layer& m, std::span<const Tensor> x, Pass& pass) {
+      return Results{m(x[0], pass, looks)};
+    });
+  };
+  self("attention_self", {});
+  self("attention_causal", {.causal = true});
+  // The second sequence has three tokens.
+  const Tensor lengths = from_vector(std::vector<int64_t>{5, 3}, {2, 1, 1, 1});
+  self("attention_padded", {.mask = constant(less(iota(5), lengths))});
+  compare<Layer>("attention_cross", layer,
+                 [](const Layer& m, std::span<const Tensor> x, Pass& pass) {
+                   return Results{m(x[0], x[1], x[1], pass)};
+                 });
+  compare<Layer>("attention_kv", make_attention(key, 8, 2, {.key_in = 6, .value_in = 3}),
+                 [](const Layer& m, std::span<const Tensor> x, Pass& pass) {
+                   return Results{m(x[0], x[1], x[2], pass)};
+                 });
+}
+
+TEST(Torch, transformer_layers_are_pytorchs_before_and_after_normalisation) {
+  for (const bool first : {false, true}) {
+    const std::string word = first ? "pre" : "post";
+    compare_layer("encoder_layer_" + word,
+                  make_encoder_layer(
+                      key, 8, 2, 12,
+                      {.dropout = 0, .norm_first = first, .activation = first ? "gelu" : "relu"}),
+                  true);
+    compare<TransformerDecoderLayer>(
+        "decoder_layer_" + word,
+        make_decoder_layer(key, 8, 2, 12, {.dropout = 0, .norm_first = first}),
+        [](const TransformerDecoderLayer& m, std::span<const Tensor> x, Pass& pass) {
+          return Results{m(x[0], x[1], pass)};
+        },
+        true);
+  }
+  compare<Transformer>(
+      "transformer", make_transformer(key, 8, 2, 1, 1, 12, {.dropout = 0}),
+      [](const Transformer& m, std::span<const Tensor> x, Pass& pass) {
+        return Results{m(x[0], x[1], pass)};
+      },
+      true);
 }
 
 TEST(Torch, losses_are_pytorchs_in_every_reduction) {

@@ -1,0 +1,215 @@
+// Attention layers, transformers, GPT and ViT by their properties; PyTorch's numbers are in
+// tests/torch.
+#include <gradus/base/random.h>
+#include <gradus/core/buffer.h>
+#include <gradus/nn/gpt.h>
+#include <gradus/nn/init.h>
+#include <gradus/nn/model.h>
+#include <gradus/nn/transformer.h>
+#include <gradus/nn/vit.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/random.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+
+#include <cmath>
+
+#include "nn/support.h"
+
+namespace gradus {
+namespace {
+
+const Key key = key_from_seed(1);
+
+Tensor drawn(uint64_t n, const Shape& shape) {
+  return normal_weight(split(key, 100 + n), shape, 1, DType::f64);
+}
+
+TEST(MultiheadAttention, equals_a_loop_over_its_heads) {
+  const MultiheadAttention m = make_attention(key, 6, 3, {.bias = false, .dtype = DType::f64});
+  const Tensor x = drawn(1, {2, 4, 6});
+  Pass pass;
+  std::vector<Tensor> heads;
+  for (int64_t h = 0; h < 3; ++h) {
+    const auto of = [&](int64_t part) {
+      const int64_t from = part * 6 + h * 2;
+      return matmul(x, transpose(slice_axis(m.in_proj_weight, 0, {from, from + 2})));
+    };
+    const Tensor scores = matmul(of(0), transpose(of(1))) / std::sqrt(2.0);
+    heads.push_back(matmul(softmax(scores), of(2)));
+  }
+  expect_near(m(x, pass), numbers(m.out_proj(concatenate(heads, -1))), 1e-14);
+}
+
+TEST(MultiheadAttention, a_cache_gives_what_the_whole_sequence_gives) {
+  for (const int64_t key_heads : {4, 2, 1}) {
+    const MultiheadAttention m =
+        make_attention(key, 8, 4, {.key_heads = key_heads, .dtype = DType::f64});
+    const Tensor x = drawn(1, {2, 5, 8});
+    Pass pass;
+    const Tensor whole = m(x, pass, {.causal = true});
+    KeyValueCache cache;
+    const Tensor first = m(slice_axis(x, 1, {0, 3}), cache);
+    const Tensor rest = m(slice_axis(x, 1, {3, 5}), cache);
+    expect_near(concatenate({first, rest}, 1), numbers(whole), 1e-14);
+    EXPECT_EQ(cache.keys.shape(), (Shape{2, key_heads, 5, 2}));
+  }
+}
+
+TEST(MultiheadAttention, permuting_tokens_permutes_the_result) {
+  const MultiheadAttention m = make_attention(key, 6, 2, {.dtype = DType::f64});
+  const Tensor x = drawn(1, {1, 4, 6});
+  Pass pass;
+  expect_near(m(flip(x, {1}), pass), numbers(flip(m(x, pass), {1})), 1e-14);
+}
+
+TEST(MultiheadAttention, dropout_leaves_out_weights_also_where_heads_share_keys) {
+  const MultiheadAttention m =
+      make_attention(key, 8, 4, {.key_heads = 2, .dropout = 0.5, .dtype = DType::f64});
+  const Tensor x = drawn(1, {2, 5, 8});
+  Pass evaluating, training = Pass::training(key_tensor(key));
+  const Tensor y = m(x, training);
+  EXPECT_EQ(y.shape(), x.shape());
+  EXPECT_NE(numbers(y), numbers(m(x, evaluating)));
+}
+
+TEST(MultiheadAttention, messages_begin_with_the_place_in_the_model) {
+  MultiheadAttention m = make_attention(key, 6, 2);
+  m.path = "encoder.layers.2.self_attn";
+  Pass pass;
+  EXPECT_EQ(message_of([&] {
+              m(zeros({2, 3, 5}, DType::f32), pass);
+            }),
+            "encoder.layers.2.self_attn: expected in=6, got f32[2,3,5]. Sequences are (N, T, "
+            "features).");
+  EXPECT_EQ(message_of([] { make_attention(key, 6, 4); }),
+            "make_attention: width 6, 4 heads, 4 of keys. The heads divide the width, and those of "
+            "keys the heads.");
+}
+
+TEST(Positions, sinusoids_by_hand) {
+  // Width 4: angles p and p / 100.
+  expect_near(sinusoidal_positions(2, 4, DType::f64),
+              {0, 1, 0, 1, std::sin(1.0), std::cos(1.0), std::sin(0.01), std::cos(0.01)}, 1e-15);
+}
+
+TEST(Positions, rotation_keeps_lengths_and_makes_products_depend_on_the_distance_alone) {
+  const Tensor q = drawn(1, {1, 6}), k = drawn(2, {1, 6});
+  const auto product = [&](int64_t at_q, int64_t at_k) {
+    return number(sum(rotary(q, at_q) * rotary(k, at_k)));
+  };
+  EXPECT_NEAR(number(norm(rotary(q, 17))), number(norm(q)), 1e-14);
+  EXPECT_NEAR(product(5, 3), product(105, 103), 1e-12);
+  EXPECT_GT(std::abs(product(5, 3) - product(5, 4)), 1e-3);
+  EXPECT_EQ(message_of([] {
+              rotary(zeros({2, 3}));
+            }),
+            "rotary: f64[2,3]. The last axis holds pairs, so its size is even, and places lie on "
+            "the one before.");
+}
+
+TEST(Transformer, normalising_first_lets_the_gradient_through_a_deep_stack) {
+  // What reaches the input of a gradient of norm 1 behind 24 layers with PyTorch's
+  // weights: each sum with a part is scaled down by the normalisation behind it, unless there is
+  // none.
+  const auto reaches = [](bool first) {
+    Tensor x = drawn(1, {2, 6, 16});
+    const Tensor seed = drawn(2, {2, 6, 16});
+    const Tensor g = grad([&](const Tensor& in) {
+      Pass pass;
+      Tensor h = in;
+      for (uint64_t i = 0; i < 24; ++i)
+        h = make_encoder_layer(split(key, i), 16, 2, 32,
+                               {.dropout = 0, .norm_first = first, .dtype = DType::f64})(h, pass);
+      return sum(h * constant(seed / norm(seed)));
+    })(x);
+    return number(norm(g));
+  };
+  EXPECT_GT(reaches(true), 2 * reaches(false)) << reaches(true);
+  EXPECT_LT(reaches(false), 1);
+}
+
+TEST(Gpt, the_smallest_published_model_has_its_parameters_names_and_shapes) {
+  EXPECT_EQ(parameter_count(GptSpec{}), 124439808);
+  const GptSpec spec{.vocabulary = 11, .context = 8, .width = 6, .heads = 2, .layers = 2};
+  const Gpt m = make_gpt(key, spec);
+  EXPECT_EQ(parameter_count(m), parameter_count(spec));
+  const StateDict dict = state_dict(m);
+  EXPECT_EQ(dict[0].first, "wte.weight");
+  EXPECT_EQ(dict[2].first, "h.0.ln_1.weight");
+  EXPECT_EQ(dict[4].first, "h.0.attn.c_attn.weight");
+  EXPECT_EQ(dict[4].second.shape(), (Shape{6, 18}));
+  EXPECT_EQ(dict.back().first, "ln_f.bias");
+}
+
+TEST(Gpt, reading_token_by_token_gives_what_reading_at_once_gives) {
+  const Gpt m = make_gpt(key, {.vocabulary = 11, .context = 8, .width = 6, .heads = 2, .layers = 2},
+                         DType::f64);
+  const Tensor tokens = from_vector(std::vector<int64_t>{3, 1, 4, 1, 5, 9}, {1, 6});
+  Pass pass;
+  const Tensor whole = m(tokens, pass);
+  GptCache cache;
+  std::vector<Tensor> parts = {m(slice_axis(tokens, 1, {0, 4}), cache)};
+  for (int64_t t = 4; t < 6; ++t) parts.push_back(m(slice_axis(tokens, 1, {t, t + 1}), cache));
+  expect_near(concatenate(parts, 1), numbers(whole), 1e-14);
+  EXPECT_EQ(message_of([&] {
+              m(zeros({1, 3}, DType::i64), cache);
+            }),
+            "gpt: tokens i64[1,3] after 6 for a context of 8. They are (N, T), and all of them fit "
+            "the context.");
+}
+
+TEST(Gpt, a_token_changes_nothing_before_it) {
+  const Gpt m = make_gpt(key, {.vocabulary = 5, .context = 4, .width = 4, .heads = 1, .layers = 1});
+  const auto first = [&](int64_t last) {
+    Pass pass;
+    return numbers(
+        slice_axis(m(from_vector(std::vector<int64_t>{1, 2, last}, {1, 3}), pass), 1, {0, 2}));
+  };
+  EXPECT_EQ(first(0), first(4));
+}
+
+TEST(Gpt, published_files_load_with_their_masks_tied_head_and_prefix) {
+  const Gpt m = make_gpt(key, {.vocabulary = 5, .context = 4, .width = 4, .heads = 1, .layers = 1});
+  StateDict published;
+  for (const auto& [name, x] : state_dict(m)) published.emplace_back("transformer." + name, x + 1);
+  published.emplace_back("transformer.h.0.attn.bias", ones({1, 1, 4, 4}, DType::f32));
+  published.emplace_back("lm_head.weight", m.wte.weight + 1);
+  const Gpt loaded = load_state(m, gpt_names(published));
+  EXPECT_EQ(numbers(loaded.ln_f.bias), (std::vector<double>{1, 1, 1, 1}));
+}
+
+TEST(Vit, the_base_model_has_torchvisions_parameters_and_names) {
+  const VitSpec base;
+  const int64_t e = base.width, side = base.image / base.patch;
+  // Counted by hand: patches, class token, places; attention, two linear layers, two norms; head.
+  const int64_t layer = 4 * e * e + 4 * e + 2 * e * base.hidden + base.hidden + e + 4 * e;
+  EXPECT_EQ(e * 3 * 256 + e + e + (side * side + 1) * e + 12 * layer + 2 * e + 1000 * e + 1000,
+            86567656);
+  const VitSpec small{.image = 8,
+                      .patch = 4,
+                      .channels = 1,
+                      .width = 8,
+                      .heads = 2,
+                      .layers = 1,
+                      .hidden = 16,
+                      .classes = 10};
+  const Vit m = make_vit(key, small);
+  EXPECT_EQ(parameter_count(m),
+            8 * 16 + 8 + 8 + 5 * 8 + (4 * 64 + 32 + 2 * 128 + 16 + 8 + 32) + 16 + 80 + 10);
+  const StateDict dict = state_dict(m);
+  EXPECT_EQ(dict[1].first, "conv_proj.weight");
+  EXPECT_EQ(dict[4].first, "encoder.layers.encoder_layer_0.ln_1.weight");
+  EXPECT_EQ(dict[6].first, "encoder.layers.encoder_layer_0.self_attention.in_proj_weight");
+  Pass pass;
+  EXPECT_EQ(m(zeros({3, 1, 8, 8}, DType::f32), pass).shape(), (Shape{3, 10}));
+  EXPECT_EQ(message_of([&] {
+              m(zeros({1, 1, 12, 12}, DType::f32), pass);
+            }),
+            "conv_proj: f32[1,1,12,12] gives 9 patches, but there are positions for 4. Scale the "
+            "image to the size the model was made for.");
+}
+
+}  // namespace
+}  // namespace gradus

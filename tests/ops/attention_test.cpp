@@ -1,0 +1,127 @@
+// Attention by hand and by its definition.
+#include <gradus/base/error.h>
+#include <gradus/base/random.h>
+#include <gradus/core/buffer.h>
+#include <gradus/ops/attention.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+Tensor drawn(uint64_t seed, const Shape& shape, DType dtype = DType::f64) {
+  std::vector<double> z(static_cast<size_t>(element_count(shape)));
+  fill_normal(key_from_seed(seed), 0, std::span<double>(z));
+  return cast(from_vector(z, shape), dtype);
+}
+
+void expect_near(const Tensor& got, const std::vector<double>& want, double tolerance) {
+  const std::vector<double> x = numbers(got);
+  ASSERT_EQ(x.size(), want.size()) << to_string(got.type());
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], want[i], tolerance) << i;
+}
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "nothing was raised";
+}
+
+// Three tokens of four numbers, as numpy.random.RandomState(42) draws them.
+struct Tokens {
+  Tensor q, k, v;
+  Tokens() {
+    RandomState state(42);
+    for (Tensor* t : {&q, &k, &v}) *t = from_vector(state.randn(12), {3, 4});
+  }
+};
+
+TEST(Attention, weights_of_three_tokens_are_the_known_ones) {
+  const Tokens t;
+  const Tensor w = attention_weights(t.q, t.k);
+  expect_near(w, {.3929, .1682, .4390, .2309, .2834, .4857, .2255, .5587, .2158}, 5e-5);
+  expect_near(sum(w, {.axis = -1}), {1, 1, 1}, 1e-15);
+  expect_near(row(attention(t.q, t.k, t.v), 0), {-.3208, -.4698, -.1923, -.0768}, 5e-5);
+}
+
+TEST(Attention, a_causal_query_sees_nothing_behind_itself) {
+  const Tokens t;
+  expect_near(attention_weights(t.q, t.k, {.causal = true}),
+              {1, 0, 0, .4489, .5511, 0, .2255, .5587, .2158}, 5e-5);
+  // One query with three keys is the last one: it sees all of them.
+  const Tensor last = slice_axis(t.q, 0, {2, 3});
+  expect_near(attention(last, t.k, t.v, {.causal = true}), numbers(attention(last, t.k, t.v)),
+              1e-15);
+}
+
+TEST(Attention, boolean_and_additive_masks_say_the_same) {
+  const Tokens t;
+  const double never = -std::numeric_limits<double>::infinity();
+  const Tensor looks = from_vector(std::vector<double>{1, 1, 0}, {3}) > 0;
+  const Tensor added = from_vector(std::vector<double>{0, 0, never}, {3});
+  const Tensor a = attention(t.q, t.k, t.v, {.mask = looks});
+  expect_near(attention(t.q, t.k, t.v, {.mask = added}), numbers(a), 1e-15);
+  const auto two = [](const Tensor& x) { return slice_axis(x, 0, {0, 2}); };
+  expect_near(attention(t.q, two(t.k), two(t.v)), numbers(a), 1e-15);
+}
+
+TEST(Attention, a_query_that_sees_nothing_gives_zeros_and_is_named) {
+  const Tokens t;
+  const Tensor looks = from_vector(std::vector<double>{1, 0, 1}, {3, 1}) > 0;
+  const AttentionOptions options{.mask = looks};
+  expect_near(row(attention(t.q, t.k, t.v, options), 1), {0, 0, 0, 0}, 0);
+  EXPECT_EQ(numbers(blind_queries(t.q, t.k, options)), (std::vector<double>{0, 1, 0}));
+}
+
+TEST(Attention, without_the_root_of_d_scores_spread_like_the_root_of_d) {
+  const Tensor q = drawn(1, {2000, 64}), k = drawn(2, {2000, 64});
+  const Tensor products = sum(q * k, {.axis = -1});
+  EXPECT_NEAR(number(std_dev(products)), 8, 0.3);
+  EXPECT_NEAR(number(std_dev(products / 8)), 1, 0.04);
+  const auto entropy = [&](double scale) {
+    const Tensor w =
+        attention_weights(slice_axis(q, 0, {0, 200}), slice_axis(k, 0, {0, 200}), {.scale = scale});
+    return number(mean(-sum(strong_product(w, log(w)), {.axis = -1})));
+  };
+  EXPECT_GT(entropy(1.0 / 8), 4.5);  // of at most ln 200 = 5.3
+  EXPECT_LT(entropy(1), 1.5);
+}
+
+TEST(Attention, heads_of_queries_share_heads_of_keys) {
+  const Tensor q = drawn(1, {2, 4, 3, 5}), k = drawn(2, {2, 2, 6, 5}), v = drawn(3, {2, 2, 6, 7});
+  const Tensor y = attention(q, k, v);
+  ASSERT_EQ(y.shape(), (Shape{2, 4, 3, 7}));
+  for (int64_t h = 0; h < 4; ++h) {
+    const auto head = [](const Tensor& x, int64_t i) { return slice_axis(x, 1, {i, i + 1}); };
+    expect_near(head(y, h), numbers(attention(head(q, h), head(k, h / 2), head(v, h / 2))), 1e-15);
+  }
+}
+
+TEST(Attention, messages_show_all_sides) {
+  const Tensor a = zeros({2, 3, 4}), b = zeros({2, 5, 6}), c = zeros({3, 3, 4});
+  EXPECT_EQ(message_of([&] { attention(a, b, b); }),
+            "attention: queries f64[2,3,4], keys f64[2,5,6], values f64[2,5,6]. Queries and keys "
+            "have the same last axis: it is summed over.");
+  EXPECT_EQ(message_of([&] { attention(a, a, b); }),
+            "attention: queries f64[2,3,4], keys f64[2,3,4], values f64[2,5,6]. Every key has one "
+            "value.");
+  EXPECT_EQ(message_of([&] { attention_weights(a, c); }),
+            "attention: queries f64[2,3,4], keys f64[3,3,4]. Leading axes are equal, but that the "
+            "heads of keys and values may divide those of queries.");
+  EXPECT_EQ(message_of([&] { attention_weights(a, zeros({4})); }),
+            "attention: queries f64[2,3,4], keys f64[4]. They have the same number of axes, two at "
+            "least.");
+}
+
+}  // namespace
+}  // namespace gradus
