@@ -12,6 +12,7 @@ namespace {
 
 struct Options {
   std::string run, data, labels;
+  bool every_class = false;
 };
 
 struct Loaded {
@@ -52,15 +53,25 @@ std::function<int()> add_eval_run(Command& command, const Settings& settings) {
     const Loaded l = load(*o, settings, true);
     const Evaluation e = evaluate(l.run.model, l.data, l.run.loss);
     const bool classes = l.run.loss != "mse";
+    const Certainty sure =
+        classes ? certainty(e, l.data.y, key_from_seed(settings.seed)) : Certainty();
     const auto json = [](double x) {
       return std::isfinite(x) ? text::number(x) : std::string("null");
     };
     if (settings.json)
-      print("{\"accuracy\":" + json(e.accuracy) + ",\"loss\":" + json(e.loss) + ",\"r_squared\":" +
-            json(e.r_squared) + ",\"examples\":" + std::to_string(e.examples) + "}\n");
+      print("{\"accuracy\":" + json(e.accuracy) + ",\"loss\":" + json(e.loss) +
+            ",\"r_squared\":" + json(e.r_squared) + ",\"examples\":" + std::to_string(e.examples) +
+            (classes
+                 ? ",\"accuracy_low\":" + json(sure.low) + ",\"accuracy_high\":" + json(sure.high) +
+                       ",\"calibration_error\":" + json(sure.calibration_error)
+                 : "") +
+            "}\n");
     else if (classes)
-      print("accuracy  " + percent(e.accuracy) + "\nloss      " + text::significant(e.loss, 6) +
-            "\nexamples  " + std::to_string(e.examples) + "\n");
+      print("accuracy     " + percent(e.accuracy) + ", between " + percent(sure.low) + " and " +
+            percent(sure.high) + " in 95 % of resamples\nloss         " +
+            text::significant(e.loss, 6) + "\ncalibration  off by " +
+            percent(sure.calibration_error) + " (confidence against the share that is right)" +
+            "\nexamples     " + std::to_string(e.examples) + "\n");
     else
       print("loss       " + text::significant(e.loss, 6) + "\nR squared  " +
             text::significant(e.r_squared, 6) + "\nexamples   " + std::to_string(e.examples) +
@@ -73,13 +84,22 @@ void add_predict(Command& command, const Settings& settings) {
   auto o = std::make_shared<Options>();
   command.word("RUN", o->run, "the folder of a finished run");
   command.word("DATA", o->data, "a generator or a file; labels in it are not read");
+  command.flag("--every-class", o->every_class,
+               "beside the answer the probability of every class, and their entropy in nats");
   command.example("gradus predict runs/0001-iris new-flowers.csv > answers.csv");
   command.runs([o, &settings] {
     const Loaded l = load(*o, settings, false);
     const Evaluation e = evaluate(l.run.model, l.data, l.run.loss);
     const bool classes = l.run.loss != "mse";
     std::string out;
-    if (!settings.json) out = classes ? "prediction,probability\n" : "prediction\n";
+    if (!settings.json) out = classes ? "prediction,probability" : "prediction";
+    const std::vector<std::string>& names = l.run.like.class_names;
+    const bool every = classes && o->every_class;
+    if (every && !settings.json) {
+      for (const std::string& name : names) out += "," + csv_cell("p(" + name + ")");
+      out += ",entropy";
+    }
+    if (!settings.json) out += "\n";
     for (int64_t i = 0; i < e.examples; ++i) {
       const auto at = static_cast<size_t>(i);
       if (!classes) {
@@ -89,11 +109,24 @@ void add_predict(Command& command, const Settings& settings) {
                              : value + "\n";
         continue;
       }
-      const std::string& name = l.run.like.class_names.at(static_cast<size_t>(e.predicted[at]));
+      const std::string& name = names.at(static_cast<size_t>(e.predicted[at]));
       const std::string probability = text::significant(e.confidence[at], 6);
-      out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") +
-                                 text::quote_json(name) + ",\"probability\":" + probability + "}"
-                           : csv_cell(name) + "," + probability + "\n";
+      std::string all;
+      if (every) {
+        double entropy = 0;
+        for (size_t c = 0; c < names.size(); ++c) {
+          const double p = e.probabilities[at * names.size() + c];
+          if (p > 0) entropy -= p * std::log(p);
+          all += (settings.json && c == 0 ? "" : ",") + text::significant(p, 6);
+        }
+        all = settings.json
+                  ? ",\"probabilities\":[" + all + "],\"entropy\":" + text::significant(entropy, 6)
+                  : all + "," + text::significant(entropy, 6);
+      }
+      out += settings.json
+                 ? (i ? "," : "[") + std::string("{\"prediction\":") + text::quote_json(name) +
+                       ",\"probability\":" + probability + all + "}"
+                 : csv_cell(name) + "," + probability + all + "\n";
     }
     print(settings.json ? out + "]\n" : out);
     return static_cast<int>(done);

@@ -2,10 +2,10 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/nn/activations.h>
+#include <gradus/nn/dropout.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/ops/elementwise.h>
-#include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 
 #include <limits>
@@ -80,11 +80,7 @@ Tensor Mlp::operator()(const Tensor& x, Pass& pass) const {
     if (i + 1 == layers.size()) break;
     const Scope scope(layers[i].path);
     h = f(h);
-    if (dropout > 0 && pass.is_training()) {
-      // What stays is divided by its share, so that the mean stays too.
-      const Tensor stays = bernoulli(pass.next_key(layers[i].path), 1 - dropout, h.shape());
-      h = where(stays, h / (1 - dropout), 0);
-    }
+    if (dropout > 0) h = gradus::dropout(h, dropout, pass, layers[i].path);
   }
   return h;
 }

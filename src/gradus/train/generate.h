@@ -1,6 +1,6 @@
-// Built-in data sets, drawn rather than stored: handwritten-like digits from our own strokes, shapes
-// in colour, and the classic plane sets. Example i depends only on (seed, i), so a longer set starts with the
-// shorter one.
+// Built-in data sets, drawn rather than stored: handwritten-like digits from our own strokes,
+// shapes in colour, and the classic plane sets. Example i depends only on (seed, i), so a longer
+// set starts with the shorter one.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/nn/vision.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/train/models.h>
 
@@ -37,6 +38,12 @@ struct OfRows {
   }
 };
 
+template <class Inner>
+Model of_rows(std::string says, Inner inner, const Dataset& like) {
+  return {std::move(says),
+          OfRows<Inner>{std::move(inner), like.channels(), like.image_rows, like.image_cols}};
+}
+
 struct PictureModel {
   std::string_view name;
   const char* takes;  // in words
@@ -44,10 +51,24 @@ struct PictureModel {
   Model (*make)(const Dataset& like, int64_t outputs, Key key);
 };
 
+template <int depth>
+Model resnet(const Dataset& like, int64_t outputs, Key key) {
+  ResNetSpec spec = resnet_spec(depth, outputs);
+  spec.channels = like.channels();
+  return of_rows("ResNet-" + std::to_string(depth), make_resnet(key, spec), like);
+}
+
 // To add a model of pictures: a line here.
 constexpr PictureModel picture_models[] = {
-    {"none", "nothing", [](const Dataset&) { return false; },
-     [](const Dataset&, int64_t, Key) { return Model(); }},
+    {"lenet5", "grey pictures of 28x28",
+     [](const Dataset& d) { return d.channels() == 1 && d.image_rows == 28 && d.image_cols == 28; },
+     [](const Dataset& d, int64_t outputs, Key key) {
+       return of_rows("LeNet-5", make_lenet5(key, outputs), d);
+     }},
+    {"resnet8", "pictures of 8x8 or more", [](const Dataset& d) { return d.image_rows >= 8; },
+     resnet<8>},
+    {"resnet20", "pictures of 8x8 or more", [](const Dataset& d) { return d.image_rows >= 8; },
+     resnet<20>},
 };
 
 const PictureModel* picture_model(std::string_view name) {

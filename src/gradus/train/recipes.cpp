@@ -16,6 +16,19 @@ constexpr Recipe all_recipes[] = {
      [](TrainConfig& c) { c.data = "xor", c.epochs = 1000; }, nullptr},
     {"mlp-digits", "a perceptron with one hidden layer on drawn 8x8 digits",
      [](TrainConfig& c) { c.data = "digits"; }, assign_table},
+    {"lenet5", "LeNet-5 on drawn 28x28 digits, or a file in MNIST's format",
+     [](TrainConfig& c) {
+       c.data = "digits28", c.model = "lenet5", c.optimiser = "adam", c.lr = 2e-3;
+       c.schedule = "cosine", c.epochs = 12;
+     },
+     assign_table},
+    {"resnet20", "ResNet-20 on drawn 32x32 shapes, or a file in CIFAR's binary format",
+     [](TrainConfig& c) {
+       c.data = "shapes", c.model = "resnet20", c.optimiser = "nesterov", c.lr = 0.05;
+       c.weight_decay = 1e-4, c.schedule = "cosine", c.augment = "shift(4)+flip";
+       c.epochs = 8;
+     },
+     assign_table},
 };
 
 }  // namespace

@@ -339,6 +339,10 @@ std::string header(const RunRecord& run, const Reading& reading) {
                      has_val && std::isfinite(train_accuracy)
                          ? "training " + percent(train_accuracy)
                          : std::string()});
+    if (std::isfinite(run.calibration_error))
+      stats.push_back({"Calibration error", share(run.calibration_error),
+                       "accuracy between " + percent(run.accuracy_low) + " and " +
+                           percent(run.accuracy_high) + " in 95 % of resamples"});
   }
   stats.push_back({"Validation loss", has_val ? number(val_loss) : "–",
                    chance.empty() ? "" : (regression ? "mean gives " : "chance ") + chance});

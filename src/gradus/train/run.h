@@ -75,6 +75,9 @@ struct RunRecord {
   double units_per_second = not_measured;
   double peak_share = not_measured;  // of the machine's measured multiply-adds
   int64_t peak_bytes = 0;            // the most that tensors and plans of the process held
+  // Of the validation accuracy, a 95 % interval; of its confidence, the expected calibration error.
+  double accuracy_low = not_measured, accuracy_high = not_measured;
+  double calibration_error = not_measured;
   // With the final weights.
   double val_loss = not_measured, val_accuracy = not_measured;
   double train_loss = not_measured, train_accuracy = not_measured;

@@ -10,6 +10,7 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/distribution.h>
+#include <gradus/prob/statistics.h>
 #include <gradus/train/models.h>
 #include <gradus/train/table.h>
 
@@ -24,7 +25,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // Branches of the seed. The generators use split(key, "data") themselves.
-enum Stream : uint64_t { split_stream = 1, init_stream = 2, label_stream = 4 };
+enum Stream : uint64_t {
+  split_stream = 1,
+  init_stream = 2,
+  label_stream = 4,
+  certainty_stream = 7
+};
 // Of a batch's key: rows are numbered from 0.
 constexpr uint64_t mixup_stream = ~uint64_t{0};
 
@@ -195,6 +201,10 @@ class TableAssignment : public Assignment {
     const Dataset& held = rows_of(*validation);
     const Evaluation v = evaluate(now, held, loss_);
     run.confusion = confusion(v.predicted, held.y, held.classes());
+    const Certainty sure = certainty(v, held.y, split(key_from_seed(run.seed), certainty_stream));
+    run.calibration_error = sure.calibration_error;
+    run.accuracy_low = sure.low;
+    run.accuracy_high = sure.high;
     for (int64_t i = 0; i < held.examples; ++i) {
       const auto at = static_cast<size_t>(i);
       if (v.predicted[at] == held.y[at]) continue;
@@ -309,11 +319,27 @@ Evaluation evaluate(const Model& model, const Dataset& data, std::string_view lo
     return e;
   }
   e.predicted = predicted_classes(out);
-  const Tensor probability =
-      loss == "bce" ? maximum(sigmoid(out), sigmoid(-out)) : max(softmax(out), {.axis = -1});
-  e.confidence = numbers(probability);
+  const Tensor all = loss == "bce" ? concatenate({sigmoid(-out), sigmoid(out)}, 1) : softmax(out);
+  e.probabilities = numbers(all);
+  e.confidence = numbers(max(all, {.axis = -1}));
   if (!data.y.empty()) e.accuracy = accuracy(e.predicted, data.y);
   return e;
+}
+
+Certainty certainty(const Evaluation& e, std::span<const int64_t> truth, Key key) {
+  Certainty c;
+  if (e.predicted.empty()) return c;
+  std::vector<int64_t> right;
+  for (size_t i = 0; i < truth.size(); ++i) right.push_back(e.predicted[i] == truth[i]);
+  c.calibration_error = reliability(e.confidence, right, 15).expected_error;
+  // Resampling n shares of 0 and 1 is drawing how many are right: the mean of a binomial draw.
+  constexpr int64_t resamples = 2000;
+  const auto n = static_cast<double>(right.size());
+  std::vector<double> counts =
+      numbers(Binomial(n, e.accuracy).sample(key_tensor(key), {resamples}));
+  c.low = quantile(counts, 0.025) / n;
+  c.high = quantile(counts, 0.975) / n;
+  return c;
 }
 
 TrainedRun load_run(const std::string& folder) {
@@ -324,6 +350,9 @@ TrainedRun load_run(const std::string& folder) {
   TrainedRun run;
   const TomlEntries entries = read_toml(toml);
   apply_entries(run.config, entries, toml);
+  if (const Recipe* r = find_recipe(run.config.recipe); r && r->assign != assign_table)
+    raise(ErrorKind::usage, folder + ": it is a run of " + run.config.recipe +
+                                ", which does not answer rows of a table.");
   for (const TomlEntry& e : entries) {
     const auto* list = std::get_if<std::vector<std::string>>(&e.value);
     const auto* amounts = std::get_if<std::vector<double>>(&e.value);

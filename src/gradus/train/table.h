@@ -62,10 +62,20 @@ Tensor loss_on(const Model& model, const Tensor& features, const Dataset& data,
 struct Evaluation {
   double loss = not_measured, accuracy = not_measured, r_squared = not_measured;
   int64_t examples = 0;
-  std::vector<int64_t> predicted;  // classes
-  std::vector<double> confidence;  // of the predicted class
-  std::vector<float> values;       // regression
+  std::vector<int64_t> predicted;     // classes
+  std::vector<double> probabilities;  // of every class, a row an example
+  std::vector<double> confidence;     // of the predicted class
+  std::vector<float> values;          // regression
 };
 Evaluation evaluate(const Model& model, const Dataset& data, std::string_view loss);
+
+// How sure one may be of an evaluation of classes.
+struct Certainty {
+  // Expected calibration error: how far the confidence is from the share that is right, on average.
+  double calibration_error = not_measured;
+  // Of the accuracy: 95 % of resamples of the examples lie between.
+  double low = not_measured, high = not_measured;
+};
+Certainty certainty(const Evaluation& e, std::span<const int64_t> truth, Key key);
 
 }  // namespace gradus

@@ -528,7 +528,19 @@ class Training {
     save();
     const fs::path path =
         checkpoint_folder() / ("step-" + std::to_string(state_.step) + ".safetensors");
-    write_safetensors(path.string(), pack(state_, identity_));
+    try {
+      write_safetensors(path.string(), pack(state_, identity_));
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::file) throw;
+      const auto left = checkpoints_in(checkpoint_folder());
+      raise(ErrorKind::file,
+            std::string(e.what()) +
+                (left.empty() ? " There is no checkpoint before it."
+                              : " Training stopped; the checkpoint before it is whole, of step " +
+                                    std::to_string(left[0].first) +
+                                    ": make room, then go on with "
+                                    "--resume."));
+    }
     const auto all_files = checkpoints_in(checkpoint_folder());
     for (size_t i = 2; i < all_files.size(); ++i) {
       std::error_code ignored;
