@@ -60,6 +60,12 @@ TEST(Expression, lists_are_tensors_that_broadcast) {
   EXPECT_EQ(to_string(value("[]").type()), "f64[0]");
   EXPECT_EQ(calc("element([[1, 2], [3, 4]], 1, 0)"), 3);
   EXPECT_THAT(numbers(value("conv1d([1, 2, 3, 4], [1, 10])")), ElementsAre(21, 32, 43));
+  EXPECT_THAT(numbers(value("conv2d([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [0, -1]])")),
+              ElementsAre(-4, -4, -4, -4));
+  EXPECT_THAT(numbers(value("conv2d([[1, 2], [3, 4]], [[1]], 2, 1)")), ElementsAre(0, 0, 0, 4));
+  EXPECT_THAT(numbers(value("max_pool2d([[1, 2, 3, 4], [5, 6, 7, 8]], 2)")), ElementsAre(6, 8));
+  EXPECT_THAT(numbers(value("avg_pool2d([[1, 2, 3, 4], [5, 6, 7, 8]], 2, 1)")),
+              ElementsAre(3.5, 4.5, 5.5));
 }
 
 TEST(Expression, the_result_may_have_a_name) {

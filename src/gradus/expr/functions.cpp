@@ -3,8 +3,10 @@
 #include <gradus/core/buffer.h>
 #include <gradus/expr/functions.h>
 #include <gradus/linalg/solve.h>
+#include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/pool.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/information.h>
@@ -101,13 +103,28 @@ Tensor conv1d(Args a) {
     raise(ErrorKind::shape, "conv1d: " + to_string(x.type()) + " with window " +
                                 to_string(w.type()) +
                                 ". Both are vectors, and the window is not the longer one.");
-  const int64_t places = x.size() - w.size() + 1;
-  Tensor y;
-  for (int64_t j = 0; j < w.size(); ++j) {
-    const Tensor part = slice_axis(x, 0, {j, j + places}) * row(w, j);
-    y = j == 0 ? part : y + part;
-  }
-  return y;
+  return reshape(gradus::conv1d(reshape(x, {1, 1, -1}), reshape(w, {1, 1, -1})), {-1});
+}
+
+// A matrix as the one channel of one example.
+Tensor as_channels(const Tensor& x) {
+  return x.rank() == 2 ? reshape(x, {1, 1, x.shape()[0], x.shape()[1]}) : x;
+}
+
+// Of matrices, or of x (N, C, H, W) and w (O, C, kH, kW); then stride and padding if given.
+Tensor conv2d(Args a) {
+  const Tensor x = as_number(a[0]), w = as_number(a[1]);
+  ConvOptions how;
+  if (a.size() > 2) how.stride = {whole("conv2d", a[2])};
+  if (a.size() > 3) how.padding = {whole("conv2d", a[3])};
+  const Tensor y = gradus::conv2d(as_channels(x), as_channels(w), how);
+  return x.rank() == 2 && w.rank() == 2 ? reshape(y, {y.shape()[2], y.shape()[3]}) : y;
+}
+
+PoolOptions windows(const char* name, Args a) {
+  PoolOptions how{.size = {whole(name, a[1])}, .stride = {}, .padding = {}};
+  if (a.size() > 2) how.stride = {whole(name, a[2])};
+  return how;
 }
 
 // (x - mean) / sqrt(var + 1e-5) over the last axis, then g and b if given.
@@ -222,6 +239,12 @@ constexpr ExprFunction table[] = {
     {"conditional_entropy", 1, 1, [](Args a) { return conditional_entropy(a[0], LogBase::e); }},
     {"perplexity", 1, 1, [](Args a) { return perplexity(entropy(a[0], LogBase::e), LogBase::e); }},
     {"conv1d", 2, 2, conv1d},
+    {"conv2d", 2, 4, conv2d},
+    // Of windows so wide, and so far apart if that is said.
+    {"max_pool2d", 2, 3,
+     [](Args a) { return max_pool2d(as_number(a[0]), windows("max_pool2d", a)); }},
+    {"avg_pool2d", 2, 3,
+     [](Args a) { return avg_pool2d(as_number(a[0]), windows("avg_pool2d", a)); }},
     {"layernorm", 1, 3, layernorm},
     {"attention", 3, 3, attention},
     NOT_OFFERED("expm"),

@@ -39,6 +39,7 @@ struct Planes {
   int64_t h, w, top, left, phases, pitch;
   int64_t down, span;             // rows of one place: from its own, down rows apart, so many
   uint64_t rows_read, cols_read;  // residues of row by down and of column by phases that taps read
+  bool all_rows;                  // none is left out
 
   int64_t row() const { return phases * pitch; }
   int64_t rows(int64_t places) const { return (places - 1) * down + span; }
@@ -267,19 +268,19 @@ template <class T>
 void make_planes(const Planes& p, const T* from, int64_t channels, int64_t row, int64_t rows,
                  T* to) {
   const auto zero = hidden_zero<T>();
-  const Columns first(p, 0);
+  const Columns columns[] = {Columns(p, 0), Columns(p, 1)};
   for (int64_t c = 0; c < channels; ++c, from += p.h * p.w) {
     for (int64_t r = row; r < row + rows; ++r, to += p.row()) {
-      if (!is_read(p.rows_read, p.down == 1 ? 0 : r % p.down)) continue;
+      if (!p.all_rows && !is_read(p.rows_read, r % p.down)) continue;
       const int64_t in = r - p.top;
       if (in < 0 || in >= p.h) {
         zero_run(zero, to, 0, p.row());
         continue;
       }
-      make_columns(p, first, zero, from + in * p.w, to);
-      for (int64_t f = 1; f < p.phases; ++f)
+      for (int64_t f = 0; f < p.phases; ++f)
         if (is_read(p.cols_read, f))
-          make_columns(p, Columns(p, f), zero, from + in * p.w, to + f * p.pitch);
+          make_columns(p, f < 2 ? columns[f] : Columns(p, f), zero, from + in * p.w,
+                       to + f * p.pitch);
     }
   }
 }
@@ -327,6 +328,26 @@ void make_patches(const Phase& f, int64_t step, const T* planes, int64_t plane, 
   }
   make_patches(d, f, step, planes, plane, channels, to, apart);
 }
+
+// n numbers from `at` on, fetched into the nearer cache in so many steps.
+class Ahead {
+ public:
+  template <class T>
+  Ahead(const T* at, int64_t n, int64_t steps)
+      : at_(reinterpret_cast<const char*>(at)),
+        left_(n * static_cast<int64_t>(sizeof(T))),
+        each_(ceil_div(ceil_div(left_, steps), 64) * 64) {}
+  void go_on() {
+    const int64_t now = std::min(each_, left_);
+    for (int64_t i = 0; i < now; i += 64) __builtin_prefetch(at_ + i, 0, 2);
+    at_ += now;
+    left_ -= now;
+  }
+
+ private:
+  const char* at_;
+  int64_t left_, each_;
+};
 
 // y[m] = sum over channels and taps of w[m] x, for every phase: conv and conv_input.
 template <class T>
@@ -450,12 +471,20 @@ struct Correlation {
         const T* const w = weights + weights_at(g, i) + height * c0 * f.taps;
         const int64_t most = conv_vectors(row_of(tile + 1) - row_of(tile));
         const int64_t bunches = ceil_div(count, most);
+        // What the next planes are made from is fetched meanwhile.
+        const bool more = c0 + block < channels;
+        const int64_t n = more ? n0 : n1;
+        Ahead ahead(
+            x + ((n * groups + g) * channels + (more ? c0 + block : 0)) * planes.h * planes.w,
+            n < examples && i == phases - 1 ? many * planes.h * planes.w : 0,
+            bunches * (last - tile));
         for (int64_t b = 0; b < bunches; ++b) {
           const int64_t v0 = count * b / bunches, v1 = count * (b + 1) / bunches;
           for (int64_t t = tile; t < last; ++t) {
-            const int64_t r0 = row_of(t), n = row_of(t + 1) - r0;
-            conv_tile_of<T>(n, v1 - v0)(k, w + r0 * k, at, from, runs + v0, to + (r0 - m0) * to_row,
-                                        to_row, c0 > 0);
+            const int64_t r0 = row_of(t), high = row_of(t + 1) - r0;
+            ahead.go_on();
+            conv_tile_of<T>(high, v1 - v0)(k, w + r0 * k, at, from, runs + v0,
+                                           to + (r0 - m0) * to_row, to_row, c0 > 0);
           }
         }
       }
@@ -562,7 +591,8 @@ Phase windows(const ConvShape& s, int64_t* taps, Planes& planes) {
             .down = r.stride,
             .span = (r.taps - 1) * r.dilation + 1,
             .rows_read = residues_read(r),
-            .cols_read = residues_read(c)};
+            .cols_read = residues_read(c),
+            .all_rows = r.stride <= std::min<int64_t>(r.taps, 64) && r.dilation == 1};
   const Phase f{r.y, c.y, 0, 0, s.taps(), taps, taps + s.taps()};
   for (int64_t p = 0, t = 0; p < r.taps; ++p)
     for (int64_t q = 0; q < c.taps; ++q, ++t) {
@@ -667,7 +697,8 @@ void conv_input(const ConvShape& s, const T* y, const T* w, T* x, const After* a
                  .down = 1,
                  .span = down.high - down.low + 1 - (down.most - 1),
                  .rows_read = 1,
-                 .cols_read = 1},
+                 .cols_read = 1,
+                 .all_rows = true},
       .phase = rooms.phases.at_least<Phase>(std::min(r.stride, r.x) * std::min(c.stride, c.x)),
       .down = r.stride,
       .across = c.stride,
