@@ -64,6 +64,19 @@ TEST(ModelStep, carries_running_statistics_from_run_to_run) {
   EXPECT_EQ(to_string(r.plan.input_tensor(0)), "[-5. -4.]");
 }
 
+TEST(ModelStep, leaves_a_trained_model_with_its_statistics) {
+  const Tensor x = cast(Tensor{{2, 0}, {6, 8}}, DType::f32);
+  const Model model = leaky(false);
+  const StepOptions<Model> options{
+      .optimiser = plain, .average = parse_average("ema"), .scale = {4, 10}};
+  Steps r = run_of(model, options, x);
+  for (int i = 0; i < 3; ++i) r.plan.run();
+  const StateDict now = state_dict(trained(model, r.plan, options));
+  EXPECT_EQ(to_string(now[0].second), "[-5. -4.]");
+  EXPECT_EQ(now[1].first, "mean");
+  EXPECT_EQ(to_string(now[1].second), "[3.5 3.5]");
+}
+
 TEST(ModelStep, hands_statistics_from_part_to_part) {
   const Tensor x = cast(Tensor{{2, 0}, {6, 8}}, DType::f32);
   Steps r = run_of(leaky(false), {.optimiser = plain, .part_rows = 1}, x);

@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/vision.h>
+#include <gradus/nn/vit.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/train/models.h>
 
@@ -48,27 +49,46 @@ struct PictureModel {
   std::string_view name;
   const char* takes;  // in words
   bool (*fits)(const Dataset& like);
-  Model (*make)(const Dataset& like, int64_t outputs, Key key);
+  Model (*make)(const Dataset& like, int64_t outputs, Key key, double dropout);
+  bool drops = false;  // it takes a share of dropout
 };
 
 template <int depth>
-Model resnet(const Dataset& like, int64_t outputs, Key key) {
+Model resnet(const Dataset& like, int64_t outputs, Key key, double) {
   ResNetSpec spec = resnet_spec(depth, outputs);
   spec.channels = like.channels();
   return of_rows("ResNet-" + std::to_string(depth), make_resnet(key, spec), like);
+}
+
+Model vit(const Dataset& like, int64_t outputs, Key key, double dropout) {
+  VitSpec spec{.image = like.image_rows,
+               .patch = like.image_rows / 4,
+               .channels = like.channels(),
+               .width = 64,
+               .heads = 4,
+               .layers = 4,
+               .hidden = 128,
+               .classes = outputs,
+               .dropout = dropout};
+  return of_rows("ViT, 4 layers of 64 on 4x4 patches", make_vit(key, spec), like);
 }
 
 // To add a model of pictures: a line here.
 constexpr PictureModel picture_models[] = {
     {"lenet5", "grey pictures of 28x28",
      [](const Dataset& d) { return d.channels() == 1 && d.image_rows == 28 && d.image_cols == 28; },
-     [](const Dataset& d, int64_t outputs, Key key) {
+     [](const Dataset& d, int64_t outputs, Key key, double) {
        return of_rows("LeNet-5", make_lenet5(key, outputs), d);
      }},
     {"resnet8", "pictures of 8x8 or more", [](const Dataset& d) { return d.image_rows >= 8; },
      resnet<8>},
     {"resnet20", "pictures of 8x8 or more", [](const Dataset& d) { return d.image_rows >= 8; },
      resnet<20>},
+    {"vit", "square pictures whose side is a multiple of 4",
+     [](const Dataset& d) {
+       return d.image_rows > 0 && d.image_rows == d.image_cols && d.image_rows % 4 == 0;
+     },
+     vit, true},
 };
 
 const PictureModel* picture_model(std::string_view name) {
@@ -85,6 +105,9 @@ void settle_model(TrainConfig& c, const Dataset& d, int64_t outputs) {
     c.model = "mlp:" + std::to_string(d.features) + "-" + hidden + "-" + std::to_string(outputs);
   }
   if (const PictureModel* m = picture_model(c.model)) {
+    if (c.dropout > 0 && !m->drops)
+      raise(ErrorKind::usage, "train: --dropout is " + text::number(c.dropout) +
+                                  ", but the model " + c.model + " has no dropout. Leave it out.");
     if (m->fits(d)) return;
     raise(ErrorKind::usage,
           "train: the model " + c.model + " takes " + m->takes + ", but " + d.source + " has " +
@@ -113,7 +136,7 @@ bool fits(const TrainConfig& c, const Dataset& like, int64_t outputs) {
 
 Model make_model(const TrainConfig& c, const Dataset& like, Key key) {
   if (const PictureModel* m = picture_model(c.model))
-    return m->make(like, c.loss == "cross-entropy" ? like.classes() : 1, key);
+    return m->make(like, c.loss == "cross-entropy" ? like.classes() : 1, key, c.dropout);
   const MlpSpec spec = spec_of(c);
   return {describe(spec), make_mlp(spec, key)};
 }
@@ -123,7 +146,8 @@ bool takes_pictures(const TrainConfig& c) {
 }
 
 bool draws(const TrainConfig& c) {
-  return c.dropout > 0 && !takes_pictures(c);
+  const PictureModel* m = picture_model(c.model);
+  return c.dropout > 0 && (!m || m->drops);
 }
 
 }  // namespace gradus

@@ -29,6 +29,12 @@ constexpr Recipe all_recipes[] = {
        c.epochs = 8;
      },
      assign_table},
+    {"vit-digits", "a small vision transformer on drawn 28x28 digits",
+     [](TrainConfig& c) {
+       c.data = "digits28", c.model = "vit", c.optimiser = "adamw", c.lr = 2e-3;
+       c.schedule = "cosine", c.epochs = 12;
+     },
+     assign_table},
 };
 
 }  // namespace

@@ -296,4 +296,15 @@ inline Plan plan_of(RecordedStep step) {
   return plan;
 }
 
+// The model with the parameters and running statistics that the plan of its step has reached.
+template <class Module>
+Module trained(const Module& model, const Plan& plan, const StepOptions<Module>& options = {}) {
+  const StateParts parts = parts_of(model, options, first_carries(model, options).size());
+  std::vector<Tensor> kept;
+  for (size_t i = parts.statistics; i < parts.scale; ++i)
+    kept.push_back(plan.input_tensor(static_cast<int>(i)));
+  return with_statistics(with_parameters(model, unflatten(plan.input_tensor(0), parameters(model))),
+                         kept);
+}
+
 }  // namespace gradus
