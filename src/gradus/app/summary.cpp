@@ -1,0 +1,173 @@
+// gradus summary NAME|FILE: the layers of a model, their shapes, parameters, operations and memory.
+#include <gradus/app/verbs.h>
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/io/safetensors.h>
+#include <gradus/nn/mlp.h>
+#include <gradus/nn/models.h>
+#include <gradus/nn/summary.h>
+#include <gradus/train/recipes.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace gradus::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct SummaryWords {
+  std::string what;
+  int64_t batch = 1;
+};
+
+// 61706 -> "61,706"; 4089184 -> "4.09 M".
+std::string amount(double x) {
+  if (x < 1e6) return text::grouped(static_cast<int64_t>(x));
+  const char* units[] = {" M", " G", " T", " P"};
+  int unit = 0;
+  for (x /= 1e6; x >= 1000 && unit < 3; ++unit) x /= 1000;
+  return text::fixed(x, x < 10 ? 2 : x < 100 ? 1 : 0) + units[unit];
+}
+
+std::string bytes(double x) {
+  if (x < 1024) return text::grouped(static_cast<int64_t>(x)) + " B";
+  const char* units[] = {" KiB", " MiB", " GiB"};
+  int unit = 0;
+  for (x /= 1024; x >= 1024 && unit < 2; ++unit) x /= 1024;
+  return text::fixed(x, x < 10 ? 2 : x < 100 ? 1 : 0) + units[unit];
+}
+
+Type batched(Type type, int64_t batch) {
+  type.shape[0] = batch;
+  return type;
+}
+
+Summary of_file(const std::string& path) {
+  Summary s = summarise(read_safetensors(path).tensors);
+  s.says = fs::path(path).filename().string();
+  return s;
+}
+
+Summary of_mlp(const std::string& word, int64_t batch) {
+  const MlpSpec spec = parse_mlp(word);
+  return summarise(Model(describe(spec), make_mlp(spec, {})),
+                   {DType::f32, {batch, spec.sizes.front()}});
+}
+
+Summary of_recipe(const Recipe& recipe, int64_t batch) {
+  TrainConfig config;
+  recipe.defaults(config);
+  const auto assignment = recipe.assign(config);
+  return summarise(assignment->model, assignment->training->x(batch));
+}
+
+[[noreturn]] void refuse(const std::string& what) {
+  std::vector<std::string_view> names;
+  for (const NamedModel& m : named_models()) names.push_back(m.name);
+  for (const Recipe& r : recipes())
+    if (r.assign != nullptr && std::ranges::find(names, r.name) == names.end())
+      names.push_back(r.name);
+  const auto close = text::nearest(what, names);
+  raise(ErrorKind::usage, "summary: there is no model and no file '" + what + "'. Models are " +
+                              text::join(names, ", ") + " and such as mlp:784-128-10." +
+                              (close ? " Did you mean '" + std::string(*close) + "'?" : ""));
+}
+
+Summary summary_of(const SummaryWords& w) {
+  if (w.batch < 1 || w.batch > 1 << 20)
+    raise(ErrorKind::usage,
+          "summary: --batch is " + std::to_string(w.batch) + ". It must be from 1 to 1048576.");
+  if (w.what.starts_with("mlp:")) return of_mlp(w.what, w.batch);
+  if (const NamedModel* m = find_model(w.what))
+    return summarise(m->make({}), batched(m->input, w.batch));
+  if (const Recipe* r = find_recipe(w.what); r != nullptr && r->assign != nullptr)
+    return of_recipe(*r, w.batch);
+  const fs::path path = w.what;
+  if (fs::is_directory(path)) return of_file((path / "model.safetensors").string());
+  if (fs::exists(path)) return of_file(w.what);
+  refuse(w.what);
+}
+
+std::string shape_text(const Shape& shape) {
+  return shape.empty() ? "" : to_string(shape);
+}
+
+std::string table(const Summary& s) {
+  const bool computed = s.flops > 0;
+  std::vector<std::vector<std::string>> rows = {{"layer", "output", "parameters", "FLOPs"}};
+  for (const LayerSummary& l : s.layers)
+    rows.push_back({l.path.empty() ? "(model)" : l.path, shape_text(l.output),
+                    l.parameters ? text::grouped(l.parameters) : "",
+                    l.flops ? amount(l.flops) : ""});
+  if (!computed)
+    for (auto& r : rows) r = {r[0], r[2]};
+  std::vector<size_t> widths(rows[0].size());
+  for (const auto& r : rows)
+    for (size_t i = 0; i < r.size(); ++i) widths[i] = std::max(widths[i], text::width(r[i]));
+  std::string out = s.says + "\n\n";
+  for (const auto& r : rows) {
+    std::string line;
+    for (size_t i = 0; i < r.size(); ++i) {
+      const bool words = i == 0 || (computed && i == 1);
+      line += (i ? "  " : "") +
+              (words ? text::pad_right(r[i], widths[i]) : text::pad_left(r[i], widths[i]));
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  out += "\nparameters  " + text::grouped(s.parameters) + ", " +
+         bytes(static_cast<double>(s.parameter_bytes)) + "\n";
+  if (s.statistics > 0) out += "statistics  " + text::grouped(s.statistics) + "\n";
+  if (!computed) return out;
+  return out + "forward     " + amount(s.flops) + (s.flops < 1e6 ? " " : "") + "FLOPs for " +
+         to_string(s.input) + " -> " + to_string(s.output) + "\n" + "activations " +
+         bytes(static_cast<double>(s.activation_bytes)) + "\ntraining    " +
+         bytes(static_cast<double>(s.training_bytes())) +
+         " with gradients, Adam and all activations\n";
+}
+
+std::string to_json(const Summary& s) {
+  const auto number = [](double x) { return text::number17(x); };
+  std::string out = "{\"model\":" + text::quote_json(s.says) +
+                    ",\"parameters\":" + std::to_string(s.parameters) +
+                    ",\"statistics\":" + std::to_string(s.statistics) +
+                    ",\"parameter_bytes\":" + std::to_string(s.parameter_bytes);
+  if (s.flops > 0)
+    out += ",\"input\":" + text::quote_json(to_string(s.input)) +
+           ",\"output\":" + text::quote_json(to_string(s.output)) +
+           ",\"flops\":" + number(s.flops) +
+           ",\"activation_bytes\":" + std::to_string(s.activation_bytes) +
+           ",\"training_bytes\":" + std::to_string(s.training_bytes());
+  out += ",\"layers\":[";
+  for (size_t i = 0; i < s.layers.size(); ++i) {
+    const LayerSummary& l = s.layers[i];
+    out += std::string(i ? "," : "") + "{\"path\":" + text::quote_json(l.path) +
+           ",\"parameters\":" + std::to_string(l.parameters);
+    if (s.flops > 0) {
+      out += ",\"output\":[";
+      for (int a = 0; a < l.output.size(); ++a) out += (a ? "," : "") + std::to_string(l.output[a]);
+      out += "],\"flops\":" + number(l.flops);
+    }
+    out += "}";
+  }
+  return out + "]}\n";
+}
+
+}  // namespace
+
+void add_summary(Command& command, const Settings& settings) {
+  const auto w = std::make_shared<SummaryWords>();
+  command.word("NAME|FILE", w->what,
+               "a model (lenet5, resnet18, vit-b16, gpt2, mlp:784-128-10), a recipe of train, a "
+               "safetensors file or a run folder");
+  command.option("--batch", w->batch, "examples at once");
+  command.example("gradus summary resnet18");
+  command.example("gradus summary gpt2 --json");
+  command.runs([w, &settings] {
+    const Summary s = summary_of(*w);
+    print(settings.json ? to_json(s) : table(s));
+    return static_cast<int>(done);
+  });
+}
+
+}  // namespace gradus::app
