@@ -45,6 +45,31 @@ TEST(ConvPlan, gradients_of_a_small_network_are_the_interpreters) {
       {drawn(1, {9, 1, 28, 28}), drawn(2, {6, 1, 5, 5}), drawn(3, {6}), drawn(4, {16, 6, 5, 5})});
 }
 
+TEST(ConvPlan, what_follows_a_convolution_block_by_block_is_the_interpreters) {
+  // Several bands of rows, strides, groups and channels of which several make a row.
+  for (const auto& [x, w, how] : std::vector<std::tuple<Shape, Shape, ConvOptions>>{
+           {{1, 8, 90, 40}, {6, 8, 3, 3}, {.padding = {1}}},
+           {{5, 8, 9, 9}, {6, 4, 3, 3}, {.stride = {2}, .groups = 2}},
+           {{9, 40, 8, 8}, {12, 40, 3, 3}, {.padding = {1}}}}) {
+    const Tensor y = conv2d(zeros(x, DType::f32), zeros(w, DType::f32), how);
+    const Tensor bias = drawn(3, {w[0], 1, 1});
+    expect_plan_equals_interpreter(
+        [how = how](Args a) {
+          const Tensor z = relu(conv2d(a[0], a[1], how) + a[2]);
+          return std::vector<Tensor>{z, exp(z * a[2])};
+        },
+        {drawn(1, x), drawn(2, w), bias});
+    ConvOptions back = how;
+    back.padding = {};
+    expect_plan_equals_interpreter(
+        [back](Args a) {
+          const Tensor z = conv_transpose2d(a[0], a[1], back);
+          return std::vector<Tensor>{z * z + exp(z)};
+        },
+        {drawn(4, y.shape()), drawn(2, w)});
+  }
+}
+
 TEST(ConvPlan, gradients_of_each_example_are_the_interpreters) {
   expect_plan_equals_interpreter(
       [](Args a) {

@@ -2,6 +2,7 @@
 #include <gradus/core/interpret.h>
 #include <gradus/diff/checkpoint.h>
 #include <gradus/diff/diff.h>
+#include <gradus/ops/conv.h>
 #include <gradus/plan/fused.h>
 #include <gtest/gtest.h>
 #include <plan/passes.h>
@@ -35,6 +36,25 @@ TEST(Fuse, joins_a_chain_over_a_row_a_column_and_a_number) {
   EXPECT_EQ(units_of([](Args a) { return std::vector<Tensor>{relu(a[0] * a[1] + a[2]) / a[3]}; },
                      {big, f32({64, 1}), f32({128}), f32({})}),
             Names{"[multiply add relu divide]"});
+}
+
+TEST(Fuse, joins_a_chain_over_one_number_a_channel) {
+  EXPECT_EQ(units_of([](Args a) { return std::vector<Tensor>{relu((a[0] - a[1]) * a[2] + a[1])}; },
+                     {f32({8, 6, 14, 14}), f32({1, 6, 1, 1}), f32({6, 1, 1})}),
+            Names{"[subtract multiply add relu]"});
+}
+
+TEST(Fuse, a_convolution_leads_what_follows_it_over_whole_channels) {
+  EXPECT_EQ(units_of([](Args a) { return std::vector<Tensor>{relu(conv2d(a[0], a[1]) + a[2])}; },
+                     {f32({8, 3, 16, 16}), f32({6, 3, 3, 3}), f32({6, 1, 1})}),
+            Names{"[conv add relu]"});
+  EXPECT_EQ(
+      units_of(
+          [](Args a) {
+            return std::vector<Tensor>{conv_transpose2d(a[0], a[1], {.stride = {2}}) * a[2] - a[2]};
+          },
+          {f32({8, 3, 16, 16}), f32({3, 6, 3, 3}), f32({6, 1, 1})}),
+      Names{"[conv_input multiply subtract]"});
 }
 
 TEST(Fuse, joins_two_chains_that_meet) {

@@ -494,7 +494,7 @@ struct Correlation {
       for (int64_t n = n0; n < n1; ++n)
         for (int64_t m = m0; m < m1; ++m)
           after->run(after->self, ((n * groups + g) * height + m) * y_rows + first,
-                     std::min(end, y_rows) - first, 0, y_cols);
+                     woven() ? y_rows : end - first, 0, y_cols);
   }
 
   // Brings the phases to their places.

@@ -231,7 +231,8 @@ constinit const Op conv{.name = "conv",
                         .kernel = by_float<&ConvTable::conv>,
                         .rule = {.pull = conv_pull},
                         .batch = conv_batch,
-                        .work = conv_work};
+                        .work = conv_work,
+                        .takes_after = true};
 constinit const Op conv_input{.name = "conv_input",
                               .says = "what a convolution passes back to its input",
                               .math = "x_nci = sum_ok w_ock y_nop where s p + d k - pad = i",
@@ -241,7 +242,8 @@ constinit const Op conv_input{.name = "conv_input",
                               .kernel = by_float<&ConvTable::conv_input>,
                               .rule = {.pull = input_pull},
                               .batch = input_batch,
-                              .work = input_work};
+                              .work = input_work,
+                              .takes_after = true};
 constinit const Op conv_weight{.name = "conv_weight",
                                .says = "what a convolution passes back to its weights",
                                .math = "w_ock = sum_np y_nop x_n,c,s p + d k - pad",

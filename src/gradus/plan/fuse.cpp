@@ -86,6 +86,8 @@ Lie lie_of(const View& v, int64_t& columns) {
   const Dims& strides = one[0].strides;
   columns = 0;
   if (shape.size() == 1) return strides[0] == 0 ? Lie::single : Lie::other;
+  if (shape.size() == 3 && strides[0] == 0 && strides[2] == 0)
+    return columns = shape[2], Lie::cycle;
   columns = shape[1];
   if (shape.size() != 2) return Lie::other;
   if (strides[0] == 0 && strides[1] == 1) return Lie::row;
@@ -97,6 +99,7 @@ struct Demand {
   bool fusible = false, leads = false, by_rows = false;
   int64_t elements = 0;
   int64_t columns = 0;  // 0: any
+  bool loose = false;   // columns are those of a product alone: several of its rows may be one
 };
 
 Demand demand_of(const Survey& survey, const Step& s) {
@@ -107,7 +110,7 @@ Demand demand_of(const Survey& survey, const Step& s) {
   if (s.outputs != 1 || d.elements < 2) return d;
   if (s.op->takes_after) {
     d.columns = out.shape.back();
-    d.leads = d.fusible = true;
+    d.leads = d.fusible = d.loose = true;
     return d;
   }
   const auto in = g.inputs(s);
@@ -230,11 +233,18 @@ class Fuser {
     Demand both = a.elements >= b.elements ? a : b;
     const Demand& less = a.elements >= b.elements ? b : a;
     if (both.elements == less.elements) {
-      if (both.columns != 0 && less.columns != 0 && both.columns != less.columns) return;
-      both.columns = std::max(both.columns, less.columns);
+      const Demand& wide = a.columns > b.columns ? a : b;
+      const Demand& narrow = a.columns > b.columns ? b : a;
+      const bool several =
+          narrow.loose && !a.by_rows && !b.by_rows && wide.columns % narrow.columns == 0;
+      if (narrow.columns != 0 && narrow.columns != wide.columns && !several) return;
+      both.columns = wide.columns;
+      both.loose = narrow.columns == 0 && wide.loose;
     } else if (both.columns == 0 || less.columns != 0 || less.by_rows || less.leads ||
                less.elements * both.columns != both.elements) {
       return;
+    } else {
+      both.loose = false;
     }
     both.leads = a.leads || b.leads;
     both.by_rows = a.by_rows || b.by_rows || a.elements != b.elements;

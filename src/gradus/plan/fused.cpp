@@ -16,6 +16,7 @@ struct Tile {
 };
 
 std::byte* at(const Operand& o, const Tile& t, int64_t row, std::byte* scratch) {
+  if (o.cycle != 0) return o.data + row % o.cycle * o.row_bytes;
   if (o.data != nullptr) return o.data + row * o.row_bytes + t.column * o.column_bytes;
   // Scratch holds the tile alone; a row there is as wide as the tile.
   const int64_t width = o.column_bytes == 0 ? o.row_bytes : t.width * o.column_bytes;
@@ -109,6 +110,15 @@ void Fused::run_block(int64_t row, int64_t height, int64_t column, int64_t width
                    whole};
       for (const TileStep& s : steps) run_step(s, t, scratch);
     }
+}
+
+void Fused::run_led_rows(int64_t row, int64_t count) const {
+  const int64_t width = columns / led_rows;
+  for (const int64_t end = row + count; row < end;) {
+    const int64_t first = row % led_rows, n = std::min(led_rows - first, end - row);
+    run_block(row / led_rows, 1, first * width, n * width);
+    row += n;
+  }
 }
 
 void Fused::run() const {

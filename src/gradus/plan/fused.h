@@ -11,6 +11,7 @@ namespace gradus {
 struct Operand {
   std::byte* data = nullptr;  // null: in the scratch
   int64_t row_bytes = 0, column_bytes = 0;
+  int64_t cycle = 0;    // rows after which it begins again; 0: never
   int64_t scratch = 0;  // bytes from its start
   // Over short rows, one call for a whole tile is worth laying an operand out in the scratch: a row
   // that all share, once; one element a row, for each tile.
@@ -43,7 +44,8 @@ struct TileStep {
 
 struct Fused {
   int64_t rows = 0, columns = 0;
-  int64_t tile = 0;  // elements at most
+  int64_t tile = 0;      // elements at most
+  int64_t led_rows = 1;  // of the product that leads, in one row here
   bool by_rows = false;
   std::vector<TileStep> steps;
 
@@ -52,6 +54,8 @@ struct Fused {
   static constexpr int64_t least_tile = 16;
   // Runs the block of the unit, tile by tile.
   void run_block(int64_t row, int64_t height, int64_t column, int64_t width) const;
+  // The same for whole rows of the product that leads.
+  void run_led_rows(int64_t row, int64_t count) const;
   // Runs it all, on several threads where that pays.
   void run() const;
 };

@@ -42,6 +42,7 @@ enum class Lie : uint8_t {
   whole,   // an element for each element
   row,     // one row, the same for all
   tall,    // one element for each row
+  cycle,   // one element for each of a few rows, again and again: a number a channel of a batch
   single,  // one number
   other
 };

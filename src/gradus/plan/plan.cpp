@@ -466,6 +466,11 @@ class PlanWriter {
         View one[] = {v};
         collapse(one);
         o.row_bytes = one[0].strides[0] * size;
+      } else if (lie == Lie::cycle) {
+        View one[] = {v};
+        collapse(one);
+        o.row_bytes = one[0].strides[1] * size;
+        o.cycle = one[0].shape[1];
       }
       if (const auto slot = slot_of.find(root); slot != slot_of.end()) {
         o.scratch = slot_at[slot->second];
@@ -500,8 +505,10 @@ class PlanWriter {
         if (o.repeated) o.laid_out = slot_at[row_at->second];
         t.in.push_back(o);
         t.in_types.push_back(g_.value(id).type.dtype);
-        t.single[i] = lie == Lie::single || lie == Lie::tall;
-        if ((lie == Lie::tall && !o.spread) || (lie == Lie::row && !o.repeated)) t.even = false;
+        t.single[i] = lie == Lie::single || lie == Lie::tall || lie == Lie::cycle;
+        if (lie == Lie::cycle || (lie == Lie::tall && !o.spread) ||
+            (lie == Lie::row && !o.repeated))
+          t.even = false;
       }
       t.out = operand(s.first_out, tall_out);
       f.steps.push_back(std::move(t));
@@ -519,13 +526,16 @@ class PlanWriter {
     work_->views.push_back(std::move(views));
     const std::span<const View> all = work_->views.back();
     const Kernel kernel = kernel_of(s);
+    f.led_rows = unit.columns / all.back().shape.back();
     work_->led.push_back(
         {{kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &g_.attrs(s),
           nullptr},
          {[](const void* self, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-            static_cast<const Fused*>(self)->run_block(row, rows, column, columns);
+            const auto& unit_of = *static_cast<const Fused*>(self);
+            if (unit_of.led_rows > 1) return unit_of.run_led_rows(row, rows);
+            unit_of.run_block(row, rows, column, columns);
           },
-          &f, unit.by_rows}});
+          &f, unit.by_rows || f.led_rows > 1}});
     LedCall& led = work_->led.back();
     led.call.after = &led.after;
     note(unit);
