@@ -143,6 +143,7 @@ class TableAssignment : public Assignment {
     config_ = config;
     model = make_model(config, train, split(key, init_stream));
     draws = gradus::draws(config);
+    metrics = {is_classes(loss_) ? "macro_f1" : "r_squared"};
     loss = [word = config.loss, smoothing = config.label_smoothing](
                const Model& m, const Tensor& x, const Tensor& target, Pass& pass) {
       return table_loss(word, m(x, pass), target, smoothing);
@@ -174,7 +175,16 @@ class TableAssignment : public Assignment {
     for (size_t i = 0; i < first.size(); ++i) first[i] = static_cast<int64_t>(i);
     const Evaluation e =
         most < all.examples ? evaluate(now, pick(all, first), loss_) : evaluate(now, all, loss_);
-    return {e.loss, e.accuracy, {}};
+    if (!is_classes(loss_)) return {e.loss, e.accuracy, {e.r_squared}};
+    const int64_t count = std::min(all.examples, most);
+    const auto counts =
+        confusion(e.predicted, std::span(all.y).first(static_cast<size_t>(count)), all.classes());
+    double f1 = 0;
+    for (int64_t c = 0; c < all.classes(); ++c) {
+      const double own = class_scores(counts, c).f1;
+      f1 += std::isfinite(own) ? own : 0;
+    }
+    return {e.loss, e.accuracy, {f1 / static_cast<double>(all.classes())}};
   }
 
   void describe(RunRecord& run) const override {

@@ -1,0 +1,116 @@
+// gradus train by recipe, and what eval and predict say of its answers.
+#include <gradus/train/generate.h>
+#include <gtest/gtest.h>
+#include <io/scratch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "app/run.h"
+
+namespace gradus {
+namespace {
+
+using namespace test;
+
+TEST(TrainVerb, runs_the_perceptrons_rule) {
+  expect(
+      "train perceptron-and", 0,
+      "perceptron on AND: y = sign(w x + b); a wrong example adds t x to w and t to b, t = -1 or "
+      "1\n\n"
+      "  epoch  wrong    w1    w2     b\n"
+      "      1      1     1     1     1\n"
+      "      2      3     2     1     0\n"
+      "      3      3     2     1    -1\n"
+      "      4      2     2     2    -1\n"
+      "      5      1     2     1    -2\n"
+      "      6      0     2     1    -2\n\n"
+      "learned in 6 epochs\n");
+  expect("train perceptron-xor --quiet", 1,
+         "not linearly separable (3 epochs): the weights are those after epoch 2, so that the rule "
+         "goes round for ever\n");
+  expect("train perceptron-xor --epochs 2 --quiet", 1, "not learned in 2 epochs\n");
+  expect("train perceptron-and --json", 0,
+         "{\"separates\":true,\"epochs\":6,\"same_as\":0,\"weights\":[2,1],\"bias\":-2}\n");
+}
+
+TEST(TrainVerb, lists_its_recipes) {
+  expect_parts(
+      "train --list", 0,
+      {"perceptron-xor", "mlp-digits", "LeNet-5 on drawn 28x28 digits", "resnet20", "vit-digits"});
+  expect_parts("train --list --json", 0, {"[{\"name\":\"perceptron-and\",\"says\":\""});
+}
+
+TEST(TrainVerb, says_what_words_it_cannot_use) {
+  expect("train digits other.csv 2>&1", 2,
+         "gradus train: 'digits' is no recipe, so that 'other.csv' is one word too many. gradus "
+         "train --list names the recipes.\n");
+  expect_parts("train 2>&1", 2,
+               {"train: nothing to train on. Name a generator (digits, ",
+                "), a file, or a recipe of gradus train --list."});
+  expect("train lenet5 digits 2>&1", 2,
+         "gradus train: the model lenet5 takes grey pictures of 28x28, but digits has 1 planes of "
+         "8x8. Choose another --model.\n");
+}
+
+// MNIST's format: big-endian sizes, then bytes.
+void write_idx(const Scratch& folder, const Generated& g) {
+  const auto big = [](int64_t n) {
+    std::string s;
+    for (int shift = 24; shift >= 0; shift -= 8) s += static_cast<char>(n >> shift & 255);
+    return s;
+  };
+  std::string pictures = std::string("\0\0\x08\x03", 4) + big(g.examples) + big(28) + big(28),
+              labels = std::string("\0\0\x08\x01", 4) + big(g.examples);
+  for (float v : g.x) pictures += static_cast<char>(std::lround(255 * v));
+  for (int64_t y : g.y) labels += static_cast<char>(y);
+  folder.write("pictures.idx", pictures);
+  folder.write("labels.idx", labels);
+}
+
+TEST(TrainVerb, trains_a_recipe_on_files_in_mnists_format_and_says_how_sure_it_is) {
+  const Scratch folder;
+  write_idx(folder, generate("digits28", 1500, 4));
+  const std::string run_folder = folder.path("run"),
+                    files = folder.path("pictures.idx") + " --labels " + folder.path("labels.idx");
+  const Outcome o = run("train lenet5 " + files + " --epochs 4 --out " + run_folder +
+                        " --json --progress none 2>/dev/null");
+  EXPECT_EQ(o.status, 0);
+  for (const char* part : {"\"parameters\":61706", "\"examples_per_second\":", "\"peak_share\":"})
+    EXPECT_NE(o.out.find(part), std::string::npos) << o.out;
+  expect_parts("eval " + run_folder + " " + files, 0,
+               {"accuracy     9", " %, between 9", " in 95 % of resamples\nloss         ",
+                "calibration  off by ", "\nexamples     1500\n"});
+  expect_parts("eval --json " + run_folder + " " + files, 0,
+               {"\"accuracy_low\":0.9", "\"accuracy_high\":", "\"calibration_error\":0.0"});
+
+  std::istringstream lines(
+      run("predict --every-class " + run_folder + " " + folder.path("pictures.idx")).out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line,
+            "prediction,probability,p(0),p(1),p(2),p(3),p(4),p(5),p(6),p(7),p(8),p(9),entropy");
+  int rows = 0;
+  while (std::getline(lines, line)) {
+    std::vector<double> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(std::stod(cell));
+    ASSERT_EQ(cells.size(), 13u);
+    const auto of = [&](double k) { return cells[2 + static_cast<size_t>(k)]; };
+    double total = 0, entropy = 0;
+    for (double k = 0; k < 10; ++k) {
+      total += of(k);
+      if (of(k) > 0) entropy -= of(k) * std::log(of(k));
+      EXPECT_LE(of(k), cells[1]);
+    }
+    EXPECT_EQ(of(cells[0]), cells[1]);
+    EXPECT_NEAR(total, 1, 1e-5);
+    EXPECT_NEAR(cells[12], entropy, 1e-4);
+    ++rows;
+  }
+  EXPECT_EQ(rows, 1500);
+}
+
+}  // namespace
+}  // namespace gradus
