@@ -305,5 +305,21 @@ TEST(Blocks, of_other_threads_are_never_taken_for_ours) {
   EXPECT_EQ(tape.place(ours), tape.place(ours));
 }
 
+TEST(Views, reshape_copies_only_where_an_axis_would_need_two_steps) {
+  const auto shares = [](const Tensor& x, const Shape& shape) {
+    const Tensor y = reshape(x, shape);
+    EXPECT_EQ(numbers(y), numbers(x));
+    return buffer_of(y).block == buffer_of(x).block;
+  };
+  const Tensor x = reshape(iota(24, DType::f64), {2, 3, 4});
+  EXPECT_TRUE(shares(broadcast_to(reshape(iota(3, DType::f64), {3, 1}), {2, 3, 20}), {2, 3, 4, 5}));
+  EXPECT_TRUE(shares(slice_axis(x, 0, {1, 2}), {3, 2, 2}));
+  EXPECT_TRUE(shares(slice_axis(x, 2, {0, 4, 2}), {6, 2, 1}));
+  EXPECT_TRUE(shares(permute(x, {1, 0, 2}), {3, 1, 2, 2, 2}));
+  EXPECT_TRUE(shares(flip(x, {0, 1, 2}), {4, 6}));
+  EXPECT_FALSE(shares(permute(x, {1, 0, 2}), {6, 4}));
+  EXPECT_FALSE(shares(slice_axis(x, 2, {0, 3}), {18}));
+}
+
 }  // namespace
 }  // namespace gradus

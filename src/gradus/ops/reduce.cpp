@@ -609,9 +609,16 @@ Tensor arg(const Op& op, const Tensor& x, std::optional<int64_t> axis, bool keep
 
 }  // namespace
 
+// Trailing axes first, where they lie, and then the others: nothing is moved but sums.
 Tensor sum(const Tensor& x, const Reduce& over) {
   require_number(op::sum, x.type());
-  return reduce(op::sum, x, over);
+  const Dims axes = axes_of(op::sum.name, x, over);
+  Dims trailing, others;
+  for (int i = x.rank() - 1; i >= 0; --i)
+    if (axes.contains(i)) (trailing.size() == x.rank() - 1 - i ? trailing : others).push_back(i);
+  if (trailing.empty() || others.empty()) return reduce(op::sum, x, over);
+  return keep(reduce(op::sum, reduce(op::sum, x, {.axis = trailing}), {.axis = others}), x, axes,
+              over.keepdims);
 }
 
 Tensor prod(const Tensor& x, const Reduce& over) {

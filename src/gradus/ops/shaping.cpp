@@ -40,10 +40,39 @@ Type shape_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
   return {in[0].dtype, attrs.a};
 }
 
+// Groups of neighbouring axes keep their product; a group is a view when its axes are one long
+// axis.
 bool reshape_view(const Type& in, const Layout& layout, const Attrs&, const Type& out,
                   Layout* result) {
-  if (!View{nullptr, in.dtype, in.shape, layout.strides}.is_row_major()) return false;
-  *result = {layout.offset, row_major(out.shape)};
+  if (View{nullptr, in.dtype, in.shape, layout.strides}.is_row_major()) {
+    *result = {layout.offset, row_major(out.shape)};
+    return true;
+  }
+  Dims sizes, strides;
+  for (int i = 0; i < in.shape.size(); ++i) {
+    if (in.shape[i] == 1) continue;
+    const int last = sizes.size() - 1;
+    if (last >= 0 && strides[last] == in.shape[i] * layout.strides[i]) {
+      sizes[last] *= in.shape[i], strides[last] = layout.strides[i];
+    } else {
+      sizes.push_back(in.shape[i]), strides.push_back(layout.strides[i]);
+    }
+  }
+  // From the right: an axis of the result is part of the long axis it lies in.
+  *result = {layout.offset, out.shape};
+  int at = sizes.size() - 1;
+  int64_t covered = 1;
+  for (int i = out.shape.size() - 1; i >= 0; --i) {
+    const int64_t n = out.shape[i];
+    if (n == 1) {
+      result->strides[i] = 0;
+      continue;
+    }
+    if (at >= 0 && covered == sizes[at]) --at, covered = 1;
+    if (at < 0 || n == 0 || sizes[at] % (covered * n) != 0) return false;
+    result->strides[i] = covered * strides[at];
+    covered *= n;
+  }
   return true;
 }
 
