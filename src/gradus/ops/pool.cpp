@@ -1,14 +1,17 @@
-#include <gradus/base/error.h>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradus/ops/pool.cpp"
 #include <gradus/base/pool.h>
-#include <gradus/ops/batching.h>
-#include <gradus/ops/elementwise.h>
-#include <gradus/ops/pool.h>
-#include <gradus/ops/reduce.h>
+#include <gradus/core/op.h>
 #include <gradus/ops/room.h>
-#include <gradus/ops/shaping.h>
+
+#include <hwy/foreach_target.h>
+
+#include <gradus/ops/lanes-inl.h>
 
 #include <algorithm>
 
+#ifndef GRADUS_POOL_TABLE
+#define GRADUS_POOL_TABLE
 namespace gradus {
 namespace {
 
@@ -53,11 +56,11 @@ struct Grid {
   }
 };
 
-constexpr int64_t worth_threads = 1 << 14;  // elements of a chunk
+constexpr int64_t least_chunk = 1 << 14;  // elements
 
 // f(plane) for each, in chunks that threads share.
 void each_plane(const Grid& g, const auto& f) {
-  const int64_t each = std::max<int64_t>(1, worth_threads / std::max<int64_t>(g.plane, 1));
+  const int64_t each = std::max<int64_t>(1, least_chunk / std::max<int64_t>(g.plane, 1));
   const auto chunk = [&](int64_t i) {
     for (int64_t p = i * each; p < std::min(g.planes, (i + 1) * each); ++p) f(p);
   };
@@ -77,27 +80,192 @@ Rooms& rooms() {
   return mine;
 }
 
+}  // namespace
+
+struct PoolTable {
+  Call::Run max_pool[2], avg_pool[2];  // f32, f64
+};
+
+}  // namespace gradus
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+using PoolTag = hn::ScalableTag<T>;
+
+// Windows whose columns are all inside: the first and the end.
+struct Inside {
+  int64_t first, end;
+  explicit Inside(const Windows& w) {
+    first = end = 0;
+    if (w.size == 0 || w.stride > 2 || w.n + w.padding < w.size) return;
+    first = std::min((w.padding + w.stride - 1) / w.stride, w.count);
+    end = std::clamp((w.n + w.padding - w.size) / w.stride + 1, first, w.count);
+  }
+};
+
+// f(numbers, place) for the taps of so many windows beside each other, row by row; all are inside.
+template <class T, class F>
+HWY_INLINE void each_tap(const T* x, const Grid& g, const Windows::Window& rows, int64_t window,
+                         int64_t lanes, const F& f) {
+  const PoolTag<T> d;
+  const Windows& w = g.cols;
+  const int64_t first = window * w.stride - w.padding;
+  for (int64_t r = rows.first; r < rows.end; ++r) {
+    for (int64_t k = 0; k < w.size; ++k) {
+      const int64_t at = r * w.n + first + k;
+      if (w.stride == 1) {
+        f(load_some(d, x + at, static_cast<size_t>(lanes)), at);
+        continue;
+      }
+#if HWY_TARGET != HWY_SCALAR
+      // One in two; the neighbours between them are the next tap, where there is one.
+      constexpr auto L = static_cast<int64_t>(hn::MaxLanes(PoolTag<T>()));
+      const bool pair = k + 1 < w.size;
+      const int64_t span = 2 * lanes - (pair ? 0 : 1), low = std::min(span, L);
+      const auto a = load_some(d, x + at, static_cast<size_t>(low));
+      const auto b = load_some(d, x + at + L, static_cast<size_t>(span - low));
+      f(hn::ConcatEven(d, b, a), at);
+      if (pair) f(hn::ConcatOdd(d, b, a), at + 1), ++k;
+#else
+      f(hn::LoadU(d, x + at), at);
+#endif
+    }
+  }
+}
+
+// Runs by vectors over the windows inside, and one(i, j) for the others.
+template <class T, class Many, class One>
+HWY_INLINE void each_window(const Grid& g, const Inside& inside, const Many& many, const One& one) {
+  constexpr auto L = static_cast<int64_t>(hn::MaxLanes(PoolTag<T>()));
+  for (int64_t i = 0; i < g.rows.count; ++i) {
+    const auto rows = g.rows[i];
+    for (int64_t j = 0; j < inside.first; ++j) one(i, j);
+    for (int64_t j = inside.first; j < inside.end; j += L)
+      many(rows, i * g.cols.count + j, j, std::min(L, inside.end - j));
+    for (int64_t j = inside.end; j < g.cols.count; ++j) one(i, j);
+  }
+}
+
 template <class T>
 void run_max_pool(const Call& c) {
   const Grid g(*c.attrs, c.in[0].shape, c.out[0].shape);
   const T* const all = side_by_side<T>(c.in[0], rooms().numbers);
-  each_plane(g, [&](int64_t plane) {
-    const T* x = all + plane * g.plane;
-    T* y = c.out[0].as<T>() + plane * g.places;
-    int32_t* places = c.out[1].as<int32_t>() + plane * g.places;
-    for (int64_t i = 0; i < g.rows.count; ++i) {
-      const auto rows = g.rows[i];
-      for (int64_t j = 0; j < g.cols.count; ++j) {
-        const auto cols = g.cols[j];
-        int64_t best = rows.first * g.cols.n + cols.first;
-        for (int64_t r = rows.first; r < rows.end; ++r)
-          for (int64_t k = r * g.cols.n + cols.first; k < r * g.cols.n + cols.end; ++k)
-            if (x[best] == x[best] && !(x[k] <= x[best])) best = k;
-        *y++ = x[best];
-        *places++ = static_cast<int32_t>(best);
-      }
-    }
+  const Inside inside(g.cols);
+  each_plane(g, [&](int64_t plane) HWY_ATTR {
+    const PoolTag<T> d;
+    const hn::RebindToSigned<PoolTag<T>> whole;
+    using I = hn::TFromD<decltype(whole)>;
+    const T* const x = all + plane * g.plane;
+    T* const y = c.out[0].as<T>() + plane * g.places;
+    int32_t* const places = c.out[1].as<int32_t>() + plane * g.places;
+    const auto apart = hn::Mul(hn::Iota(whole, 0), hn::Set(whole, static_cast<I>(g.cols.stride)));
+    each_window<T>(
+        g, inside,
+        [&](const Windows::Window& rows, int64_t k, int64_t j, int64_t lanes) HWY_ATTR {
+          // Nothing is not larger than the first, whatever that is.
+          auto best = hn::Zero(d);
+          auto place = hn::Zero(whole);
+          bool any = false;
+          each_tap(x, g, rows, j, lanes, [&](auto v, int64_t at) HWY_ATTR {
+            const auto here = hn::Add(apart, hn::Set(whole, static_cast<I>(at)));
+            if (!any) {
+              best = v, place = here, any = true;
+              return;
+            }
+            const auto take = hn::AndNot(hn::Le(v, best), hn::Eq(best, best));
+            best = hn::IfThenElse(take, v, best);
+            place = hn::IfThenElse(hn::RebindMask(whole, take), here, place);
+          });
+          const auto n = static_cast<size_t>(lanes);
+          store_some(d, best, y + k, n);
+          if constexpr (sizeof(I) == sizeof(int32_t)) {
+            store_some(whole, place, places + k, n);
+          } else {
+            HWY_ALIGN I at[hn::MaxLanes(PoolTag<T>())];
+            hn::Store(place, whole, at);
+            for (size_t l = 0; l < n; ++l)
+              places[k + static_cast<int64_t>(l)] = static_cast<int32_t>(at[l]);
+          }
+        },
+        [&](int64_t i, int64_t j) {
+          const auto rows = g.rows[i], cols = g.cols[j];
+          int64_t best = rows.first * g.cols.n + cols.first;
+          for (int64_t r = rows.first; r < rows.end; ++r)
+            for (int64_t k = r * g.cols.n + cols.first; k < r * g.cols.n + cols.end; ++k)
+              if (x[best] == x[best] && !(x[k] <= x[best])) best = k;
+          y[i * g.cols.count + j] = x[best];
+          places[i * g.cols.count + j] = static_cast<int32_t>(best);
+        });
   });
+}
+
+template <class T>
+void run_avg_pool(const Call& c) {
+  const Grid g(*c.attrs, c.in[0].shape, c.out[0].shape);
+  const T* const all = side_by_side<T>(c.in[0], rooms().numbers);
+  const Inside inside(g.cols);
+  each_plane(g, [&](int64_t plane) HWY_ATTR {
+    const PoolTag<T> d;
+    const T* const x = all + plane * g.plane;
+    T* const y = c.out[0].as<T>() + plane * g.places;
+    each_window<T>(
+        g, inside,
+        [&](const Windows::Window& rows, int64_t k, int64_t j, int64_t lanes) HWY_ATTR {
+          auto sum = hn::Zero(d);
+          each_tap(x, g, rows, j, lanes, [&](auto v, int64_t) HWY_ATTR { sum = hn::Add(sum, v); });
+          const auto count = static_cast<T>(rows.counted * g.cols.size);
+          store_some(d, hn::Div(sum, hn::Set(d, count)), y + k, static_cast<size_t>(lanes));
+        },
+        [&](int64_t i, int64_t j) {
+          const auto rows = g.rows[i], cols = g.cols[j];
+          T sum = 0;
+          for (int64_t r = rows.first; r < rows.end; ++r)
+            for (int64_t k = cols.first; k < cols.end; ++k) sum += x[r * g.cols.n + k];
+          y[i * g.cols.count + j] = sum / static_cast<T>(rows.counted * cols.counted);
+        });
+  });
+}
+
+const PoolTable* pool_table() {
+  static constexpr PoolTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_max_pool<float>, run_max_pool<double>},
+    {run_avg_pool<float>, run_avg_pool<double>}
+#else
+    {run_max_pool<float>},
+    {run_avg_pool<float>}
+#endif
+  };
+  return &t;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/pool.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+
+namespace gradus {
+namespace {
+
+HWY_EXPORT(pool_table);
+
+template <auto member>
+Kernel of_target(const Op&, std::span<const Type> in, const Type&) {
+  return {(HWY_DYNAMIC_DISPATCH(pool_table)()->*member)[static_cast<size_t>(in[0].dtype)]};
 }
 
 template <class T>
@@ -121,26 +289,6 @@ void run_put(const Call& c) {
     T* x = c.out[0].as<T>() + plane * g.plane;
     std::fill_n(x, g.plane, T(0));
     for (int64_t k = plane * g.places; k < (plane + 1) * g.places; ++k) x[places[k]] += y[k];
-  });
-}
-
-template <class T>
-void run_avg_pool(const Call& c) {
-  const Grid g(*c.attrs, c.in[0].shape, c.out[0].shape);
-  const T* const all = side_by_side<T>(c.in[0], rooms().numbers);
-  each_plane(g, [&](int64_t plane) {
-    const T* x = all + plane * g.plane;
-    T* y = c.out[0].as<T>() + plane * g.places;
-    for (int64_t i = 0; i < g.rows.count; ++i) {
-      const auto rows = g.rows[i];
-      for (int64_t j = 0; j < g.cols.count; ++j) {
-        const auto cols = g.cols[j];
-        T sum = 0;
-        for (int64_t r = rows.first; r < rows.end; ++r)
-          for (int64_t k = cols.first; k < cols.end; ++k) sum += x[r * g.cols.n + k];
-        *y++ = sum / static_cast<T>(rows.counted * cols.counted);
-      }
-    }
   });
 }
 
@@ -229,7 +377,7 @@ constinit const Op max_pool{.name = "max_pool",
                             .kind = Kind::custom,
                             .outputs = 2,
                             .type = pooled,
-                            .kernel = BY_FLOAT(run_max_pool),
+                            .kernel = of_target<&PoolTable::max_pool>,
                             .rule = {.pull = max_pull, .push = max_push},
                             .batch = batch_leading,
                             .work = pool_work};
@@ -257,7 +405,7 @@ constinit const Op avg_pool{.name = "avg_pool",
                             .math = "y_i = mean over window i of x",
                             .kind = Kind::linear,
                             .type = pooled,
-                            .kernel = BY_FLOAT(run_avg_pool),
+                            .kernel = of_target<&PoolTable::avg_pool>,
                             .rule = {.pull = avg_pull},
                             .batch = batch_leading,
                             .work = pool_work};
@@ -387,3 +535,4 @@ Tensor global_max_pool2d(const Tensor& x) {
 }
 
 }  // namespace gradus
+#endif
