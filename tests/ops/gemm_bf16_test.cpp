@@ -6,6 +6,7 @@
 #include <hwy/targets.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -42,10 +43,23 @@ struct Operand {
   int64_t row, col;
 };
 
+// The ways of a product: widened, by pairs, by tiles.
+enum class Way { widened, pairs, tiles };
+Way way_now = Way::widened;
+
+// gemm_bf16 by the way of the test.
+void product(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, int64_t a_col,
+             const BFloat16* b, int64_t b_row, int64_t b_col, float* c, int64_t c_row,
+             const After* after = nullptr) {
+  const bool by_pairs = way_now == Way::pairs && m > 0 && n > 0 && k > 0;
+  (by_pairs ? bf16_ways().pairs : gemm_bf16)(m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row,
+                                             after);
+}
+
 void check(int64_t m, int64_t n, int64_t k, const Operand& a, const Operand& b, int64_t pad) {
   const int64_t c_row = n + pad;
   std::vector<float> c(static_cast<size_t>(m * c_row), -7.5f);
-  gemm_bf16(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, c.data(), c_row);
+  product(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, c.data(), c_row);
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       double exact = 0, size = 0;  // products of 16 bits: exact but for the last additions
@@ -63,16 +77,18 @@ void check(int64_t m, int64_t n, int64_t k, const Operand& a, const Operand& b, 
   }
 }
 
-// true: as this machine does it; false: widened.
-class GemmBf16 : public testing::TestWithParam<bool> {
+class GemmBf16 : public testing::TestWithParam<Way> {
  protected:
   void SetUp() override {
-    if (GetParam() && !multiplies_bf16()) GTEST_SKIP() << "this processor has no AVX512_BF16";
-    if (!GetParam()) {
+    way_now = GetParam();
+    const Bf16Ways here = bf16_ways();
+    if (way_now == Way::pairs && !here.pairs) GTEST_SKIP() << "this processor has no AVX512_BF16";
+    if (way_now == Way::tiles && !here.tiles) GTEST_SKIP() << "this processor has no AMX";
+    if (way_now == Way::widened) {
       hwy::SetSupportedTargetsForTest(HWY_STATIC_TARGET);
       hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     }
-    ASSERT_EQ(multiplies_bf16(), GetParam());
+    ASSERT_EQ(multiplies_bf16(), way_now != Way::widened);
   }
   void TearDown() override {
     hwy::SetSupportedTargetsForTest(0);
@@ -82,8 +98,12 @@ class GemmBf16 : public testing::TestWithParam<bool> {
   const int before_ = thread_count();
 };
 
-INSTANTIATE_TEST_SUITE_P(Ways, GemmBf16, testing::Bool(),
-                         [](const auto& test) { return test.param ? "native" : "widened"; });
+INSTANTIATE_TEST_SUITE_P(Ways, GemmBf16, testing::Values(Way::widened, Way::pairs, Way::tiles),
+                         [](const auto& test) {
+                           return test.param == Way::widened ? "widened"
+                                  : test.param == Way::pairs ? "pairs"
+                                                             : "tiles";
+                         });
 
 TEST_P(GemmBf16, stays_within_its_bound_in_every_layout) {
   const int64_t shapes[][3] = {{0, 3, 4},     {3, 0, 4},    {1, 1, 1},   {1, 17, 2},
@@ -110,11 +130,28 @@ TEST_P(GemmBf16, of_small_whole_numbers_is_exact) {
   const BFloat16 a[] = {BFloat16(1.0f), BFloat16(2.0f), BFloat16(3.0f), BFloat16(-4.0f)};
   const BFloat16 b[] = {BFloat16(5.0f), BFloat16(-6.0f), BFloat16(7.0f), BFloat16(8.0f)};
   float c[4];
-  gemm_bf16(2, 2, 2, a, 2, 1, b, 2, 1, c, 2);
+  product(2, 2, 2, a, 2, 1, b, 2, 1, c, 2);
   EXPECT_EQ(c[0], 19.0f);
   EXPECT_EQ(c[1], 10.0f);
   EXPECT_EQ(c[2], -13.0f);
   EXPECT_EQ(c[3], -50.0f);
+}
+
+TEST_P(GemmBf16, gives_an_element_the_same_bits_wherever_it_stands) {
+  // Rows and columns of a large product, alone and in small products of odd sizes.
+  const int64_t m = 70, n = 75, k = 333;
+  const Operand a(m, k, k, 1, 3), b(k, n, n, 1, 4);
+  std::vector<float> whole(static_cast<size_t>(m * n));
+  product(m, n, k, a.at, k, 1, b.at, n, 1, whole.data(), n);
+  for (const auto& [row, col, rows, cols] :
+       {std::array<int64_t, 4>{0, 0, 1, 1}, {69, 74, 1, 1}, {5, 9, 17, 3}, {33, 1, 2, 40}}) {
+    std::vector<float> part(static_cast<size_t>(rows * cols));
+    product(rows, cols, k, a.at + row * k, k, 1, b.at + col, n, 1, part.data(), cols);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < cols; ++j)
+        ASSERT_EQ(part[static_cast<size_t>(i * cols + j)],
+                  whole[static_cast<size_t>((row + i) * n + col + j)]);
+  }
 }
 
 TEST_P(GemmBf16, lets_nan_and_infinity_through) {
@@ -123,7 +160,7 @@ TEST_P(GemmBf16, lets_nan_and_infinity_through) {
   const BFloat16 b[] = {BFloat16(inf),  BFloat16(2.0f), BFloat16(inf),
                         BFloat16(3.0f), BFloat16(1.0f), BFloat16(-1.0f)};
   float c[2];
-  gemm_bf16(1, 2, 3, a, 3, 1, b, 2, 1, c, 2);
+  product(1, 2, 3, a, 3, 1, b, 2, 1, c, 2);
   EXPECT_TRUE(std::isnan(c[0]));  // 0 * inf
   EXPECT_EQ(c[1], -inf);
 }
@@ -142,7 +179,7 @@ TEST_P(GemmBf16, has_the_same_bits_with_one_two_and_three_threads_and_in_every_l
     for (const Operand* a : {&plain_a, const_cast<const Operand*>(&turned_a)}) {
       for (const Operand* b : {&plain_b, const_cast<const Operand*>(&turned_b)}) {
         std::vector<float> c(static_cast<size_t>(m * n));
-        gemm_bf16(m, n, k, a->at, a->row, a->col, b->at, b->row, b->col, c.data(), n);
+        product(m, n, k, a->at, a->row, a->col, b->at, b->row, b->col, c.data(), n);
         if (first.empty()) first = c;
         EXPECT_EQ(std::memcmp(first.data(), c.data(), c.size() * sizeof(float)), 0);
       }
@@ -164,11 +201,15 @@ TEST_P(GemmBf16, after_visits_every_element_once) {
   for (int64_t k : {0, 1, 300}) {
     const int64_t m = 130, n = 150;
     Visits v{n, std::vector<std::atomic<int>>(static_cast<size_t>(m * n))};
-    const After after{Visits::run, &v, false};
     const Operand a(m, k, k, 1, 5), b(k, n, 1, k, 6);
     std::vector<float> c(static_cast<size_t>(m * n));
-    gemm_bf16(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, c.data(), n, &after);
-    for (const auto& count : v.count) ASSERT_EQ(count, 1);
+    int visits = 0;
+    for (bool whole_rows : {false, true}) {
+      const After after{Visits::run, &v, whole_rows};
+      product(m, n, k, a.at, a.row, a.col, b.at, b.row, b.col, c.data(), n, &after);
+      ++visits;
+      for (const auto& count : v.count) ASSERT_EQ(count, visits);
+    }
   }
 }
 

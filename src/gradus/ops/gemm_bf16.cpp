@@ -1,10 +1,17 @@
 // Two neighbours along k side by side are one 32-bit number: a product of bf16 matrices is the f32
-// product of such pairs, with another multiply-add.
+// product of such pairs, with another multiply-add, or one of tiles of 16 x 16 pairs.
 #include <gradus/base/pool.h>
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/gemm_bf16.h>
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -98,6 +105,144 @@ void multiply_bf16(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a
               c_row, after);
 }
 
+// Tiles: 16 rows of 16 pairs, 1 kB. A product of tiles adds, for each element, the products at even
+// k and those at odd k of the 32 apart, each in the order of k, and their sum to what was there.
+constexpr int64_t kTileSide = 16, kTileDepth = 2 * kTileSide, kTile = kTileSide * kTileSide;
+
+struct alignas(64) TileShapes {
+  uint8_t palette = 1, start = 0, none[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// The tile registers of this thread, while it lives.
+class TileRegisters {
+ public:
+  TileRegisters() {
+    static constexpr TileShapes shapes{};
+    asm volatile("ldtilecfg %0" : : "m"(shapes));
+  }
+  ~TileRegisters() { asm volatile("tilerelease"); }
+  TileRegisters(const TileRegisters&) = delete;
+  TileRegisters& operator=(const TileRegisters&) = delete;
+};
+
+using Pairs = hn::CappedTag<uint32_t, static_cast<size_t>(kTileSide)>;
+
+void turn_tile(const uint32_t* from, uint32_t* to) {
+  const Pairs d;
+  const hn::RebindToSigned<Pairs> places;
+  const auto down = hn::Mul(hn::Iota(places, 0), hn::Set(places, static_cast<int32_t>(kTileSide)));
+  for (int64_t i = 0; i < kTileSide; ++i)
+    hn::StoreU(hn::GatherIndex(d, from + i, down), d, to + i * kTileSide);
+}
+
+// Pairs of x (rows, k) from row `i` and k on, zero beyond: to[row][pair], or to[pair][row].
+void fill_tile(const Matrix<uint16_t>& x, int64_t rows, int64_t k, int64_t i, int64_t from,
+               bool across, uint32_t* to) {
+  const uint16_t* at = x.at + i * x.row + from * x.col;
+  alignas(64) uint32_t turned[kTile];
+  if (i + kTileSide <= rows && from + kTileDepth <= k && (x.col == 1 || x.row == 1)) {
+    const bool as_rows = x.col == 1;
+    uint32_t* first = as_rows == across ? turned : to;
+    for (int64_t r = 0; r < kTileSide; ++r) {
+      if (as_rows)
+        std::memcpy(first + r * kTileSide, at + r * x.row, kTileDepth * sizeof(uint16_t));
+      else
+        interleave(at + 2 * r * x.col, at + (2 * r + 1) * x.col, kTileSide, first + r * kTileSide);
+    }
+    if (first == turned) turn_tile(turned, to);
+    return;
+  }
+  for (int64_t r = 0; r < kTileSide; ++r)
+    for (int64_t p = 0; p < kTileSide; ++p) {
+      const auto number = [&](int64_t q) -> uint32_t {
+        return i + r < rows && from + q < k ? at[r * x.row + q * x.col] : 0;
+      };
+      to[across ? p * kTileSide + r : r * kTileSide + p] = number(2 * p) | number(2 * p + 1) << 16;
+    }
+}
+
+// All tiles of x, those of 16 rows one after the other along k.
+const uint32_t* tiles_of(const Matrix<uint16_t>& x, int64_t rows, int64_t k, bool across,
+                         Room& room) {
+  const int64_t panels = ceil_div(rows, kTileSide), depth = ceil_div(k, kTileDepth);
+  uint32_t* to = room.at_least<uint32_t>(panels * depth * kTile);
+  const int64_t each = std::max<int64_t>(1, 64 / depth);
+  parallel_for(ceil_div(panels, each), [&](int64_t chunk) {
+    for (int64_t p = chunk * each; p < std::min(panels, (chunk + 1) * each); ++p)
+      for (int64_t d = 0; d < depth; ++d)
+        fill_tile(x, rows, k, p * kTileSide, d * kTileDepth, across, to + (p * depth + d) * kTile);
+  });
+  return to;
+}
+
+// c = a b for two panels of 16 rows and two of 16 columns: 32 x 32 numbers, c_bytes from row to
+// row.
+void multiply_panels(const uint32_t* a0, const uint32_t* a1, const uint32_t* b0, const uint32_t* b1,
+                     int64_t depth, float* c, int64_t c_bytes) {
+  constexpr int64_t row_bytes = 64;
+  asm volatile("tilezero %tmm0\n tilezero %tmm1\n tilezero %tmm2\n tilezero %tmm3");
+  for (int64_t d = 0; d < depth; ++d) {
+    asm volatile(
+        "tileloadd (%0,%4,1), %%tmm4\n tileloadd (%2,%4,1), %%tmm6\n"
+        "tdpbf16ps %%tmm6, %%tmm4, %%tmm0\n"
+        "tileloadd (%3,%4,1), %%tmm7\n tdpbf16ps %%tmm7, %%tmm4, %%tmm1\n"
+        "tileloadd (%1,%4,1), %%tmm5\n tdpbf16ps %%tmm6, %%tmm5, %%tmm2\n"
+        "tdpbf16ps %%tmm7, %%tmm5, %%tmm3"
+        :
+        : "r"(a0 + d * kTile), "r"(a1 + d * kTile), "r"(b0 + d * kTile), "r"(b1 + d * kTile),
+          "r"(row_bytes)
+        : "memory");
+  }
+  char* low = reinterpret_cast<char*>(c) + kTileSide * c_bytes;
+  asm volatile(
+      "tilestored %%tmm0, (%0,%2,1)\n tilestored %%tmm1, 64(%0,%2,1)\n"
+      "tilestored %%tmm2, (%1,%2,1)\n tilestored %%tmm3, 64(%1,%2,1)"
+      :
+      : "r"(c), "r"(low), "r"(c_bytes)
+      : "memory");
+}
+
+void multiply_tiles(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row,
+                    int64_t a_col, const BFloat16* b, int64_t b_row, int64_t b_col, float* c,
+                    int64_t c_row, const After* after) {
+  thread_local Room room_a, room_b;
+  const uint32_t* left =
+      tiles_of({reinterpret_cast<const uint16_t*>(a), a_row, a_col}, m, k, false, room_a);
+  const uint32_t* right =
+      tiles_of({reinterpret_cast<const uint16_t*>(b), b_col, b_row}, n, k, true, room_b);
+  constexpr int64_t block = 2 * kTileSide;
+  const int64_t depth = ceil_div(k, kTileDepth), panel = depth * kTile;
+  const int64_t bands = ceil_div(m, block), last_a = ceil_div(m, kTileSide) - 1,
+                last_b = ceil_div(n, kTileSide) - 1;
+  const int64_t wide = after && after->whole_rows ? n : std::min<int64_t>(n, 8 * block);
+  parallel_for(bands * ceil_div(n, wide), [&](int64_t task) {
+    const TileRegisters registers;
+    const int64_t row = task % bands * block, rows = std::min(block, m - row);
+    const int64_t from = task / bands * wide, to = std::min(n, from + wide);
+    for (int64_t col = from; col < to; col += block) {
+      const int64_t cols = std::min(block, to - col);
+      const int64_t p = row / kTileSide, q = col / kTileSide;
+      // Of a panel that is not there the neighbour stands in, and its numbers are left.
+      const auto multiply = [&](float* out, int64_t bytes) {
+        multiply_panels(left + p * panel, left + std::min(p + 1, last_a) * panel, right + q * panel,
+                        right + std::min(q + 1, last_b) * panel, depth, out, bytes);
+      };
+      float* out = c + row * c_row + col;
+      if (rows == block && cols == block) {
+        multiply(out, c_row * static_cast<int64_t>(sizeof(float)));
+        continue;
+      }
+      alignas(64) float whole[block * block];
+      multiply(whole, block * static_cast<int64_t>(sizeof(float)));
+      for (int64_t r = 0; r < rows; ++r)
+        std::memcpy(out + r * c_row, whole + r * block, static_cast<size_t>(cols) * sizeof(float));
+    }
+    if (after) after->run(after->self, row, rows, from, to - from);
+  });
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace gradus
@@ -109,12 +254,12 @@ namespace gradus {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Null where the target has no such instruction.
-decltype(&gemm_bf16) with_instruction() {
+// Null where the target has no such instructions.
+Bf16Ways ways() {
 #if HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3
-  return multiply_bf16;
+  return {multiply_bf16, multiply_tiles};
 #else
-  return nullptr;
+  return {};
 #endif
 }
 
@@ -148,27 +293,52 @@ struct Widened {
   int64_t row, col;
 };
 
-HWY_EXPORT(with_instruction);
+HWY_EXPORT(ways);
 
-decltype(&gemm_bf16) native() {
+bool has_pairs() {
 #if HWY_ARCH_X86_64
   static const bool here = __builtin_cpu_supports("avx512bf16") != 0;
-  if (here) return HWY_DYNAMIC_DISPATCH(with_instruction)();
+  return here;
+#else
+  return false;
 #endif
-  return nullptr;
+}
+
+// The processor has tiles of bf16, and the system lets this process use them.
+bool has_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  static const bool here = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned bf16 = 1u << 22, tile = 1u << 24;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & bf16) || !(d & tile)) return false;
+    constexpr long ask_for_state = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
+    return syscall(SYS_arch_prctl, ask_for_state, tile_data) == 0;
+  }();
+  return here;
+#else
+  return false;
+#endif
 }
 
 }  // namespace
 
+Bf16Ways bf16_ways() {
+  if (!has_pairs()) return {};
+  Bf16Ways here = HWY_DYNAMIC_DISPATCH(ways)();
+  if (!has_tiles()) here.tiles = nullptr;
+  return here;
+}
+
 bool multiplies_bf16() {
-  return native() != nullptr;
+  return bf16_ways().pairs != nullptr;
 }
 
 void gemm_bf16(int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t a_row, int64_t a_col,
                const BFloat16* b, int64_t b_row, int64_t b_col, float* c, int64_t c_row,
                const After* after) {
   if (m <= 0 || n <= 0) return;
-  if (const auto multiply = native(); multiply && k > 0) {
+  const Bf16Ways here = bf16_ways();
+  if (const auto multiply = here.tiles ? here.tiles : here.pairs; multiply && k > 0) {
     return multiply(m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, after);
   }
   k = std::max<int64_t>(k, 0);
