@@ -21,6 +21,17 @@ target_include_directories(gradus_headers INTERFACE $<BUILD_INTERFACE:${PROJECT_
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(gradus_headers INTERFACE ${gradus_core_needs})
 
+# FILE as std::string_view NAME, in a source of its own.
+function(gradus_embed name file)
+  set(to ${PROJECT_BINARY_DIR}/guide/${name}.cpp)
+  add_custom_command(OUTPUT ${to}
+    COMMAND ${CMAKE_COMMAND} -DFROM=${file} -DTO=${to} -DNAME=${name}
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
+  set(sources ${sources} ${to} PARENT_SCOPE)
+  set(declarations "${declarations}extern const std::string_view ${name};\n" PARENT_SCOPE)
+endfunction()
+
 file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/floors.txt table REGEX "^[0-9]")
 set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
              ${PROJECT_SOURCE_DIR}/cmake/floors.txt)
@@ -44,6 +55,9 @@ foreach(line ${table})
   endif()
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/gradus/${room}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/app/main\\.cpp$")
+  if(room STREQUAL "train")
+    gradus_embed(frozen_lessons ${PROJECT_SOURCE_DIR}/src/gradus/train/lessons.txt)
+  endif()
   set(target gradus_room_${room})
   if(sources)
     add_library(${target} STATIC ${sources})

@@ -6,17 +6,6 @@ set(sources)
 set(declarations)
 set(entries)
 
-# FILE... as std::string_view NAME, in a source of its own.
-function(gradus_embed name file)
-  set(to ${PROJECT_BINARY_DIR}/guide/${name}.cpp)
-  add_custom_command(OUTPUT ${to}
-    COMMAND ${CMAKE_COMMAND} -DFROM=${file} -DTO=${to} -DNAME=${name}
-            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
-    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
-  set(sources ${sources} ${to} PARENT_SCOPE)
-  set(declarations "${declarations}extern const std::string_view ${name};\n" PARENT_SCOPE)
-endfunction()
-
 foreach(code ${codes})
   get_filename_component(folder ${code} DIRECTORY)
   get_filename_component(folder ${folder} NAME)

@@ -1,12 +1,18 @@
 #include <gradus/core/buffer.h>
 #include <gradus/train/recipes.h>
 #include <gradus/train/table.h>
+#include <gradus/train/text.h>
 
 #include <algorithm>
 #include <numeric>
 
 namespace gradus {
 namespace {
+
+void text_defaults(TrainConfig& c, const char* model) {
+  c.data = "lessons", c.model = model, c.optimiser = "adam", c.lr = 2e-3;
+  c.schedule = "cosine", c.clip_norm = 1, c.batch = 32, c.epochs = 6;
+}
 
 // To add a recipe: a line here.
 constexpr Recipe all_recipes[] = {
@@ -35,6 +41,16 @@ constexpr Recipe all_recipes[] = {
        c.schedule = "cosine", c.epochs = 12;
      },
      assign_table},
+    {"char-rnn", "a plain recurrent network learns a text letter by letter",
+     [](TrainConfig& c) { text_defaults(c, "rnn:1-128-64"); }, assign_text},
+    {"char-lstm", "an LSTM learns a text letter by letter",
+     [](TrainConfig& c) { text_defaults(c, "lstm:1-128-64"); }, assign_text},
+    {"gpt", "a small GPT learns a text letter by letter, the guide's own without a file",
+     [](TrainConfig& c) {
+       text_defaults(c, "gpt:4-4-128-128");
+       c.optimiser = "adamw", c.lr = 1e-3, c.weight_decay = 0.1, c.batch = 16, c.epochs = 12;
+     },
+     assign_text},
 };
 
 }  // namespace

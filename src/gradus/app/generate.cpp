@@ -1,0 +1,57 @@
+// gradus generate RUN: a trained language model writes on.
+#include <gradus/app/verbs.h>
+#include <gradus/base/error.h>
+#include <gradus/base/text.h>
+#include <gradus/train/text.h>
+
+#include <cstdio>
+
+namespace gradus::app {
+namespace {
+
+struct GenerateWords {
+  std::string run, prompt;
+  int64_t tokens = 400;
+  SamplingOptions sampling = {.temperature = 0.8};
+};
+
+int run(const GenerateWords& w, const Settings& settings) {
+  constexpr int64_t most = 10'000'000;
+  if (w.tokens < 0 || w.tokens > most)
+    raise(ErrorKind::usage, "generate: --tokens is " + std::to_string(w.tokens) +
+                                ". It must be from 0 to " + std::to_string(most) + ".");
+  const Writer writer(w.run);
+  const Key key = key_from_seed(settings.seed);
+  if (settings.json) {
+    const std::string text = writer.write(w.prompt, w.tokens, w.sampling, key);
+    print("{\"prompt\":" + text::quote_json(w.prompt) + ",\"text\":" + text::quote_json(text) +
+          ",\"tokens\":" + std::to_string(w.tokens) + ",\"seed\":" + std::to_string(settings.seed) +
+          "}\n");
+    return done;
+  }
+  print(w.prompt);
+  writer.write(w.prompt, w.tokens, w.sampling, key, [](const std::string& c) {
+    print(c);
+    std::fflush(stdout);
+  });
+  print("\n");
+  return done;
+}
+
+}  // namespace
+
+void add_generate(Command& command, const Settings& settings) {
+  const auto w = std::make_shared<GenerateWords>();
+  command.word("RUN", w->run, "a run of train on a text: char-rnn, char-lstm or gpt");
+  command.option("--prompt", w->prompt, "what it goes on from; empty: the start of a line", "TEXT");
+  command.option("--tokens", w->tokens, "characters to write");
+  command.option("--temperature", w->sampling.temperature,
+                 "below 1 surer, above 1 bolder, 0 always the likeliest");
+  command.option("--top-k", w->sampling.top_k, "among so many of the likeliest; 0: all");
+  command.option("--top-p", w->sampling.top_p,
+                 "among the fewest likeliest whose probabilities reach this");
+  command.example("gradus generate runs/0001-gpt --prompt \"The gradient\" --tokens 200");
+  command.runs([w, &settings] { return run(*w, settings); });
+}
+
+}  // namespace gradus::app
