@@ -1,7 +1,9 @@
 // Layers by hand: what they compute, what they count, what they refuse. PyTorch's own numbers are
 // in tests/torch.
 #include <gradus/base/random.h>
+#include <gradus/batch/vmap.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/interpret.h>
 #include <gradus/diff/check.h>
 #include <gradus/nn/conv.h>
 #include <gradus/nn/dropout.h>
@@ -195,6 +197,126 @@ TEST(Recurrent, backpropagation_through_time_equals_differences) {
         },
         at);
     EXPECT_TRUE(report.passed);
+  }
+}
+
+TEST(Recurrent, backpropagation_through_time_equals_differences_where_lengths_differ) {
+  const Tensor lengths = from_vector(std::vector<int64_t>{4, 0, 2});
+  for (const RecurrentKind kind :
+       {RecurrentKind::tanh, RecurrentKind::relu, RecurrentKind::lstm, RecurrentKind::gru}) {
+    for (const RecurrentBias bias : {RecurrentBias::none, RecurrentBias::two}) {
+      const Recurrent layer = make_recurrent(
+          kind, key, 2, 2, {.bidirectional = true, .bias = bias, .dtype = DType::f64});
+      const auto drawn = [](uint64_t n, const Shape& shape) {
+        return normal_weight(split(key, n), shape, 1, DType::f64);
+      };
+      const bool cells = kind == RecurrentKind::lstm;
+      std::vector<Tensor> at = {drawn(9, {3, 4, 2}), drawn(10, {2, 3, 2})};
+      if (cells) at.push_back(drawn(11, {2, 3, 2}));
+      const size_t own = at.size();
+      for (const Tensor& w : parameters(layer)) at.push_back(w);
+      const auto report = check_grads(
+          [&](std::span<const Tensor> a) {
+            Pass pass;
+            const Recurrent now = with_parameters(layer, a.subspan(own));
+            const RecurrentResult r = now(a[0], pass, {a[1], cells ? a[2] : Tensor()}, lengths);
+            const Tensor total = sum(square(r.output)) + sum(sin(r.last.h));
+            return cells ? total + sum(sin(r.last.c)) : total;
+          },
+          at);
+      EXPECT_TRUE(report.passed) << report.where << " " << report.worst;
+    }
+  }
+}
+
+TEST(Recurrent, a_sequence_of_its_own_length_is_as_if_it_were_alone) {
+  const Recurrent layer = make_recurrent(RecurrentKind::lstm, key, 2, 3,
+                                         {.layers = 2, .bidirectional = true, .dtype = DType::f64});
+  const Tensor x = normal_weight(split(key, 9), {2, 5, 2}, 1, DType::f64);
+  Pass pass;
+  const RecurrentResult both = layer(x, pass, {}, from_vector(std::vector<int64_t>{5, 3}));
+  const RecurrentResult alone = layer(slice(x, {{1, 2}, {0, 3}}), pass);
+  expect_near(slice(both.output, {{1, 2}, {0, 3}}), numbers(alone.output), 1e-15);
+  expect_near(slice(both.output, {{1, 2}, {3, 5}}), std::vector<double>(12, 0), 0);
+  expect_near(slice_axis(both.last.c, 1, {1, 2}), numbers(alone.last.c), 1e-15);
+}
+
+TEST(Recurrent, vmap_over_weights_is_a_loop_over_models) {
+  const Recurrent a = make_recurrent(RecurrentKind::gru, key, 2, 3, {.dtype = DType::f64}),
+                  b = make_recurrent(RecurrentKind::gru, split(key, 1), 2, 3,
+                                     {.dtype = DType::f64});
+  const Tensor x = normal_weight(split(key, 9), {2, 4, 2}, 1, DType::f64);
+  const auto slope = [&](const Recurrent& m, const Tensor& w) {
+    return grad([&](const Tensor& hh) {
+      Pass pass;
+      Recurrent now = m;
+      now.weights[0].hh = hh;
+      return sum(square(now(x, pass).output));
+    })(w);
+  };
+  const Tensor both[] = {stack({a.weights[0].hh, b.weights[0].hh})};
+  const Tensor mapped =
+      vmap([&](std::span<const Tensor> w) { return std::vector<Tensor>{slope(a, w[0])}; }, both)[0];
+  Recurrent other = a;
+  other.weights[0].hh = b.weights[0].hh;
+  expect_near(row(mapped, 0), numbers(slope(a, a.weights[0].hh)), 1e-13);
+  expect_near(row(mapped, 1), numbers(slope(other, b.weights[0].hh)), 1e-13);
+}
+
+TEST(Recurrent, a_plan_of_its_gradient_has_the_bits_of_the_interpreter) {
+  const Recurrent layer = make_recurrent(RecurrentKind::lstm, key, 5, 8, {.bidirectional = true});
+  const Tensor x = normal_weight(split(key, 9), {3, 6, 5}, 1);
+  std::vector<Argument> arguments;
+  std::vector<Tensor> args = parameters(layer);
+  args.push_back(x);
+  for (const Tensor& a : args) arguments.push_back({"", a.type()});
+  std::vector<int> all(args.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+  Plan plan = compile(
+      [&](std::span<const Tensor> a) {
+        return value_and_grads(
+                   [&](std::span<const Tensor> in) {
+                     Pass pass;
+                     return sum(square(
+                         with_parameters(layer, in.first(in.size() - 1))(in.back(), pass).output));
+                   },
+                   a, all)
+            .grads;
+      },
+      arguments);
+  for (size_t i = 0; i < args.size(); ++i) plan.set(static_cast<int>(i), args[i]);
+  plan.run();
+  const std::vector<Tensor> expected = interpret(plan.graph(), args);
+  for (size_t i = 0; i < expected.size(); ++i)
+    EXPECT_TRUE(same_bits(plan.output_tensor(static_cast<int>(i)), expected[i])) << i;
+}
+
+// NN-28 and NN-31: what a recurrence sees that a bag of words does not, and how far back it learns.
+TEST(Recurrent, turning_the_order_round_changes_a_recurrence_and_not_a_bag) {
+  const Recurrent layer = make_recurrent(RecurrentKind::tanh, key, 2, 3, {.dtype = DType::f64});
+  const Tensor x = normal_weight(split(key, 9), {1, 5, 2}, 1, DType::f64);
+  Pass pass;
+  const Tensor there = layer(x, pass).last.h, back = layer(flip(x, {1}), pass).last.h;
+  EXPECT_GT(number(max(abs(there - back))), 0.01);
+  expect_near(mean(flip(x, {1}), {.axis = 1}), numbers(mean(x, {.axis = 1})), 1e-15);
+}
+
+// |d h_T / d h_0| of a linear recurrence whose matrix is orthogonal times its spectral radius is
+// radius^T exactly; relu of positive states is linear.
+TEST(Recurrent, the_gradient_of_the_far_past_is_the_spectral_radius_to_the_distance) {
+  const int64_t steps = 30, width = 6;
+  for (const double radius : {0.9, 1.0, 1.1}) {
+    Recurrent layer = make_recurrent(RecurrentKind::relu, key, 1, width,
+                                     {.bias = RecurrentBias::none, .dtype = DType::f64});
+    // A permutation is orthogonal and keeps positive states positive.
+    layer.weights[0].hh =
+        radius * take(eye(width), from_vector(std::vector<int64_t>{1, 2, 3, 4, 5, 0}), 0);
+    const Tensor x = zeros({1, steps, 1});
+    const Tensor g = grad([&](const Tensor& h) {
+      Pass pass;
+      return sum(layer(x, pass, {h, {}}).last.h);
+    })(ones({1, 1, width}));
+    EXPECT_NEAR(number(norm(g)) / std::sqrt(width), std::pow(radius, steps), 1e-12);
   }
 }
 

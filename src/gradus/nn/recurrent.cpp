@@ -1,14 +1,17 @@
 #include <gradus/base/error.h>
 #include <gradus/core/tape.h>
+#include <gradus/diff/custom.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/recurrent.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 namespace gradus {
 namespace {
@@ -22,62 +25,220 @@ Tensor gate(const Tensor& z, int64_t g, int64_t hidden) {
   return slice_axis(z, -1, {g * hidden, (g + 1) * hidden});
 }
 
-// One step from the input's part of the gates.
-RecurrentState step(RecurrentKind kind, const Recurrent::Weights& w, const Tensor& from_x,
-                    const RecurrentState& s) {
-  const int64_t hidden = w.hh.shape()[1];
-  Tensor from_h = matmul(s.h, transpose(w.hh));
+// What a step computes on its way, and its slopes are made of: gates behind their functions.
+struct Cell {
+  RecurrentState next;
+  std::vector<Tensor> kept;
+};
+
+Cell lstm_cell(const Tensor& z, const Tensor& c) {
+  const int64_t hidden = c.shape().back();
+  const Tensor i = sigmoid(gate(z, 0, hidden)), f = sigmoid(gate(z, 1, hidden)),
+               g = tanh(gate(z, 2, hidden)), o = sigmoid(gate(z, 3, hidden)), next = f * c + i * g;
+  return {{o * tanh(next), next}, {i, f, g, o}};
+}
+
+// from_h has no bias but that of a GRU.
+Cell step(RecurrentKind kind, const Tensor& from_x, const Tensor& from_h, const RecurrentState& s) {
+  const int64_t hidden = s.h.shape()[1];
   switch (kind) {
     case RecurrentKind::tanh:
-      return {tanh(from_x + from_h), {}};
+      return {{tanh(from_x + from_h), {}}, {}};
     case RecurrentKind::relu:
-      return {relu(from_x + from_h), {}};
+      return {{relu(from_x + from_h), {}}, {}};
     case RecurrentKind::lstm:
-      return lstm_step(from_x + from_h, s.c);
+      return lstm_cell(from_x + from_h, s.c);
     case RecurrentKind::gru:
       break;
   }
-  if (!w.bias_hh.is_absent()) from_h = from_h + w.bias_hh;
-  const Tensor r = sigmoid(gate(from_x, 0, hidden) + gate(from_h, 0, hidden));
-  const Tensor z = sigmoid(gate(from_x, 1, hidden) + gate(from_h, 1, hidden));
-  const Tensor n = tanh(gate(from_x, 2, hidden) + r * gate(from_h, 2, hidden));
-  return {n + z * (s.h - n), {}};
+  const Tensor r = sigmoid(gate(from_x, 0, hidden) + gate(from_h, 0, hidden)),
+               z = sigmoid(gate(from_x, 1, hidden) + gate(from_h, 1, hidden)),
+               n_h = gate(from_h, 2, hidden), n = tanh(gate(from_x, 2, hidden) + r * n_h);
+  return {{n + z * (s.h - n), {}}, {r, z, n, n_h}};
 }
+
+// One layer in one direction as one function with its rule, backpropagation through time by hand:
+// whatever waits for no other step is done for all steps at once, which a sweep from step to step
+// cannot find.
+class Unrolled {
+ public:
+  Unrolled(RecurrentKind kind, int64_t steps, bool bias, bool lengths, bool reverse)
+      : kind_(kind), steps_(steps), bias_(bias), lengths_(lengths), reverse_(reverse) {}
+
+  // x: the input's part of the gates (T, N, gates H), W_hh, the first h; then the first c of an
+  // LSTM, the other bias of a GRU, lengths i64[N], those that are there. The states, (T + 1) h and
+  // as many c of an LSTM, each (N, H), lie in order of time, the first state before them all, or
+  // behind in reverse. What the steps keep is (T, N, H) each.
+  std::pair<Tensor, std::vector<Tensor>> forward(std::span<const Tensor> x) const {
+    const Tensor w = transpose(x[1]);
+    std::vector<Tensor> h(places()), c(places());
+    std::vector<std::vector<Tensor>> kept;
+    RecurrentState s = {x[2], is_lstm() ? x[3] : Tensor()};
+    h[start()] = s.h, c[start()] = s.c;
+    for (int64_t i = 0; i < steps_; ++i) {
+      const int64_t t = time(i);
+      Tensor from_h = matmul(s.h, w);
+      if (bias_) from_h = from_h + x[3];
+      const Cell cell = step(kind_, row(x[0], t), from_h, s);
+      const Tensor within = within_at(x, t);
+      s = {either(within, cell.next.h, s.h),
+           is_lstm() ? either(within, cell.next.c, s.c) : Tensor()};
+      h[after(t)] = s.h, c[after(t)] = s.c;
+      kept.resize(cell.kept.size(), std::vector<Tensor>(static_cast<size_t>(steps_)));
+      for (size_t k = 0; k < kept.size(); ++k) kept[k][static_cast<size_t>(t)] = cell.kept[k];
+    }
+    if (is_lstm()) h.insert(h.end(), c.begin(), c.end());
+    std::vector<Tensor> all;
+    for (const std::vector<Tensor>& k : kept) all.push_back(stack(k));
+    return {stack(h), all};
+  }
+
+  // x: that of forward, and what it kept. Cotangents of what was kept are none: the states that it
+  // leads to have their rule here.
+  std::vector<Tensor> pull(std::span<const Tensor> x, const Tensor& y, const Tensor& y_bar) const {
+    const int64_t hidden = x[1].shape()[1], batch = y.shape()[1];
+    const Tensor before = rows(y, 0, false);
+    const Slopes k = slopes(y, x.subspan(own()));
+    std::vector<Tensor> h_bars(static_cast<size_t>(steps_)), gates = h_bars;
+    Tensor h_bar = last(y_bar, 0), c_bar = is_lstm() ? last(y_bar, 1) : Tensor();
+    for (int64_t i = steps_; i-- > 0;) {
+      const int64_t t = time(i);
+      const auto place = static_cast<size_t>(t);
+      const Tensor within = within_at(x, t), kept_h = h_bar, kept_c = c_bar;
+      h_bar = either(within, h_bar, 0);
+      if (is_lstm()) c_bar = either(within, c_bar, 0) + h_bar * row(k.cell, t);
+      std::vector<Tensor> parts;
+      for (size_t g = 0; g < k.gates.size(); ++g)
+        parts.push_back((is_lstm() && g < 3 ? c_bar : h_bar) * row(k.gates[g], t));
+      h_bars[place] = h_bar;
+      gates[place] = concatenate(parts, -1);
+      Tensor next = matmul(gates[place], x[1]);
+      if (kind_ == RecurrentKind::gru) next = next + h_bar * row(k.keep, t);
+      h_bar = either(within, next, kept_h) + row(y_bar, index(before_step(t)));
+      if (is_lstm())
+        c_bar = either(within, c_bar * row(k.keep, t), kept_c) +
+                row(y_bar, index(places() + before_step(t)));
+    }
+    std::vector<Tensor> bars(x.size());
+    bars[0] = stack(gates);
+    const Tensor flat = reshape(bars[0], {steps_ * batch, x[1].shape()[0]});
+    bars[1] = matmul(transpose(flat), reshape(before, {steps_ * batch, hidden}));
+    bars[2] = h_bar;
+    if (is_lstm()) bars[3] = c_bar;
+    if (bias_) bars[3] = sum(flat, {.axis = 0});
+    if (kind_ == RecurrentKind::gru) {
+      const Tensor all = stack(h_bars);
+      bars[0] = concatenate({all * k.gates[0], all * k.gates[1], all * k.input}, -1);
+    }
+    return bars;
+  }
+
+  // Every state after its step, or before it, of h (part 0) or c (part 1): (T, N, H).
+  Tensor rows(const Tensor& y, int64_t part, bool after_step) const {
+    const int64_t first = part * (steps_ + 1) + (after_step != reverse_ ? 1 : 0);
+    return slice_axis(y, 0, {first, first + steps_});
+  }
+  Tensor last(const Tensor& y, int64_t part) const {
+    return row(y, part * (steps_ + 1) + index(after(time(steps_ - 1))));
+  }
+
+ private:
+  // What the sweep multiplies by, (T, N, H) each: d gates / d h (of an LSTM, its first three
+  // / d c), of an LSTM also d c / d h and d c / d c before, of a GRU d h / d h before and the
+  // gate of n towards the input.
+  struct Slopes {
+    std::vector<Tensor> gates;
+    Tensor cell, keep, input;
+  };
+  Slopes slopes(const Tensor& y, std::span<const Tensor> kept) const {
+    const auto of_sigmoid = [](const Tensor& s) { return s * (1 - s); };
+    const auto of_tanh = [](const Tensor& s) { return 1 - square(s); };
+    switch (kind_) {
+      case RecurrentKind::tanh:
+        return {{of_tanh(rows(y, 0, true))}, {}, {}, {}};
+      case RecurrentKind::relu:
+        return {{cast(greater(rows(y, 0, true), 0), y.dtype())}, {}, {}, {}};
+      case RecurrentKind::lstm: {
+        const Tensor &i = kept[0], &f = kept[1], &g = kept[2], &o = kept[3];
+        const Tensor c = tanh(rows(y, 1, true));
+        return {{of_sigmoid(i) * g, of_sigmoid(f) * rows(y, 1, false), i * of_tanh(g),
+                 of_sigmoid(o) * c},
+                o * of_tanh(c),
+                f,
+                {}};
+      }
+      case RecurrentKind::gru:
+        break;
+    }
+    const Tensor &r = kept[0], &z = kept[1], &n = kept[2], &n_h = kept[3];
+    const Tensor to_n = (1 - z) * of_tanh(n);
+    return {{to_n * n_h * of_sigmoid(r), (rows(y, 0, false) - n) * of_sigmoid(z), to_n * r},
+            {},
+            z,
+            to_n};
+  }
+
+  // (N, 1): which sequences have a step t; absent where all have. Steps behind the end change
+  // nothing.
+  Tensor within_at(std::span<const Tensor> x, int64_t t) const {
+    return lengths_ ? expand_dims(greater(x[own() - 1], t), -1) : Tensor();
+  }
+  static Tensor either(const Tensor& within, const Tensor& x, const Tensor& otherwise) {
+    return within.is_absent() ? x : where(within, x, otherwise);
+  }
+
+  bool is_lstm() const { return kind_ == RecurrentKind::lstm; }
+  // Arguments without what forward kept.
+  size_t own() const {
+    return size_t{3} + (is_lstm() ? 1 : 0) + (bias_ ? 1 : 0) + (lengths_ ? 1 : 0);
+  }
+  size_t places() const { return static_cast<size_t>(steps_ + 1); }
+  static int64_t index(size_t place) { return static_cast<int64_t>(place); }
+  int64_t time(int64_t i) const { return reverse_ ? steps_ - 1 - i : i; }
+  size_t after(int64_t t) const { return static_cast<size_t>(reverse_ ? t : t + 1); }
+  size_t before_step(int64_t t) const { return static_cast<size_t>(reverse_ ? t + 1 : t); }
+  size_t start() const { return reverse_ ? places() - 1 : 0; }
+
+  RecurrentKind kind_;
+  int64_t steps_;
+  bool bias_, lengths_, reverse_;  // bias: that of a GRU
+};
 
 // One layer in one direction: outputs (T, N, hidden) and the last state.
 std::pair<Tensor, RecurrentState> run(RecurrentKind kind, const Recurrent::Weights& w,
-                                      const Tensor& x, RecurrentState s, const Tensor& lengths,
-                                      bool reverse) {
+                                      const Tensor& x, const RecurrentState& s,
+                                      const Tensor& lengths, bool reverse) {
+  const int64_t steps = x.shape()[0], batch = x.shape()[1];
+  const bool is_lstm = kind == RecurrentKind::lstm;
   // The input's part of all steps is one product.
-  Tensor from_x = matmul(x, transpose(w.ih));
+  Tensor from_x = matmul(reshape(x, {steps * batch, x.shape()[2]}), transpose(w.ih));
   if (!w.bias_ih.is_absent()) from_x = from_x + w.bias_ih;
   // A GRU multiplies its other bias by a gate; elsewhere both add up.
-  if (!w.bias_hh.is_absent() && kind != RecurrentKind::gru) from_x = from_x + w.bias_hh;
-  const int64_t steps = x.shape()[0];
-  std::vector<Tensor> outputs(static_cast<size_t>(steps));
-  for (int64_t i = 0; i < steps; ++i) {
-    const int64_t t = reverse ? steps - 1 - i : i;
-    RecurrentState next = step(kind, w, row(from_x, t), s);
-    Tensor output = next.h;
-    if (!lengths.is_absent()) {
-      const Tensor within = expand_dims(greater(lengths, t), -1);
-      output = where(within, next.h, 0);
-      next.h = where(within, next.h, s.h);
-      if (!next.c.is_absent()) next.c = where(within, next.c, s.c);
-    }
-    outputs[static_cast<size_t>(t)] = output;
-    s = next;
-  }
-  return {stack(outputs), s};
+  const bool apart = kind == RecurrentKind::gru && !w.bias_hh.is_absent();
+  if (!w.bias_hh.is_absent() && !apart) from_x = from_x + w.bias_hh;
+  std::vector<Tensor> args = {reshape(from_x, {steps, batch, w.hh.shape()[0]}), w.hh, s.h};
+  for (const Tensor& more : {is_lstm ? s.c : Tensor(), apart ? w.bias_hh : Tensor(), lengths})
+    if (!more.is_absent()) args.push_back(more);
+  const Unrolled layer(kind, steps, apart, !lengths.is_absent(), reverse);
+  const auto [states, kept] = layer.forward(args);
+  args.insert(args.end(), kept.begin(), kept.end());
+  CustomRule rule{.name = "recurrent",
+                  .value = [y = states](std::span<const Tensor>) { return y; }};
+  rule.pull = [layer](std::span<const Tensor> a, const Tensor& y, const Tensor& bar) {
+    return layer.pull(a, y, bar);
+  };
+  const Tensor y = apply_custom(std::make_shared<const CustomRule>(std::move(rule)), args);
+  Tensor outputs = layer.rows(y, 0, true);
+  if (!lengths.is_absent())
+    outputs = where(reshape(less(reshape(iota(steps), {steps, 1}), lengths), {steps, batch, 1}),
+                    outputs, 0);
+  return {outputs, {layer.last(y, 0), is_lstm ? layer.last(y, 1) : Tensor()}};
 }
 
 }  // namespace
 
 RecurrentState lstm_step(const Tensor& z, const Tensor& c) {
-  const int64_t hidden = c.shape().back();
-  const Tensor next =
-      sigmoid(gate(z, 1, hidden)) * c + sigmoid(gate(z, 0, hidden)) * tanh(gate(z, 2, hidden));
-  return {sigmoid(gate(z, 3, hidden)) * tanh(next), next};
+  return lstm_cell(z, c).next;
 }
 
 RecurrentState detached(const RecurrentState& state) {
