@@ -2,6 +2,8 @@
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
+#include <gradus/train/run_files.h>
+#include <gradus/train/sequences.h>
 #include <gradus/train/text.h>
 
 #include <cstdio>
@@ -12,14 +14,32 @@ namespace {
 struct GenerateWords {
   std::string run, prompt;
   int64_t tokens = 400;
+  int64_t beam = 1;
   SamplingOptions sampling = {.temperature = 0.8};
 };
+
+int transform_prompt(const GenerateWords& w, const Settings& settings) {
+  const auto found = transform(w.run, w.prompt, w.beam);
+  std::string json = "{\"source\":" + text::quote_json(w.prompt) + ",\"results\":[", lines;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const auto& [text, log_prob] = found[i];
+    json += std::string(i ? "," : "") + "{\"text\":" + text::quote_json(text) +
+            ",\"log_prob\":" + text::number17(log_prob) + "}";
+    lines += w.beam == 1 ? text + "\n" : text + "  " + text::fixed(log_prob, 4) + "\n";
+  }
+  print(settings.json ? json + "]}\n" : lines);
+  return done;
+}
 
 int run(const GenerateWords& w, const Settings& settings) {
   constexpr int64_t most = 10'000'000;
   if (w.tokens < 0 || w.tokens > most)
     raise(ErrorKind::usage, "generate: --tokens is " + std::to_string(w.tokens) +
                                 ". It must be from 0 to " + std::to_string(most) + ".");
+  if (read_run(w.run).config.recipe.starts_with("seq2seq")) return transform_prompt(w, settings);
+  if (w.beam != 1)
+    raise(ErrorKind::usage, "generate: --beam belongs to a run of seq2seq, but " + w.run +
+                                " writes letter by letter. Leave it out.");
   const Writer writer(w.run);
   const Key key = key_from_seed(settings.seed);
   if (settings.json) {
@@ -42,14 +62,18 @@ int run(const GenerateWords& w, const Settings& settings) {
 
 void add_generate(Command& command, const Settings& settings) {
   const auto w = std::make_shared<GenerateWords>();
-  command.word("RUN", w->run, "a run of train on a text: char-rnn, char-lstm or gpt");
-  command.option("--prompt", w->prompt, "what it goes on from; empty: the start of a line", "TEXT");
+  command.word("RUN", w->run, "a run of train: char-rnn, char-lstm, gpt, or a task of seq2seq");
+  command.option("--prompt", w->prompt,
+                 "what it goes on from, or the source of a task; empty: the start of a line",
+                 "TEXT");
   command.option("--tokens", w->tokens, "characters to write");
   command.option("--temperature", w->sampling.temperature,
                  "below 1 surer, above 1 bolder, 0 always the likeliest");
   command.option("--top-k", w->sampling.top_k, "among so many of the likeliest; 0: all");
   command.option("--top-p", w->sampling.top_p,
                  "among the fewest likeliest whose probabilities reach this");
+  command.option("--beam", w->beam, "of seq2seq: so many beginnings go on, the likeliest first");
+  command.example("gradus generate runs/0002-seq2seq-sort --prompt 31415 --beam 4");
   command.example("gradus generate runs/0001-gpt --prompt \"The gradient\" --tokens 200");
   command.runs([w, &settings] { return run(*w, settings); });
 }

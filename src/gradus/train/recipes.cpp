@@ -1,5 +1,6 @@
 #include <gradus/core/buffer.h>
 #include <gradus/train/recipes.h>
+#include <gradus/train/sequences.h>
 #include <gradus/train/table.h>
 #include <gradus/train/text.h>
 
@@ -12,6 +13,11 @@ namespace {
 void text_defaults(TrainConfig& c, const char* model) {
   c.data = "lessons", c.model = model, c.optimiser = "adam", c.lr = 2e-3;
   c.schedule = "cosine", c.clip_norm = 1, c.batch = 32, c.epochs = 6;
+}
+
+void sequence_defaults(TrainConfig& c, const char* task) {
+  c.data = task, c.model = "transformer:2-4-64", c.optimiser = "adam", c.lr = 1e-3;
+  c.schedule = "cosine", c.clip_norm = 1, c.batch = 64, c.epochs = 10, c.val = 0.05;
 }
 
 // To add a recipe: a line here.
@@ -51,6 +57,14 @@ constexpr Recipe all_recipes[] = {
        c.optimiser = "adamw", c.lr = 1e-3, c.weight_decay = 0.1, c.batch = 16, c.epochs = 12;
      },
      assign_text},
+    {"seq2seq-reverse", "a small transformer writes digits backwards",
+     [](TrainConfig& c) { sequence_defaults(c, "reverse"); }, assign_sequences},
+    {"seq2seq-sort", "a small transformer sorts digits",
+     [](TrainConfig& c) { sequence_defaults(c, "sort"); }, assign_sequences},
+    {"seq2seq-copy", "a small transformer writes digits down again",
+     [](TrainConfig& c) { sequence_defaults(c, "copy"); }, assign_sequences},
+    {"seq2seq-add", "a small transformer adds numbers of up to three digits",
+     [](TrainConfig& c) { sequence_defaults(c, "add"), c.epochs = 30; }, assign_sequences},
 };
 
 }  // namespace

@@ -2,18 +2,17 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/io/file.h>
-#include <gradus/io/safetensors.h>
 #include <gradus/nn/losses.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/random.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/train/run_files.h>
 #include <gradus/train/text.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <numeric>
 #include <set>
 
@@ -23,8 +22,6 @@ extern const std::string_view frozen_lessons;
 }  // namespace lessons
 
 namespace {
-
-namespace fs = std::filesystem;
 
 enum Stream : uint64_t { init_stream = 2 };  // of the seed, as for tables of rows
 
@@ -249,14 +246,8 @@ std::unique_ptr<Assignment> assign_text(TrainConfig& config) {
 }
 
 Writer::Writer(const std::string& folder) {
-  const fs::path base(folder);
-  const std::string toml = (base / "run.toml").string();
-  if (!fs::exists(toml))
-    raise(ErrorKind::file, folder + ": it is not a run folder: run.toml is missing");
-  TrainConfig config;
-  const TomlEntries entries = read_toml(toml);
-  apply_entries(config, entries, toml);
-  for (const TomlEntry& e : entries)
+  const RunFiles run = read_run(folder);
+  for (const TomlEntry& e : run.entries)
     if (const auto* list = std::get_if<std::vector<std::string>>(&e.value);
         list && e.key == vocabulary_key)
       characters_ = Characters(*list);
@@ -264,17 +255,11 @@ Writer::Writer(const std::string& folder) {
     raise(ErrorKind::usage, folder +
                                 ": the run did not train on a text. gradus generate goes on "
                                 "with runs such as those of gradus train gpt.");
-  const std::string weights = (base / "model.safetensors").string();
-  if (!fs::exists(weights))
-    raise(ErrorKind::file,
-          folder + ": model.safetensors is missing. Finish the run with gradus train --out " +
-              folder + " --resume");
-  spec_ = parse_language(config.model);
-  const StateDict given = read_safetensors(weights).tensors;
+  spec_ = parse_language(run.config.model);
   if (spec_.kind == "gpt")
-    gpt_ = load_state(make_gpt({}, gpt_spec(spec_, characters_.count(), 0)), given);
+    gpt_ = load_state(make_gpt({}, gpt_spec(spec_, characters_.count(), 0)), run.weights);
   else
-    recurrent_ = load_state(make_recurrent_model({}, spec_, characters_.count(), 0), given);
+    recurrent_ = load_state(make_recurrent_model({}, spec_, characters_.count(), 0), run.weights);
 }
 
 std::string Writer::write(std::string_view prompt, int64_t count, const SamplingOptions& options,
