@@ -3,6 +3,7 @@
 #include <gradus/base/half.h>
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/masks.h>
 #include <gradus/ops/shaping.h>
 
 #include <algorithm>
@@ -195,10 +196,14 @@ Type cast_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) {
   return {attrs.dtype, in[0].shape};
 }
 
-template <class F>
+template <class F, auto by_vectors>
 Kernel compare_kernel(const Op&, std::span<const Type> in, const Type&) {
   return dispatch(in[0].dtype, [](auto t) -> Kernel {
-    if constexpr (computes<decltype(t)>) return {run_rows, compare_row<decltype(t), F>};
+    using T = decltype(t);
+    if constexpr (std::is_floating_point_v<T>)
+      return {run_rows, (mask_kernels().*by_vectors)[std::is_same_v<T, double>]};
+    else if constexpr (computes<T>)
+      return {run_rows, compare_row<T, F>};
     return {};
   });
 }
@@ -227,6 +232,8 @@ Kernel where_kernel(const Op&, std::span<const Type> in, const Type&) {
 Kernel cast_kernel(const Op&, std::span<const Type> in, const Type& out) {
   return dispatch(in[0].dtype, [&](auto from) {
     return dispatch(out.dtype, [](auto to) -> Kernel {
+      if constexpr (std::is_same_v<decltype(from), bool> && std::is_same_v<decltype(to), float>)
+        return {run_rows, mask_kernels().ones};
       return {run_rows, cast_row<decltype(from), decltype(to)>};
     });
   });
@@ -277,19 +284,22 @@ std::string both(const Op& op, const Type& a, const Type& b) {
 }  // namespace
 
 namespace op {
-constinit const Op equal = mask_op("equal", "whether two numbers are the same", "a = b",
-                                   "{0} == {1}", 2, compare_kernel<std::equal_to<>>);
-constinit const Op not_equal = mask_op("not_equal", "whether two numbers differ", "a != b",
-                                       "{0} != {1}", 2, compare_kernel<std::not_equal_to<>>);
+constinit const Op equal =
+    mask_op("equal", "whether two numbers are the same", "a = b", "{0} == {1}", 2,
+            compare_kernel<std::equal_to<>, &MaskKernels::equal>);
+constinit const Op not_equal =
+    mask_op("not_equal", "whether two numbers differ", "a != b", "{0} != {1}", 2,
+            compare_kernel<std::not_equal_to<>, &MaskKernels::not_equal>);
 constinit const Op less = mask_op("less", "whether the first is smaller", "a < b", "{0} < {1}", 2,
-                                  compare_kernel<std::less<>>);
-constinit const Op less_equal = mask_op("less_equal", "whether the first is not larger", "a <= b",
-                                        "{0} <= {1}", 2, compare_kernel<std::less_equal<>>);
+                                  compare_kernel<std::less<>, &MaskKernels::less>);
+constinit const Op less_equal =
+    mask_op("less_equal", "whether the first is not larger", "a <= b", "{0} <= {1}", 2,
+            compare_kernel<std::less_equal<>, &MaskKernels::less_equal>);
 constinit const Op greater = mask_op("greater", "whether the first is larger", "a > b", "{0} > {1}",
-                                     2, compare_kernel<std::greater<>>);
+                                     2, compare_kernel<std::greater<>, &MaskKernels::greater>);
 constinit const Op greater_equal =
     mask_op("greater_equal", "whether the first is not smaller", "a >= b", "{0} >= {1}", 2,
-            compare_kernel<std::greater_equal<>>);
+            compare_kernel<std::greater_equal<>, &MaskKernels::greater_equal>);
 constinit const Op logical_and =
     mask_op("logical_and", "whether both hold", "a and b", nullptr, 2, logic_kernel<And>);
 constinit const Op logical_or =
