@@ -2,6 +2,7 @@
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
+#include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -69,6 +70,18 @@ TEST(Precision, leaves_everything_but_products_of_f32_alone) {
     return std::vector<Tensor>{matmul(a[0], transpose(a[0]))};
   };
   EXPECT_TRUE(same_bits(rounded(product, DType::f16, {wide})[0], product(std::vector{wide})[0]));
+}
+
+TEST(Precision, of_convolutions_is_f16_alone) {
+  const Tensor x = drawn(6, {2, 3, 5, 5}), w = drawn(7, {4, 3, 3, 3});
+  const PlanFunction f = [](std::span<const Tensor> a) {
+    return std::vector<Tensor>{conv2d(a[0], a[1])};
+  };
+  const Tensor plain = f(std::vector{x, w})[0];
+  EXPECT_TRUE(same_bits(rounded(f, DType::bf16, {x, w})[0], plain));
+  const Tensor narrow = rounded(f, DType::f16, {x, w})[0];
+  EXPECT_FALSE(same_bits(narrow, plain));
+  EXPECT_LT(number(max(abs(narrow - plain))), 0.05);
 }
 
 TEST(Precision, rounds_a_matrix_once_however_often_it_is_multiplied) {

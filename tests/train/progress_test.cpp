@@ -42,6 +42,14 @@ TEST(ProgressLine, shows_everything_where_there_is_room) {
             "4 100 ex/s · 0:02 left");
 }
 
+TEST(ProgressLine, counts_tokens_and_says_how_much_of_the_machine_is_used) {
+  Progress p = half_way();
+  p.unit = "tokens";
+  p.peak_share = 0.1234;
+  EXPECT_THAT(progress_line(p, {.redraws = true, .colour = false, .width = 140}),
+              HasSubstr(" · 4 100 tok/s · 12.3 % of peak · 0:02 left"));
+}
+
 TEST(ProgressLine, shows_the_time_taken_when_nothing_is_left) {
   Progress p = half_way();
   p.step = p.steps;
@@ -184,6 +192,20 @@ TEST(FinalSummary, shows_the_curve_the_worst_class_and_the_verdict) {
   EXPECT_THAT(text, HasSubstr("worst class: 8 (87.5 %)"));
   EXPECT_THAT(text, HasSubstr("ok      Healthy: 96.8 % right"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+}
+
+TEST(FinalSummary, says_the_speed_the_loss_scale_and_where_an_early_stop_went_back_to) {
+  RunRecord run = records::healthy();
+  run.units_per_second = 12345.6;
+  run.peak_share = 0.25;
+  run.loss_scale = 32768;
+  run.skipped_steps = 1;
+  run.best_epoch = 7;
+  EXPECT_THAT(
+      final_summary(run, {.redraws = false, .colour = false, .width = 100}),
+      HasSubstr("12 346 examples/s, 25.0 % of the multiply-adds this machine can do in f32, "));
+  EXPECT_THAT(final_summary(run, {.redraws = false, .colour = false, .width = 100}),
+              HasSubstr("loss scale 32 768, 1 step skipped, weights of epoch 7\n"));
 }
 
 TEST(FinalSummary, is_made_for_any_record) {

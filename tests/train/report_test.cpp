@@ -126,6 +126,18 @@ TEST(Report, holds_the_verdict_the_curves_the_matrix_and_the_settings) {
   }
 }
 
+TEST(Report, says_how_sure_it_is) {
+  RunRecord run = records::healthy();
+  run.accuracy_low = 0.971;
+  run.accuracy_high = 0.985;
+  run.calibration_error = 0.0123;
+  const std::string page = render_report(run);
+  EXPECT_THAT(page, HasSubstr("Calibration error"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("accuracy between 97.1\xC2\xA0% and 98.5\xC2\xA0% in 95\xC2\xA0% of resamples"));
+}
+
 TEST(Report, draws_no_accuracy_and_no_matrix_for_regression) {
   const std::string html = render_report(records::regression());
   EXPECT_THAT(html, Not(HasSubstr("id=\"accuracy-t\"")));

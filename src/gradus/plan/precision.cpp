@@ -39,12 +39,11 @@ class Narrowing {
     const auto sides = graph_.inputs(s);
     std::vector<ValueId> in;
     for (ValueId id : sides) in.push_back(at_[id]);
-    const bool product = is_product(s);
+    const bool product = is_product(s) && (narrow_ == DType::f16 || takes_narrow(s));
     if (product) {
-      const bool own = takes_narrow(s);
       for (size_t i = 0; i < in.size(); ++i) {
         in[i] = narrowed(sides[i]);
-        if (!own) in[i] = cast_to(in[i], DType::f32);
+        if (narrow_ == DType::f16) in[i] = cast_to(in[i], DType::f32);
       }
     }
     const ValueId first = tape_.record(*s.op, in, graph_.attrs(s));
@@ -65,7 +64,6 @@ class Narrowing {
   }
   // Whether the op itself multiplies such numbers and sums in f32.
   bool takes_narrow(const Step& s) const {
-    if (narrow_ != DType::bf16) return false;
     std::vector<Type> types;
     for (ValueId id : graph_.inputs(s)) types.push_back({narrow_, graph_.value(id).type.shape});
     return s.op->type(*s.op, types, graph_.attrs(s), 0).dtype == DType::f32;

@@ -7,11 +7,11 @@
 
 namespace gradus {
 
-// The graph with the f32 operands of every bilinear op rounded to `narrow`.
-//   bf16  Where the op multiplies bf16 and gives f32, as matmul does, it is given bf16, and the
-//         processor's own instruction is used (ops/gemm_bf16.h); else the rounded numbers as f32.
-//   f16   Emulated: operands and results of products are rounded to f16, so that they overflow
-//         above 65504 and lose what is below 2^-24, as on a processor that has them.
+// The graph with the f32 operands of bilinear ops rounded to `narrow`.
+//   bf16  Of the ops that multiply bf16 and give f32, as matmul does by the processor's own
+//         instructions (ops/gemm_bf16.h). The others gain nothing from it, and stay as they are.
+//   f16   Emulated: operands and results of all are rounded to f16, so that they overflow above
+//         65504 and lose what is below 2^-24, as on a processor that has them.
 // Raises a DTypeError for any other type.
 Graph with_precision(const Graph& graph, DType narrow);
 
