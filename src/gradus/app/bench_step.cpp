@@ -1,8 +1,10 @@
 #include <gradus/app/allocations.h>
 #include <gradus/app/bench_step.h>
 #include <gradus/base/error.h>
+#include <gradus/nn/embedding.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/nn/recurrent.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
@@ -15,6 +17,37 @@ Tensor drawn(uint64_t seed, const Shape& shape) {
   std::vector<float> z(static_cast<size_t>(element_count(shape)));
   fill_normal(key_from_seed(seed), 0, std::span<float>(z));
   return from_vector(z, shape);
+}
+
+// Characters to the logits of the next ones.
+struct CharLstm {
+  Embedding embedding;
+  Recurrent lstm;
+  Linear head;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    visit("embedding", self.embedding);
+    visit("lstm", self.lstm);
+    visit("head", self.head);
+  }
+};
+
+TrainingStep lstm_step(int64_t batch, int64_t steps, int64_t hidden, int64_t characters) {
+  const Key key = key_from_seed(1);
+  const CharLstm model{make_embedding(split(key, 0), characters, hidden),
+                       make_recurrent(RecurrentKind::lstm, split(key, 1), hidden, hidden),
+                       make_linear(split(key, 2), hidden, characters)};
+  const auto text = [&](uint64_t seed) {
+    return argmax(drawn(seed, {batch, steps, characters}), 2);
+  };
+  return training_step<CharLstm>(
+      model,
+      [](const CharLstm& m, const Tensor& x, const Tensor& wanted, Pass& pass) {
+        return cross_entropy(m.head(m.lstm(m.embedding(x), pass).output), wanted, Reduction::mean);
+      },
+      text(2), text(3),
+      6.0 * static_cast<double>(batch * steps * (8 * hidden * hidden + hidden * characters)));
 }
 
 // To add a step: a line here.
@@ -31,6 +64,7 @@ constexpr StepModel models[] = {
      [] {
        return perceptron_step({784, 256, 128, 10}, "relu", true, 128);
      }},
+    {"f", "LSTM 128 on 64 characters, batch 32", [] { return lstm_step(32, 64, 128, 65); }},
 };
 
 }  // namespace
