@@ -77,6 +77,9 @@ TEST(BenchStep, counts_and_times_a_plan_that_allocates_nothing) {
 TEST(BenchStep, counts_the_multiply_adds_of_forward_and_backward) {
   EXPECT_EQ(answer("bench step a")["flops"], 56320);
   EXPECT_EQ(answer("bench step c")["flops"], 4 * 128 * 784 * 256 + 6 * 128 * (256 * 128 + 1280));
+  const int conv1 = 6 * 25 * 28 * 28, conv2 = 16 * 6 * 25 * 10 * 10;
+  EXPECT_EQ(answer("bench step d")["flops"],
+            64 * (4 * conv1 + 6 * (conv2 + 400 * 120 + 120 * 84 + 840)));
 }
 
 TEST(BenchStep, as_text_names_model_time_arithmetic_and_plan) {
@@ -90,7 +93,8 @@ TEST(BenchStep, as_text_names_model_time_arithmetic_and_plan) {
 TEST(BenchStep, of_another_name_lists_the_names_there_are) {
   const std::string names =
       ". There are a (MLP 2-16-16-1 tanh, batch 32), b (MLP 64-32-10 relu, batch 32), c (MLP "
-      "784-256-128-10 relu, batch 128).";
+      "784-256-128-10 relu, batch 128), d (LeNet-5, batch 64), e (ResNet-8 of 32x32 images, batch "
+      "32).";
   expect_error("bench step g", "gradus bench: step: there is no step 'g'" + names);
   expect_error("bench step", "gradus bench: step: no step is named" + names);
   expect_error("bench step a b", "gradus bench: step: 'b' is one word too many");

@@ -5,6 +5,7 @@
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/recurrent.h>
+#include <gradus/nn/vision.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
@@ -17,6 +18,23 @@ Tensor drawn(uint64_t seed, const Shape& shape) {
   std::vector<float> z(static_cast<size_t>(element_count(shape)));
   fill_normal(key_from_seed(seed), 0, std::span<float>(z));
   return from_vector(z, shape);
+}
+
+// Cross-entropy of ten classes of drawn images; multiply-adds of one, forward, and of the first
+// convolution alone, which passes nothing back.
+template <class Module>
+TrainingStep image_step(const Module& model, const Shape& images, double forward, double first) {
+  const int64_t batch = images[0];
+  return training_step<Module>(
+      model,
+      [](const Module& m, const Tensor& x, const Tensor& wanted, Pass& pass) {
+        if constexpr (std::invocable<const Module&, const Tensor&, Pass&>)
+          return cross_entropy(m(x, pass), wanted, Reduction::mean);
+        else
+          return cross_entropy(m(x), wanted, Reduction::mean);
+      },
+      drawn(2, images), one_hot(argmax(drawn(3, {batch, 10}), 1), 10),
+      static_cast<double>(batch) * (6 * forward - 2 * first));
 }
 
 // Characters to the logits of the next ones.
@@ -63,6 +81,15 @@ constexpr StepModel models[] = {
     {"c", "MLP 784-256-128-10 relu, batch 128",
      [] {
        return perceptron_step({784, 256, 128, 10}, "relu", true, 128);
+     }},
+    {"d", "LeNet-5, batch 64",
+     [] {
+       return image_step(make_lenet5(key_from_seed(1)), {64, 1, 28, 28}, 416'520, 117'600);
+     }},
+    {"e", "ResNet-8 of 32x32 images, batch 32",
+     [] {
+       return image_step(make_resnet(key_from_seed(1), resnet_spec(8)), {32, 3, 32, 32}, 12'501'632,
+                         442'368);
      }},
     {"f", "LSTM 128 on 64 characters, batch 32", [] { return lstm_step(32, 64, 128, 65); }},
 };
