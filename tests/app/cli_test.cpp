@@ -43,9 +43,23 @@ TEST(Program, differentiates) {
 }
 
 TEST(Program, says_what_is_wrong_in_one_line_and_exits_with_2_or_3) {
-  expect("calk 2>&1", 2, "gradus: there is no verb 'calk'; did you mean calc?\n");
-  expect("calc 1 --jsn 2>&1", 2, "gradus calc: there is no flag --jsn; did you mean --json?\n");
-  expect("calc 1 2 2>&1", 2, "gradus calc: '2' is one word too many\n");
+  expect("calk 2>&1", 2, "gradus: there is no verb 'calk'; did you mean calc? See gradus help.\n");
+  expect("calc 1 --jsn 2>&1", 2,
+         "gradus calc: there is no flag --jsn; did you mean --json? See gradus help calc.\n");
+  expect("fit --lamda 3 2>&1", 2,
+         "gradus fit: there is no flag --lamda; did you mean --lambda? See gradus help fit.\n");
+  expect("calc 1 --qqqqqqqq 2>&1", 2,
+         "gradus calc: there is no flag --qqqqqqqq. See gradus help calc.\n");
+  expect("calc 1 2 2>&1", 2, "gradus calc: '2' is one word too many. See gradus help calc.\n");
+  expect("'' 2>&1", 2, "gradus: the verb is empty. See gradus help.\n");
+  expect("help clac 2>&1", 2,
+         "gradus help: there is no verb 'clac'; did you mean calc? See gradus help.\n");
+  expect("calc 1 --seed -1 2>&1", 2,
+         "gradus calc: --seed: -1 is below 0. A seed or a count starts at 0. See gradus help "
+         "calc.\n");
+  expect("calc 1 --out x.txt 2>&1", 2,
+         "gradus calc: it writes no file, so --out says nothing. Print into one instead, as in "
+         "gradus calc ... > x.txt.\n");
   expect("calc '1+' 2>&1", 2,
          "gradus calc: expression: column 3: the expression ends where a value is expected\n");
   expect("calc '[1,2] + [1,2,3]' 2>&1", 2,
@@ -86,6 +100,8 @@ TEST(Program, shows_how_numbers_are_stored) {
 TEST(Program, describes_itself) {
   EXPECT_EQ(run("--version").out.substr(0, 7), "gradus ");
   EXPECT_NE(run("help calc").out.find("Usage: gradus calc"), std::string::npos);
+  EXPECT_EQ(run("help").out, run("").out);
+  EXPECT_EQ(run("help").status, 0);
   EXPECT_NE(run("man").out.find(".SS trace"), std::string::npos);
   for (const char* shell : {"bash", "zsh", "fish"})
     EXPECT_NE(run(std::string("completion ") + shell).out.find("jsonl"), std::string::npos)

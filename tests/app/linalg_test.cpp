@@ -240,6 +240,28 @@ TEST_F(Linalg, what_fails_in_the_numbers_is_status_4) {
   }
 }
 
+TEST_F(Linalg, numbers_near_the_largest_are_scaled_or_refused_but_never_nan) {
+  const double h = 1.5e308;
+  const std::string a = file("large.npy", Tensor{{h, -h}, {h, h}});
+  expect_close(matrix(json("inv", a)["X"]), Tensor{{0.5 / h, 0.5 / h}, {-0.5 / h, 0.5 / h}},
+               1e-320);
+  // det = 2 h^2.
+  EXPECT_NEAR(json("slogdet", a)["log"].get<double>(), std::log(2.0) + 2 * std::log(h), 1e-12);
+  for (const auto& [words, says] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"det " + a,
+            "det: d is beyond the largest number of f64. Divide A by a power of two, or "
+            "take slogdet."},
+           {"qr " + a, "qr: R is beyond the largest number of f64. Divide A by a power of two."},
+           {"expm " + a,
+            "expm: X is beyond the largest number of f64. Divide A by a power of two."},
+           {"lu " + a, "lu: U is beyond the largest number of f64. Divide A by a power of two."},
+           {"rank " + a,
+            "svdvals: f64[2,2] has a value beyond the largest number, 1.8e+308. Values reach n "
+            "times "
+            "the largest element. Divide the matrix by a power of two."}})
+    expect("linalg " + words + " 2>&1", 4, "gradus linalg: " + says + "\n");
+}
+
 TEST_F(Linalg, without_lapack_the_answers_are_the_same_to_rounding) {
   const Tensor g = drawn(4, {12, 12});
   const std::string a = file("a.npy", g), s = file("s.npy", g + transpose(g));
@@ -255,10 +277,19 @@ TEST_F(Linalg, without_lapack_the_answers_are_the_same_to_rounding) {
                1e-12);
   expect_close(list(without("spectrum " + a)["S"]), list(json("spectrum", a)["S"]), 1e-13);
   expect_close(matrix(without("pinv " + a)["X"]), matrix(json("pinv", a)["X"]), 1e-11);
-  EXPECT_EQ(run_shell("GRADUS_LAPACK=/no/such/library " + std::string(GRADUS_PROGRAM) +
-                      " linalg rank " + a)
-                .status,
-            0);
+  const auto with = [&](const std::string& library, const std::string& words) {
+    return run_shell("GRADUS_LAPACK=" + library + " " + std::string(GRADUS_PROGRAM) + " linalg " +
+                     words + " 2>&1");
+  };
+  expect_all(with("/no/such/library", "rank " + a), "a library that is not there", 2,
+             "gradus linalg: GRADUS_LAPACK: /no/such/library: cannot open shared object file: No "
+             "such file or directory. It names a LAPACK library. Give one, such as "
+             "libopenblas.so.0, or none to do without.\n");
+  expect_all(
+      with("libm.so.6", "rank " + a), "a library of other things", 2,
+      "gradus linalg: GRADUS_LAPACK: libm.so.6 lacks syevd, gesdd or geev in f32 or f64. It "
+      "names a LAPACK library. Give one, such as libopenblas.so.0, or none to do without.\n");
+  EXPECT_EQ(with("", "rank " + a).status, 0);
 }
 
 TEST_F(Linalg, the_bits_of_a_decomposition_do_not_depend_on_the_number_of_threads) {

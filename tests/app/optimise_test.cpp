@@ -104,6 +104,14 @@ TEST(Optimise, shows_the_way_and_says_why) {
       "--schedule 'warmup(5)+cosine' --json",
       0, {"\"method\":\"sgd\"", "\"factor_foretold\":", "\"path\":[[3,3],"});
   expect_parts("optimise 'sum(log(x))' --at 'x=[-1,2]' --lr 1", 4, {"no direction to go"});
+  expect_parts(
+      "optimise 'sin(x)' --at x=1e20", 4,
+      {"though its slope is 0.764: numbers near x lie 1.64e+04 apart, too far for a step. "
+       "Shift or scale x\n",
+       "where it is   the slope is 0.764, but a step that ends it is shorter than the gap"});
+  expect_parts("optimise 'sqrt(abs(x))' --at x=3", 4,
+               {"f has a kink or a jump there, or its derivative is wrong\n",
+                ": f has a corner, a jump or a pole here\n"});
 }
 
 TEST(Optimise, finds_one_number_on_an_interval) {
@@ -158,7 +166,17 @@ TEST(Landscape, of_a_run_and_between_two) {
                {"{\"barrier\":", "\"t\":[0,0.125,"});
   expect_parts("landscape " + one + " " + two, 0, {"barrier  the loss rises by "});
   expect_parts("landscape " + one + " --points 1 2>&1", 2, {"--points lies in 3 to 201"});
-  expect_parts("landscape " + folder + "/3 2>&1", 2, {"there is no such run"});
+  expect("landscape runs/nope 2>&1", 2,
+         "gradus landscape: runs/nope: there is no such run or file. Runs are made by gradus train "
+         "DATA --out FOLDER.\n");
+  run("train moons --examples 50 --epochs 1 --model mlp:2-4-2 --quiet --out " + folder + "/other");
+  expect("landscape " + one + " " + folder + "/other 2>&1", 2,
+         "gradus landscape: " + one + " and " + folder +
+             "/other: their weights differ in number or shape. A straight way needs two of one "
+             "model. Train both with the same --model.\n");
+  expect_parts(
+      "landscape " + one + " --points 5 --reach 1e300", 4,
+      {"24 of 25 losses on the plane are not finite: too far away. Take a smaller --reach"});
   std::filesystem::remove_all(folder);
 }
 
@@ -170,7 +188,7 @@ TEST(LrFind, suggests_a_rate_and_says_why) {
                {"{\"suggested\":", "\"stable_below\":", "\"losses\":["});
   expect_parts("lr-find moons --quiet --examples 300", 0, {"suggested  --lr "});
   expect("lr-find moons --steps 5 2>&1", 2,
-         "gradus lr-find: range_rates: 5 rates from 1e-06 to 10. It takes at least 8, from above 0 "
+         "gradus lr-find: range test: 5 rates from 1e-06 to 10. It takes at least 8, from above 0 "
          "upwards.\n");
   expect_parts("lr-find 2>&1", 2, {"gradus lr-find: there is nothing to train on."});
 }

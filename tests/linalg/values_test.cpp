@@ -3,6 +3,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/work.h>
 #include <gradus/diff/diff.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
@@ -255,7 +256,14 @@ TEST(Values, where_they_repeat_what_is_the_same_for_all_of_them_has_its_gradient
 
 TEST(Values, the_derivative_is_computed_from_the_values_alone_until_it_is_asked_for) {
   const Tensor a = drawn(12, {8, 5});
-  const auto w = vjp([](const Tensor& x) { return svdvals(x); })(a, ones({5}));
+  uint64_t kernels = 0;
+  const auto w = vjp([&](const Tensor& x) {
+    const WorkCounter counter;
+    const Tensor s = svdvals(x);
+    kernels = counter.kernels();
+    return s;
+  })(a, ones({5}));
+  EXPECT_EQ(kernels, 1u);
   const Svd d = svd(a);
   EXPECT_LE(number(max(abs(w.derivative - matmul(d.u, d.vt)))), 1e-13);
   EXPECT_TRUE(same_bits(w.value, svdvals(a)));

@@ -194,6 +194,18 @@ TEST(Standing, names_what_is_in_the_way) {
   const auto saddle = [](const Tensor& x) { return sum(square(x) * Tensor({1, -1})); };
   EXPECT_EQ(of(saddle, Tensor({0, 0}), 0.1), Stand::saddle);
   EXPECT_EQ(of(saddle, Tensor({1e-4, 1e-5}), 0.1), Stand::saddle);
+  // Minima that rounding hides: the slope at the nearest number to 1/3 is 1e20 roundings.
+  const auto steep = [](const Tensor& x) { return 1e20 * sum(square(3.0 * x - 1.0)); };
+  EXPECT_EQ(of(steep, Tensor({1.0 / 3}), 0.1), Stand::minimum);
+  EXPECT_EQ(of(steep, Tensor({1.0 / 3 + 1e-9}), 0.1), Stand::minimum);
+  const auto wave = [](const Tensor& x) { return sum(sin(x)); };
+  EXPECT_EQ(standing(wave, Tensor({1e20}), 0.1).reason,
+            "the slope is 0.764, but a step that ends it is shorter than the gap between numbers "
+            "near x, 1.64e+04: shift or scale x");
+  const auto cusp = [](const Tensor& x) { return sum(sqrt(abs(x))); };
+  EXPECT_EQ(standing(cusp, Tensor({-3e-42}), 0.1).reason,
+            "the slope is 2.89e+20, and where the curvature -4.81e+61 lets it end it is 1.67e+20: "
+            "f has a corner, a jump or a pole here");
   EXPECT_EQ(of([](const Tensor& x) { return sum(sigmoid(x)); }, Tensor({-30.0}), 0.1), Stand::flat);
   EXPECT_EQ(of([](const Tensor& x) { return sum(log(x)); }, Tensor({-1.0}), 0.1),
             Stand::not_finite);

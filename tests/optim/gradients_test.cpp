@@ -7,6 +7,7 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/optim/gradients.h>
+#include <gradus/optim/schedule.h>
 #include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
 
@@ -150,6 +151,24 @@ TEST(Groups, have_rules_rates_and_frozen_members) {
   EXPECT_EQ(message_of([&] { update(grouping, p, {}, {}); }),
             "groups: 4 parameters, 4 places in 3 groups, 0 gradients. Every parameter has one of "
             "each.");
+}
+
+TEST(Groups, keep_their_rates_apart_under_a_schedule_as_worked_by_hand) {
+  OptimiserConfig fast = defaults_for("sgd"), slow = defaults_for("sgd");
+  fast.lr = 0.1, slow.lr = 0.01;
+  const Grouping grouping{{{fast}, {slow}}, {0, 1}};
+  // Factors 0, 1/2, then 1, 3/4, 1/2, 1/4 and 0: they add up to 3.
+  const Schedule schedule = parse_schedule("warmup(2)+linear(4)");
+  GroupUpdate u{{Tensor({1.0}), Tensor({1.0})}, {}};
+  u.state = initial_state(grouping, u.params);
+  const std::vector<Tensor> g = {Tensor({2.0}), Tensor({2.0})};
+  for (int64_t step = 0; step < 7; ++step) {
+    const double factor = schedule.factor(step);
+    const std::vector<Tensor> rates = {Tensor(fast.lr * factor), Tensor(slow.lr * factor)};
+    u = update(grouping, u.params, g, u.state, rates);
+  }
+  EXPECT_NEAR(numbers(u.params[0])[0], 1 - 0.1 * 2 * 3, 1e-15);
+  EXPECT_NEAR(numbers(u.params[1])[0], 1 - 0.01 * 2 * 3, 1e-15);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gradus/base/pool.h>
 #include <gradus/base/text.h>
 #include <gradus/base/version.h>
+#include <gradus/linalg/repeated.h>
 #include <hwy/nanobenchmark.h>
 #include <hwy/targets.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cstdlib>
 #include <deque>
 #include <new>
+#include <utility>
 
 // Highway 1.0.3 measures the steps of its timer whenever it is loaded: 4 ms, most of what our start
 // took. Nothing here times by it, so this stands in.
@@ -95,8 +97,18 @@ void complain(const std::string& verb, std::string message) {
   std::fprintf(stderr, "gradus%s%s: %s\n", verb.empty() ? "" : " ", verb.c_str(), message.c_str());
 }
 
+// CLI11 would take -1 for 2^64 - 1. A blank may hide the sign.
+std::string not_negative(const std::string& word) {
+  const size_t begin = word.find_first_not_of(' ');
+  if (begin == std::string::npos || word[begin] != '-') return "";
+  return word.substr(begin) + " is below 0. A seed or a count starts at 0";
+}
+
 void add_common(CLI::App& app, Settings& s) {
-  app.add_option("--seed", s.seed, "seed of every random number")->type_name("N")->take_last();
+  app.add_option("--seed", s.seed, "seed of every random number")
+      ->check(not_negative)
+      ->type_name("N")
+      ->take_last();
   app.add_flag("--json", s.json, "print one JSON value");
   app.add_flag("-q,--quiet", s.quiet, "print nothing but the result");
   app.add_flag("-v,--verbose", s.verbose, "print more; twice for everything");
@@ -112,7 +124,9 @@ void add_common(CLI::App& app, Settings& s) {
       ->check(CLI::Range(0, 4096))
       ->type_name("N")
       ->take_last();
-  app.add_option("--out", s.out, "folder or file to write")->type_name("PATH")->take_last();
+  app.add_option("--out", s.out, "folder or file to write, of verbs that write one")
+      ->type_name("PATH")
+      ->take_last();
   app.add_flag("--plain", s.plain, "ASCII only, no colour");
 }
 
@@ -144,14 +158,21 @@ std::vector<VerbPage> verb_pages(const CLI::App& app) {
 std::string nearest_of(std::string_view word, const std::vector<std::string>& names) {
   const std::vector<std::string_view> views(names.begin(), names.end());
   const auto found = text::nearest(word, views);
-  return found ? "; did you mean " + std::string(*found) + "?" : "";
+  return found ? "; did you mean " + std::string(*found) + "?" : ".";
+}
+std::string see_help(const std::string& verb) {
+  return " See gradus help" + (verb.empty() ? "" : " " + verb) + ".";
+}
+
+bool is_flag(const std::string& word) {
+  return word.starts_with("-") && word.size() > 1;
 }
 
 // A word that no verb and no flag took.
 std::string unexpected(const CLI::App& app, const CLI::App* verb) {
   const std::vector<std::string> rest = app.remaining(true);
   const std::string word = rest.empty() ? "" : rest.front();
-  if (word.starts_with("-") && word.size() > 1) {
+  if (is_flag(word)) {
     std::vector<std::string> names;
     for (const CLI::App* a : {verb, &app}) {
       if (a == nullptr) continue;
@@ -160,7 +181,8 @@ std::string unexpected(const CLI::App& app, const CLI::App* verb) {
     }
     return "there is no flag " + word + nearest_of(word.substr(0, word.find('=')), names);
   }
-  if (verb) return "'" + word + "' is one word too many";
+  if (verb) return "'" + word + "' is one word too many.";
+  if (word.empty()) return "the verb is empty.";
   std::vector<std::string> names;
   for (const VerbPage& v : verb_pages(app)) names.push_back(v.name);
   return "there is no verb '" + word + "'" + nearest_of(word, names);
@@ -206,7 +228,11 @@ void Command::option(const std::string& name, int64_t& value, const std::string&
 
 void Command::option(const std::string& name, uint64_t& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
+  app_->add_option(name, value, says)
+      ->check(not_negative)
+      ->type_name(placeholder)
+      ->take_last()
+      ->capture_default_str();
 }
 
 void Command::option(const std::string& name, int& value, const std::string& says,
@@ -237,6 +263,10 @@ void Command::flag(const std::string& name, bool& value, const std::string& says
   app_->add_flag(name, value, says);
 }
 
+bool Command::given(const std::string& name) const {
+  return app_->count(name) > 0;
+}
+
 void Command::example(const std::string& line) {
   examples_ += (examples_.empty() ? "Examples:\n  " : "\n  ") + line;
   app_->footer(examples_);
@@ -244,6 +274,14 @@ void Command::example(const std::string& line) {
 
 void Command::runs(std::function<int()> what) {
   action = std::move(what);
+}
+
+void require_belonging(const Command& command, const std::string& word,
+                       const std::vector<Belongs>& options) {
+  for (const Belongs& o : options)
+    if (command.given(o.option) && std::ranges::find(o.to, word) == o.to.end())
+      raise(ErrorKind::usage, std::string(o.option) + " belongs to " + text::join(o.to, ", ") +
+                                  ", not to " + word + ". Leave it out.");
 }
 
 int run_program(int argc, const char* const* argv, const std::vector<Verb>& verbs) {
@@ -277,9 +315,13 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
       if (page == nullptr) {
         std::vector<std::string> names;
         for (const VerbPage& v : verb_pages(app)) names.push_back(v.name);
-        raise(ErrorKind::usage, "there is no verb '" + topic + "'" + nearest_of(topic, names));
+        raise(ErrorKind::usage,
+              "there is no verb '" + topic + "'" + nearest_of(topic, names) + see_help(""));
       }
-      print(page == &app ? app.help() : page->help("gradus"));
+      // app.help() would be the page of the verb that was given, which is help.
+      print(page == &app
+                ? app.get_formatter()->make_help(&app, "gradus", CLI::AppFormatMode::Normal)
+                : page->help("gradus"));
       return done;
     });
     Command& complete = describe("completion", "completions for a shell");
@@ -304,19 +346,25 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
         if (apps[i]->parsed()) return i;
       return apps.size();
     };
+    const auto refuse_rest = [&] {
+      const size_t i = chosen();
+      if (i < apps.size()) verb_name = apps[i]->get_name();
+      raise(ErrorKind::usage,
+            unexpected(app, i < apps.size() ? apps[i] : nullptr) + see_help(verb_name));
+    };
     try {
       app.parse(std::move(words));
     } catch (const CLI::Success& e) {
       return app.exit(e);
     } catch (const CLI::ExtrasError&) {
-      const size_t i = chosen();
-      if (i < apps.size()) verb_name = apps[i]->get_name();
-      raise(ErrorKind::usage, unexpected(app, i < apps.size() ? apps[i] : nullptr));
+      refuse_rest();
     } catch (const CLI::ParseError& e) {
+      // A flag that is misspelt comes before what is missing.
+      if (const auto rest = app.remaining(true); !rest.empty() && is_flag(rest.front()))
+        refuse_rest();
       const size_t i = chosen();
       if (i < apps.size()) verb_name = apps[i]->get_name();
-      raise(ErrorKind::usage, std::string(e.what()) + ". See gradus help" +
-                                  (verb_name.empty() ? "" : " " + verb_name) + ".");
+      raise(ErrorKind::usage, std::string(e.what()) + "." + see_help(verb_name));
     }
     if (settings.threads > 0) set_thread_count(settings.threads);
     const size_t i = chosen();
@@ -325,6 +373,15 @@ int run_program(int argc, const char* const* argv, const std::vector<Verb>& verb
       return bad_input;
     }
     verb_name = apps[i]->get_name();
+    if (!settings.out.empty() && !(i < verbs.size() && verbs[i].writes))
+      raise(ErrorKind::usage,
+            "it writes no file, so --out says nothing. Print into one instead, as "
+            "in gradus " +
+                verb_name + " ... > " + settings.out + ".");
+    bool told = false;  // once a run: a derivative may be taken a thousand times
+    const RepeatedGuard guard(Repeated::warn, [&](const std::string& line) {
+      if (!std::exchange(told, true)) note(settings, line + "\n");
+    });
     const int status = commands[i].action();
     // A full disk or a closed pipe must not look like success.
     if (std::fflush(stdout) != 0 || std::ferror(stdout))

@@ -67,6 +67,8 @@ class Command {
   void choice(const std::string& name, std::string& value, const std::string& says,
               const std::vector<std::string>& choices);
   void flag(const std::string& name, bool& value, const std::string& says);
+  // Whether the user gave this option.
+  bool given(const std::string& name) const;
   // An example line at the end of the help.
   void example(const std::string& line);
   // Returns the exit status.
@@ -80,10 +82,20 @@ class Command {
   std::string examples_;
 };
 
+// An option that only some of a verb's words take, such as --lambda of ridge and lasso.
+struct Belongs {
+  const char* option;
+  std::vector<std::string_view> to;
+};
+// Raises where an option was given that does not belong to `word`: it would be ignored.
+void require_belonging(const Command& command, const std::string& word,
+                       const std::vector<Belongs>& options);
+
 struct Verb {
   const char* name;
   const char* says;  // one line, no full stop
   void (*add)(Command&, const Settings&);
+  bool writes = false;  // --out has a meaning
 };
 
 // Parses, runs the verb and maps every outcome to an exit status.

@@ -2,9 +2,15 @@
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
+#include <gradus/io/csv.h>
+#include <gradus/io/file.h>
+#include <gradus/io/idx.h>
+#include <gradus/io/npy.h>
 #include <gradus/train/trainer.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
 namespace gradus::app {
@@ -18,16 +24,56 @@ struct Options {
 struct Loaded {
   TrainedRun run;
   Dataset data;
+  std::vector<bool> gaps;  // of a CSV to predict: rows that training would have dropped
 };
+
+std::vector<bool> gaps_of(const std::string& path, const std::vector<std::string>& features) {
+  const CsvTable table = read_csv(path);
+  std::vector<bool> gaps(static_cast<size_t>(table.rows));
+  for (const CsvColumn& c : table.columns)
+    if (std::ranges::find(features, c.name) != features.end())
+      for (size_t i = 0; i < c.numbers.size(); ++i)
+        if (std::isnan(c.numbers[i])) gaps[i] = true;
+  return gaps;
+}
+
+// Only arrays keep their labels in another file.
+void require_labels_apart(const Options& o) {
+  std::error_code ignored;
+  const bool is_file = std::filesystem::is_regular_file(o.data, ignored);
+  bool apart = false;
+  if (is_file) {
+    const FileBytes file(o.data);
+    apart = is_npy(file.bytes()) || is_idx(file.bytes()) || is_gzip(file.bytes());
+  }
+  if (!apart)
+    raise(ErrorKind::usage, "--labels names the labels of an IDX or npy file, but " + o.data +
+                                (is_file ? " holds its own. " : " is none. ") + "Leave it out.");
+}
 
 Loaded load(const Options& o, const Settings& settings, bool labelled) {
   if (o.run.empty() || o.data.empty())
     raise(ErrorKind::usage, "eval: a run folder and data are needed. Write gradus eval RUN DATA.");
-  Loaded l{load_run(o.run), {}};
+  Loaded l{load_run(o.run), {}, {}};
+  if (!o.labels.empty()) require_labels_apart(o);
   TrainConfig config = l.run.config;
   config.labels = o.labels;
   config.examples = 0;
   l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
+  if (!labelled && config.missing == "drop") {
+    // An answer for every row, so that rows and answers keep their numbers.
+    const int64_t whole = l.data.examples;
+    config.missing = "mean";
+    l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
+    if (l.data.examples > whole) {
+      l.gaps = gaps_of(o.data, l.data.feature_names);
+      const auto first = std::ranges::find(l.gaps, true) - l.gaps.begin();
+      note(settings, o.data + ": " + std::to_string(l.data.examples - whole) + " of " +
+                         std::to_string(l.data.examples) +
+                         " rows lack a number, the first is row " + std::to_string(first + 1) +
+                         ". Their answers are left empty, as training left such rows out.\n");
+    }
+  }
   if (!l.data.left_out.empty())
     note(settings, o.data + ": left out, as not there in training: " + l.data.left_out + "\n");
   l.run.scaling.apply(l.data);
@@ -102,6 +148,12 @@ void add_predict(Command& command, const Settings& settings) {
     if (!settings.json) out += "\n";
     for (int64_t i = 0; i < e.examples; ++i) {
       const auto at = static_cast<size_t>(i);
+      if (!l.gaps.empty() && l.gaps[at]) {
+        const size_t commas = (classes ? 1 : 0) + (every ? names.size() + 1 : 0);
+        out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":null}")
+                             : std::string(commas, ',') + "\n";
+        continue;
+      }
       if (!classes) {
         const std::string value = text::number_f32(e.values[at]);
         out += settings.json ? (i ? "," : "[") + std::string("{\"prediction\":") +

@@ -111,7 +111,7 @@ Read read_columns(const FitWords& w, const std::vector<std::string>& wanted) {
 // Beside the results, so that a fit without a column does not pass for one with it.
 void tell_left_out(const Read& r, const Settings& settings) {
   if (r.left_out.empty()) return;
-  const std::string line = "left out      " + r.left_out + "\n";
+  const std::string line = "left out      " + visible(r.left_out) + "\n";
   if (settings.json)
     note(settings, line);
   else
@@ -247,7 +247,8 @@ std::string solvers_text(const Conditioning& c) {
             : "0"};
   };
   return "\n  Three ways in plain f64; the condition of X is " + text::significant(c.condition, 3) +
-         ", that of X^T X its square.\n" +
+         ", that of X^T X its\n  square. (The condition above is that of its columns at one "
+         "length, which no unit changes.)\n" +
          columns({{"solver", "relative error", "digits right"},
                   line("normal equations, Cholesky", c.normal),
                   line("Householder QR", c.reflections),
@@ -287,9 +288,10 @@ int run_linear(const FitWords& w, const Settings& settings) {
     print(out + "}\n");
     return done;
   }
-  print("fit           " + r.response + " by least squares: " + counted(fit.rows, "row", "rows") +
-        ", " + counted(static_cast<int64_t>(fit.coef.size()), "coefficient", "coefficients") +
-        ", " + counted(fit.freedom(), "degree", "degrees") + " of freedom left\n\n");
+  print("fit           " + visible(r.response) +
+        " by least squares: " + counted(fit.rows, "row", "rows") + ", " +
+        counted(static_cast<int64_t>(fit.coef.size()), "coefficient", "coefficients") + ", " +
+        counted(fit.freedom(), "degree", "degrees") + " of freedom left\n\n");
   print(coefficient_table(fit.names, "term", fit.coef, fit.se, fit.t, fit.p_value, fit.low,
                           fit.high, w.confidence, fit.vif));
   print("\nresiduals     standard deviation " + small(fit.resid_sd) + ", sum of squares " +
@@ -309,7 +311,7 @@ int run_linear(const FitWords& w, const Settings& settings) {
   }
   for (size_t j = 0; j < fit.vif.size(); ++j)
     if (fit.vif[j] > 10 && fit.warning.empty()) {
-      print("VIF           '" + fit.names[j] +
+      print("VIF           '" + visible(fit.names[j]) +
             "' and others say much the same: its standard error is " +
             text::significant(std::sqrt(fit.vif[j]), 3) + " times that of a column alone\n");
       break;
@@ -340,8 +342,9 @@ int run_nonlinear(const FitWords& w, const Settings& settings) {
           "}\n");
     return status;
   }
-  print("fit           " + r.response + " = " + w.model + ": " + counted(fit.rows, "row", "rows") +
-        ", " + counted(fit.freedom(), "degree", "degrees") + " of freedom left\n\n");
+  print("fit           " + visible(r.response) + " = " + w.model + ": " +
+        counted(fit.rows, "row", "rows") + ", " + counted(fit.freedom(), "degree", "degrees") +
+        " of freedom left\n\n");
   print(coefficient_table(fit.names, "parameter", fit.coef, fit.se, fit.t, fit.p_value, fit.low,
                           fit.high, w.confidence, {}));
   print("\nresiduals     standard deviation " + small(fit.resid_sd) + ", sum of squares " +
@@ -395,7 +398,7 @@ std::string path_picture(const Design& d, const std::vector<PenalisedFit>& path,
   });
   for (size_t k = 0; k < std::min(most, order.size()); ++k) {
     gradus::Line line;
-    line.label = d.names[order[k]];
+    line.label = visible(d.names[order[k]]);
     for (const PenalisedFit& f : path)
       if (f.lambda > 0) {
         line.x.push_back(std::log10(f.lambda));
@@ -452,7 +455,7 @@ int run_penalised(const FitWords& w, const Settings& settings) {
     print(out + "}\n");
     return status;
   }
-  print("fit           " + d.read.response + " by " +
+  print("fit           " + visible(d.read.response) + " by " +
         (!lasso ? "ridge: the squared error plus lambda |b|^2"
          : w.l1_ratio == 1
              ? "lasso: half the mean squared error plus lambda |b|_1"
@@ -527,8 +530,9 @@ int run_logistic(const FitWords& w, const Settings& settings) {
     print(out + "}\n");
     return status;
   }
-  print("fit           " + d.read.response + " by " +
-        (rows == 1 ? "logistic regression: the log odds of " + name_of(1) + " against " + name_of(0)
+  print("fit           " + visible(d.read.response) + " by " +
+        (rows == 1 ? "logistic regression: the log odds of " + visible(name_of(1)) + " against " +
+                         visible(name_of(0))
                    : "softmax regression over " + std::to_string(fit.classes.size()) + " classes") +
         ", l2 " + small(w.l2) + "\n\n");
   std::vector<std::vector<std::string>> table;
@@ -567,6 +571,8 @@ int run_logistic(const FitWords& w, const Settings& settings) {
   return status;
 }
 
+constexpr std::string_view kinds[] = {"linear", "nonlinear", "ridge", "lasso", "logistic"};
+
 int run_fit(const FitWords& w, const Settings& settings) {
   if (w.response.empty())
     raise(ErrorKind::usage, "fit: which column is the response? Name it, as in --response y.");
@@ -575,10 +581,13 @@ int run_fit(const FitWords& w, const Settings& settings) {
   if (w.kind == "linear") return run_linear(w, settings);
   if (w.kind == "nonlinear") return run_nonlinear(w, settings);
   if (w.kind == "ridge" || w.kind == "lasso") return run_penalised(w, settings);
-  if (w.kind == "logistic") return run_logistic(w, settings);
-  constexpr std::string_view kinds[] = {"linear", "nonlinear", "ridge", "lasso", "logistic"};
-  const auto near = text::nearest(w.kind, kinds);
-  raise(ErrorKind::usage, "fit: there is no kind '" + w.kind +
+  return run_logistic(w, settings);
+}
+
+void require_kind(const std::string& kind) {
+  if (std::ranges::find(kinds, kind) != std::end(kinds)) return;
+  const auto near = text::nearest(kind, kinds);
+  raise(ErrorKind::usage, "fit: there is no kind '" + kind +
                               "'. It is linear, nonlinear, ridge, lasso or logistic." +
                               (near ? " Did you mean " + std::string(*near) + "?" : ""));
 }
@@ -610,7 +619,26 @@ void add_fit(Command& command, const Settings& settings) {
       "gradus fit nonlinear growth.csv --response y --model 'b1*(1-exp(-b2*x))' --start "
       "b1=500,b2=0.0001");
   command.example("gradus fit lasso houses.csv --response price");
-  command.runs([w, &settings] { return run_fit(*w, settings); });
+  command.runs([w, &settings, &command] {
+    require_kind(w->kind);
+    require_belonging(command, w->kind,
+                      {{"--terms", {"linear", "ridge", "lasso", "logistic"}},
+                       {"--no-intercept", {"linear", "ridge", "lasso", "logistic"}},
+                       {"--model", {"nonlinear"}},
+                       {"--start", {"nonlinear"}},
+                       {"--confidence", {"linear", "nonlinear"}},
+                       {"--solvers", {"linear"}},
+                       {"--lambda", {"ridge", "lasso"}},
+                       {"--folds", {"ridge", "lasso"}},
+                       {"--standardise", {"ridge", "lasso"}},
+                       {"--l1-ratio", {"lasso"}},
+                       {"--l2", {"logistic"}},
+                       {"--method", {"logistic"}}});
+    if (command.given("--terms") && w->terms.empty())
+      raise(ErrorKind::usage,
+            "--terms is empty. Name some, as in --terms 1,x,x^2, or leave it out for all columns.");
+    return run_fit(*w, settings);
+  });
 }
 
 }  // namespace gradus::app

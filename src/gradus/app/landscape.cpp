@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <limits>
 
 namespace gradus::app {
 namespace {
@@ -34,11 +36,17 @@ std::string json(const Numbers& x) {
 }
 
 double least_of(const LossPlane& p) {
-  double least = p.loss[0][0];
+  double least = std::numeric_limits<double>::infinity();
   for (const Numbers& row : p.loss)
     for (double v : row)
-      if (!(v >= least)) least = v;
+      if (v < least) least = v;
   return least;
+}
+int64_t not_finite(const LossPlane& p) {
+  int64_t count = 0;
+  for (const Numbers& row : p.loss)
+    count += std::ranges::count_if(row, [](double v) { return !std::isfinite(v); });
+  return count;
 }
 double most_of(const LossPlane& p, double least) {
   double most = least;
@@ -142,15 +150,30 @@ void draw(const LossLine& line, const std::string& left, const std::string& righ
   print("  " + text::pad_right(left, width - text::width(right)) + right + "\n");
 }
 
+void require_there(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    raise(ErrorKind::file, path +
+                               ": there is no such run or file. Runs are made by gradus train DATA "
+                               "--out FOLDER.");
+}
+
 int run(const LandscapeWords& w, const Settings& settings) {
   constexpr int64_t most = 201;
   if (w.points < 3 || w.points > most)
     raise(ErrorKind::usage, "--points lies in 3 to " + std::to_string(most));
   if (!(w.reach > 0) || !std::isfinite(w.reach))
     raise(ErrorKind::usage, "--reach is a share of the weights above 0, such as 1");
+  require_there(w.run);
+  if (!w.other.empty()) require_there(w.other);
   const Network n = load_network(w.run, w.network, settings.seed);
   if (!w.other.empty()) {
     const Network other = load_network(w.other, w.network, settings.seed);
+    if (!std::ranges::equal(n.parameters, other.parameters,
+                            [](const Tensor& a, const Tensor& b) { return a.type() == b.type(); }))
+      raise(ErrorKind::shape, w.run + " and " + w.other +
+                                  ": their weights differ in number or shape. A straight way needs "
+                                  "two of one model. Train both with the same --model.");
     const Barrier b = barrier_between(n.loss, n.parameters, other.parameters, w.points);
     const LossLine& path = b.path;
     const std::string says = "between " + w.run + " (loss " + small(path.loss.front()) + ") and " +
@@ -178,12 +201,14 @@ int run(const LandscapeWords& w, const Settings& settings) {
   const LossLine line = loss_along(n.loss, n.parameters, first, -w.reach, w.reach, w.points);
   const LossPlane plane = loss_around(n.loss, n.parameters, first, second, w.reach, w.points);
   const double here = number(n.loss(n.parameters)), least = least_of(plane);
+  const int64_t beyond = not_finite(plane);
   const std::string says = n.says + ": loss " + small(here) + " at the weights";
-  const std::string verdict = least < here
-                                  ? "the lowest loss on the plane is " + small(least) +
-                                        ": the weights are not at "
-                                        "its bottom"
-                                  : "no loss on the plane is lower: the weights lie at its bottom";
+  const std::string verdict =
+      beyond > 0 ? std::to_string(beyond) + " of " + std::to_string(w.points * w.points) +
+                       " losses on the plane are not finite: too far away. Take a smaller --reach"
+      : least < here ? "the lowest loss on the plane is " + small(least) +
+                           ": the weights are not at its bottom"
+                     : "no loss on the plane is lower: the weights lie at its bottom";
   if (settings.json) {
     std::string rows;
     for (const Numbers& row : plane.loss) rows += (rows.empty() ? "" : ",") + json(row);
@@ -202,7 +227,7 @@ int run(const LandscapeWords& w, const Settings& settings) {
              page("The loss around trained weights", says + "; " + verdict + ".",
                   {line_svg(line, "line", "loss along a drawn direction", "share of the weights"),
                    map_svg(plane)}));
-  return done;
+  return beyond > 0 ? numerical_failure : done;
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ Note rank_note(const RankDecision& r) {
 // Elimination with 32 digits decides, where f64 leaves a doubt.
 void refuse_if_singular(const std::string& op, const Tensor& a) {
   if (a.rank() != 2 || a.shape()[0] != a.shape()[1] || a.shape()[0] == 0) return;
-  if (number(cond(a)) < 1e-3 / eps_of(a.dtype())) return;
+  if (trust_in(a, 0).condition < 1e-3 / eps_of(a.dtype())) return;
   if (is_singular(a)) refuse_singular(op, a);
 }
 
@@ -211,8 +211,13 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
     const SignLogDet d = slogdet(a);
     r.answers = {{"sign", d.sign}, {"log", d.log}};
   } else if (op == "cond") {
-    r.answers = {{"c", cond(a)}};
-    if (matrix) r.notes = {condition_note(trust_in(a, 0))};
+    if (matrix) {
+      const Trust t = trust_in(a, 0);
+      r.answers = {{"c", scalar(t.condition, a.dtype())}};
+      r.notes = {condition_note(t)};
+    } else {
+      r.answers = {{"c", cond(a)}};
+    }
   } else if (op == "rank") {
     r.answers = {{"r", matrix_rank(a)}};
     if (matrix) {
@@ -222,7 +227,7 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
   } else if (op == "trace") {
     r.answers = {{"t", trace(a)}};
   } else if (op == "norm") {
-    r.answers = {{"frobenius", sqrt(sum(square(a), {.axis = {-2, -1}}))},
+    r.answers = {{"frobenius", norm(a, {.axis = {-2, -1}})},
                  {"spectral", spectral_norm(a)},
                  {"nuclear", nuclear_norm(a)}};
   } else if (op == "spectrum") {
@@ -266,6 +271,18 @@ Tensor read_matrix(const std::string& path) {
   if (!is_float(x.dtype())) x = cast(x, DType::f64);
   require_finite(path, x);
   return x;
+}
+
+// Infinity is an answer of a singular matrix alone; else an answer has left the range of its type.
+void require_answers(const std::string& op, const Result& r) {
+  const bool may_be_infinite = op == "cond" || op == "slogdet" || op == "spectrum";
+  for (const Answer& answer : r.answers)
+    for (const double value : numbers(answer.x))
+      if (std::isnan(value) || (std::isinf(value) && !may_be_infinite))
+        raise(ErrorKind::numeric, op + ": " + answer.name + " is beyond the largest number of " +
+                                      std::string(name_of(answer.x.dtype())) +
+                                      ". Divide A by a power of two" +
+                                      (op == "det" ? ", or take slogdet." : "."));
 }
 
 std::string json_of(const Result& r) {
@@ -346,6 +363,7 @@ int run(const Words& w, const Settings& settings) {
   std::optional<Tensor> b;
   if (!w.b.empty()) b = read_matrix(w.b);
   const Result r = run_op(w.op, a, b);
+  require_answers(w.op, r);
   const std::string folder = w.folder.empty() ? settings.out : w.folder;
   if (!folder.empty()) {
     std::error_code problem;

@@ -299,7 +299,8 @@ Minimum run_one(const Task& t, const std::string& method, const OptimiseWords& w
 }
 
 int status_of(const Minimum& m, bool by_rule) {
-  if (m.stop == Stop::not_finite || m.stop == Stop::unbounded) return numerical_failure;
+  if (m.stop == Stop::not_finite || m.stop == Stop::unbounded || m.stop == Stop::no_descent)
+    return numerical_failure;
   return by_rule || m.stop != Stop::iterations ? done : answer_is_no;
 }
 

@@ -161,7 +161,7 @@ int describe_column(const StatsWords& w, const Settings& settings, const std::st
     return done;
   }
   std::string out =
-      c.name + ": " + counted(s.count, "number", "numbers") + gaps(c.missing) + "\n\n";
+      visible(c.name) + ": " + counted(s.count, "number", "numbers") + gaps(c.missing) + "\n\n";
   const double z = s.count > 1
                        ? student::quantile((1 + w.level) / 2, static_cast<double>(s.count - 1))
                        : std::nan("");
@@ -244,8 +244,9 @@ int anova_of(const StatsWords& w, const Settings& settings, const std::string& f
     return done;
   }
   const auto n = static_cast<int64_t>(y.size());
-  std::string out = response.name + " by " + group.name + ": " + counted(n, "number", "numbers") +
-                    " in " + counted(static_cast<int64_t>(a.groups.size()), "group", "groups") +
+  std::string out = visible(response.name) + " by " + visible(group.name) + ": " +
+                    counted(n, "number", "numbers") + " in " +
+                    counted(static_cast<int64_t>(a.groups.size()), "group", "groups") +
                     gaps(table.rows - n) + "\n\n";
   std::vector<std::vector<std::string>> rows{{"group", "numbers", "mean", "sd"}};
   constexpr size_t most = 20;
@@ -299,27 +300,27 @@ int correlations(const Settings& settings, const std::string& file, const CsvTab
     raise(ErrorKind::file, file + ": " +
                                counted(static_cast<int64_t>(r.names.size()), "column", "columns") +
                                " of numbers. A correlation is of two.");
-  std::vector<std::vector<std::string>> rows{{""}};
-  std::string lists, constant;
-  for (const std::string& name : r.names) rows[0].push_back(name);
-  for (size_t i = 0; i < r.names.size(); ++i) {
-    std::vector<std::string> row{r.names[i]};
-    Numbers numbers;
-    for (size_t j = 0; j < r.names.size(); ++j) {
-      numbers.push_back(correlation(r.columns[i], r.columns[j]));
-      row.push_back(text::fixed(numbers.back(), 4));
-    }
-    if (std::isnan(numbers[i])) constant += (constant.empty() ? "" : ", ") + r.names[i];
-    rows.push_back(std::move(row));
-    lists += (i > 0 ? "," : "") + json(numbers);
-  }
-  if (!constant.empty()) note(settings, "constant, so without correlation: " + constant + "\n");
+  const Numbers all = gradus::correlations(r.columns);
+  const size_t d = r.names.size();
+  std::string constant;
+  for (size_t i = 0; i < d; ++i)
+    if (std::isnan(all[i * d + i])) constant += (constant.empty() ? "" : ", ") + r.names[i];
+  if (!constant.empty())
+    note(settings, "constant, so without correlation: " + visible(constant) + "\n");
   if (settings.json) {
     std::string names;
     for (const std::string& name : r.names)
       names += (names.empty() ? "" : ",") + text::quote_json(name);
-    print("{\"names\":[" + names + "],\"correlation\":[" + lists + "]}\n");
+    const auto rows = static_cast<int64_t>(d);
+    print("{\"names\":[" + names + "],\"correlation\":" + to_json(from_vector(all, {rows, rows})) +
+          "}\n");
     return done;
+  }
+  std::vector<std::vector<std::string>> rows{{""}};
+  for (size_t i = 0; i < d; ++i) {
+    rows[0].push_back(r.names[i]);
+    rows.push_back({r.names[i]});
+    for (size_t j = 0; j < d; ++j) rows.back().push_back(text::fixed(all[i * d + j], 4));
   }
   print(columns(rows, 2) + "\nPearson's r over " +
         counted(static_cast<int64_t>(r.columns[0].size()), "row", "rows") + gaps(r.left_out) +
@@ -461,7 +462,7 @@ int forward_of(const StatsWords& w, const Settings& settings, const Rows& r, siz
     }
   print(settings.json
             ? "[" + objects + "]\n"
-            : "What each column adds about " + r.names[response] + ", in " +
+            : "What each column adds about " + visible(r.names[response]) + ", in " +
                   counted(static_cast<int64_t>(y.size()), "row", "rows") + gaps(r.left_out) +
                   ":\n\n" + columns(rows, 2) +
                   "\nEach line is the column that says most of what a line through those above "
@@ -476,6 +477,15 @@ int information_of(const StatsWords& w, const Settings& settings, const std::str
   const Rows r = whole_rows(file, table);
   const std::string& name = numeric(file, named(table, w.response)).name;
   const auto place = static_cast<size_t>(std::ranges::find(r.names, name) - r.names.begin());
+  const auto whole = static_cast<int64_t>(r.columns[place].size());
+  if (r.names.size() < 2)
+    raise(ErrorKind::file, file + ": '" + name +
+                               "' is the only column of numbers. Information is of one about "
+                               "another.");
+  if (w.neighbours < 1 || w.neighbours >= whole)
+    raise(ErrorKind::usage, "--neighbours lies from 1 to below the " +
+                                counted(whole, "row", "rows") + " without a gap, but is " +
+                                std::to_string(w.neighbours));
   if (w.forward) return forward_of(w, settings, r, place);
   const Numbers& y = r.columns[place];
   struct Row {
@@ -502,7 +512,7 @@ int information_of(const StatsWords& w, const Settings& settings, const std::str
   }
   print(settings.json
             ? "[" + objects + "]\n"
-            : "What each column alone says of " + name + ", in " +
+            : "What each column alone says of " + visible(name) + ", in " +
                   counted(static_cast<int64_t>(y.size()), "row", "rows") + gaps(r.left_out) +
                   ":\n\n" + columns(rows, 2) + "\nBits: mutual information, by the " +
                   std::to_string(w.neighbours) +
@@ -537,7 +547,7 @@ void add_stats(Command& command, const Settings& settings) {
   command.example("gradus stats sales.csv --column price");
   command.example("gradus stats anova yields.csv --response yield --group field");
   command.example("gradus stats auc predictions.csv --score p --truth y --bootstrap 2000");
-  command.runs([w, &settings]() -> int {
+  command.runs([w, &settings, &command]() -> int {
     const std::string question = w->words.size() > 1 ? w->words[0] : "";
     if (w->words.size() > 2) raise(ErrorKind::usage, "'" + w->words[2] + "' is one word too many");
     if (!question.empty() && std::ranges::find(questions, question) == std::end(questions))
@@ -546,6 +556,20 @@ void add_stats(Command& command, const Settings& settings) {
     if (w->words.size() == 1 && std::ranges::find(questions, w->words[0]) != std::end(questions))
       raise(ErrorKind::usage,
             w->words[0] + " of which file? gradus stats " + w->words[0] + " FILE");
+    require_belonging(command, question.empty() ? "a plain description" : question,
+                      {{"--column", {"a plain description", "quantiles"}},
+                       {"--response", {"anova", "information"}},
+                       {"--group", {"anova"}},
+                       {"--score", {"auc"}},
+                       {"--truth", {"auc"}},
+                       {"--threshold", {"auc"}},
+                       {"--at", {"quantiles"}},
+                       {"--method", {"quantiles"}},
+                       {"--bins", {"a plain description"}},
+                       {"--neighbours", {"information"}},
+                       {"--forward", {"information"}},
+                       {"--bootstrap", {"a plain description", "auc"}},
+                       {"--level", {"a plain description", "auc"}}});
     if (!(w->level > 0 && w->level < 1)) raise(ErrorKind::usage, "--level lies between 0 and 1");
     if (w->bins < 0) raise(ErrorKind::usage, "--bins is 0 or more");
     constexpr int64_t most_resamples = 1'000'000;

@@ -1,5 +1,6 @@
 // gradus trace EXPR and gradus trace RUN: every number forward and backward, as a table, step by
 // step, as JSON, as a graph or as a page.
+#include <gradus/app/network.h>
 #include <gradus/app/problem.h>
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
@@ -145,7 +146,14 @@ void add_trace(Command& command, const Settings& settings) {
     std::error_code ignored;
     const bool run =
         std::filesystem::exists(std::filesystem::path(t->expression) / "run.toml", ignored);
-    return run ? trace_run(*t, settings) : trace_expression(*t, settings);
+    if (run) return trace_run(*t, settings);
+    try {
+      return trace_expression(*t, settings);
+    } catch (const Error& e) {
+      // "runs/0001-moons" is a division, too.
+      if (!t->at.empty() || !names_network(t->expression)) throw;
+      raise(e.kind, std::string(e.what()) + " A run folder of that name is not there either.");
+    }
   });
 }
 

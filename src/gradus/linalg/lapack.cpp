@@ -1,3 +1,4 @@
+#include <gradus/base/error.h>
 #include <gradus/linalg/lapack.h>
 
 #include <string>
@@ -34,15 +35,29 @@ bool find_all(void* from, const std::string& letter, Lapack<T>& to) {
          find(from, letter + "geev_", to.geev);
 }
 
+[[noreturn]] void refuse_library(const std::string& why) {
+  raise(ErrorKind::usage, "GRADUS_LAPACK: " + why +
+                              ". It names a LAPACK library. Give one, such as libopenblas.so.0, or "
+                              "none to do without.");
+}
+
 Library open_library() {
   std::vector<std::string> files{"libopenblas.so.0", "liblapack.so.3"};
-  if (const char* chosen = std::getenv("GRADUS_LAPACK")) files = {chosen};
+  const char* set = std::getenv("GRADUS_LAPACK");
+  const bool chosen = set != nullptr && *set != '\0';
+  if (chosen) files = {set};
   for (const std::string& file : files) {
     if (file == "none") break;
     void* from = dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL);
-    if (from == nullptr) continue;
+    if (from == nullptr) {
+      if (chosen) refuse_library(dlerror());
+      continue;
+    }
     Library library;
-    if (!find_all(from, "s", library.f32) || !find_all(from, "d", library.f64)) continue;
+    if (!find_all(from, "s", library.f32) || !find_all(from, "d", library.f64)) {
+      if (chosen) refuse_library(file + " lacks syevd, gesdd or geev in f32 or f64");
+      continue;
+    }
     // Its bits would depend on the number of its threads.
     void (*set_threads)(int) = nullptr;
     if (find(from, "openblas_set_num_threads", set_threads)) set_threads(1);

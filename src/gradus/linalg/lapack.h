@@ -1,6 +1,6 @@
 // LAPACK's eigenvalue and singular value routines, of OpenBLAS where it is installed. The library
 // is opened at its first use and not linked: a program that needs none of it starts without it.
-// GRADUS_LAPACK names another library; GRADUS_LAPACK=none does without. It runs on the thread that
+// GRADUS_LAPACK names another library, GRADUS_LAPACK=none does without. It runs on the thread that
 // calls it (docs/adr/0014-lapack-at-first-use.md).
 #pragma once
 
@@ -20,7 +20,7 @@ struct Lapack {
                int* info);
 };
 
-// Null where the machine has none.
+// Null where the machine has none. Raises where GRADUS_LAPACK names a file that is none.
 template <class T>
 const Lapack<T>* lapack();
 

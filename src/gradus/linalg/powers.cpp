@@ -34,7 +34,8 @@ Tensor expm(const Tensor& a) {
   // Degree 13 is right to f64 for norms up to this (Higham 2005, table 2.3).
   constexpr double most = 5.371920351148152;
   double norm = 0;
-  const Tensor columns = sum(abs(stop_gradient(a)), {.axis = -2});
+  // In units of 2^64: the sum may be beyond the largest number where no element is.
+  const Tensor columns = sum(abs(stop_gradient(a)) * 0x1p-64, {.axis = -2});
   for (const double size : numbers(columns)) {
     if (!std::isfinite(size))
       raise(ErrorKind::domain,
@@ -43,7 +44,7 @@ Tensor expm(const Tensor& a) {
                 "where it came from, or replace it with where(isfinite(x), x, 0).");
     norm = std::max(norm, size);
   }
-  const int halvings = norm > most ? std::ilogb(norm / most) + 1 : 0;
+  const int halvings = norm > most * 0x1p-64 ? std::ilogb(norm / most) + 65 : 0;
   constexpr double b[] = {64764752532480000,
                           32382376266240000,
                           7771770303897600,

@@ -5,7 +5,6 @@
 #include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 
-#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -97,14 +96,10 @@ RepeatedGuard::~RepeatedGuard() {
 }
 
 void RepeatedGuard::report(const std::string& line) {
-  static std::atomic_flag told;
-  if (innermost == nullptr) {
-    if (!told.test_and_set()) std::fputs((line + "\n").c_str(), stderr);
-    return;
-  }
-  if (innermost->policy_ == Repeated::raise) raise(ErrorKind::numeric, line);
-  if (innermost->policy_ == Repeated::ignore) return;
-  if (innermost->tell_)
+  const Repeated policy = innermost == nullptr ? Repeated::warn : innermost->policy_;
+  if (policy == Repeated::raise) raise(ErrorKind::numeric, line);
+  if (policy == Repeated::ignore) return;
+  if (innermost != nullptr && innermost->tell_)
     innermost->tell_(line);
   else
     std::fputs((line + "\n").c_str(), stderr);

@@ -14,8 +14,7 @@ namespace gradus {
 
 enum class Repeated { ignore, warn, raise };
 
-// The policy of this thread for as long as the guard lives; guards nest. Without one the first
-// report of the process goes to standard error.
+// The policy of this thread for as long as the guard lives; guards nest. Without one it is warn.
 class RepeatedGuard {
  public:
   // `tell` gets one line for each report of Repeated::warn; without it they go to standard error.

@@ -20,6 +20,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <utility>
 
 namespace gradus {
@@ -45,6 +46,13 @@ void require_pivots(const char* op, const View& v, int64_t batch, Window<const T
                     const char* is) {
   for (int64_t i = 0; i < columns_of(v); ++i)
     if (t(i, i) == 0) refuse_pivot(op, v, batch, i, is);
+}
+
+// x times 2^exponent.
+template <class T>
+void scale(int exponent, int64_t count, T* x) {
+  if (exponent == 0) return;
+  for (int64_t i = 0; i < count; ++i) x[i] = std::ldexp(x[i], exponent);
 }
 
 template <class T>
@@ -89,9 +97,10 @@ void run_qr(const Call& c) {
   const int64_t m = rows_of(a), n = columns_of(a);
   require_finite<T>("qr", a);
   each_matrix(batch_of(a), a, [&](int64_t b) {
-    T* q = c.out[0].as<T>() + b * m * n;
-    load(a, b, q);
-    dense::qr(m, n, q, c.out[1].as<T>() + b * n * n);
+    T *q = c.out[0].as<T>() + b * m * n, *r = c.out[1].as<T>() + b * n * n;
+    const int exponent = load_in_range(a, b, q);
+    dense::qr(m, n, q, r);
+    scale(exponent, n * n, r);
   });
 }
 
@@ -215,24 +224,25 @@ void run_inv(const Call& c) {
   });
 }
 
-// Calls f(factors, rows) for a single regular matrix.
+// Calls f(factors, rows, exponent) for a single regular matrix; the factors are those of A
+// 2^-exponent.
 template <class T, class F>
 void with_factors(const char* op, const View& a, const F& f) {
   const int64_t n = columns_of(a);
   require_finite<T>(op, a, 0);
   Scratch<T> factors(n * n);
   Scratch<int64_t> rows(n);
-  load(a, 0, factors.data());
+  const int exponent = load_in_range(a, 0, factors.data());
   dense::lu(n, factors.data(), rows.data());
   const Window<const T> lu{factors.data(), n, 1};
   require_pivots(op, a, 0, lu, "pivot");
-  f(lu, rows.data());
+  f(lu, rows.data(), exponent);
 }
 
 // One call for what lu and solve do, when nothing records them; the right side may be a vector.
 template <class T>
 void run_solve_at_once(const Call& c) {
-  with_factors<T>("solve", c.in[0], [&](Window<const T> lu, const int64_t* rows) {
+  with_factors<T>("solve", c.in[0], [&](Window<const T> lu, const int64_t* rows, int exponent) {
     View b = c.in[1];
     if (b.shape.size() == 1) b.shape.push_back(1), b.strides.push_back(1);
     require_finite<T>("solve", b, 0);
@@ -248,17 +258,21 @@ void run_solve_at_once(const Call& c) {
       for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(rows[r], j);
     dense::solve_triangle(true, true, n, k, lu, x, k);
     dense::solve_triangle(false, false, n, k, lu, x, k);
+    scale(-exponent, n * k, x);
   });
 }
 
 template <class T>
 void run_inv_at_once(const Call& c) {
-  with_factors<T>("inv", c.in[0], [&](Window<const T> lu, const int64_t* rows) {
-    dense::invert(columns_of(c.in[0]), lu, rows, c.out[0].as<T>());
+  with_factors<T>("inv", c.in[0], [&](Window<const T> lu, const int64_t* rows, int exponent) {
+    const int64_t n = columns_of(c.in[0]);
+    dense::invert(n, lu, rows, c.out[0].as<T>());
+    scale(-exponent, n * n, c.out[0].as<T>());
   });
 }
 
-// Calls f(factors, rows, sign, batch) for every matrix.
+// Calls f(factors, rows, sign, exponent, batch) for every matrix; the factors are those of
+// A 2^-exponent.
 template <class T, class F>
 void each_factored(const char* op, const View& a, F f) {
   const int64_t n = columns_of(a);
@@ -266,18 +280,21 @@ void each_factored(const char* op, const View& a, F f) {
   each_matrix(batch_of(a), a, [&](int64_t b) {
     Scratch<T> factors(n * n);
     Scratch<int64_t> rows(n);
-    load(a, b, factors.data());
+    const int exponent = load_in_range(a, b, factors.data());
     const int sign = dense::lu(n, factors.data(), rows.data());
-    f(factors.data(), rows.data(), sign, b);
+    f(factors.data(), rows.data(), sign, exponent, b);
   });
 }
 
 template <class T>
 void run_cofactors(const Call& c) {
   const int64_t n = columns_of(c.in[0]);
-  each_factored<T>("det", c.in[0], [&](const T* factors, const int64_t* rows, int sign, int64_t b) {
-    dense::cofactors(n, factors, rows, sign, c.out[0].as<T>() + b * n * n);
-  });
+  each_factored<T>("det", c.in[0],
+                   [&](const T* factors, const int64_t* rows, int sign, int exponent, int64_t b) {
+                     T* to = c.out[0].as<T>() + b * n * n;
+                     dense::cofactors(n, factors, rows, sign, to);
+                     scale(exponent * static_cast<int>(n - 1), n * n, to);
+                   });
 }
 
 // a b - c d with one rounding of each product made good (Kahan).
@@ -305,13 +322,22 @@ void run_det(const Call& c) {
   T* out = c.out[0].as<T>();
   if (n <= 3) {
     require_finite<T>("det", a);
-    for (int64_t b = 0; b < batch_of(a); ++b) out[b] = small_det(n, matrix_of<T>(a, b));
+    for (int64_t b = 0; b < batch_of(a); ++b) {
+      out[b] = small_det(n, matrix_of<T>(a, b));
+      if (std::isfinite(out[b])) continue;
+      // Its products left the range, but their sum may lie in it.
+      T near[9];
+      load(a, b, near);
+      const int exponent = std::ilogb(dense::largest(n, n, Window<const T>{near, n, 1}));
+      scale(-exponent, n * n, near);
+      out[b] = std::ldexp(small_det(n, Window<T>{near, n, 1}), exponent * static_cast<int>(n));
+    }
     return;
   }
-  each_factored<T>("det", a, [&](const T* factors, const int64_t*, int sign, int64_t b) {
+  each_factored<T>("det", a, [&](const T* factors, const int64_t*, int sign, int apart, int64_t b) {
     // Mantissa and exponent apart: the product may leave the range on its way.
     T mantissa = static_cast<T>(sign);
-    int64_t exponent = 0;
+    int64_t exponent = apart * n;
     for (int64_t i = 0; i < n; ++i) {
       int e = 0;
       mantissa = std::frexp(mantissa * factors[i * n + i], &e);
@@ -324,17 +350,19 @@ void run_det(const Call& c) {
 template <class T>
 void run_slogdet(const Call& c) {
   const int64_t n = columns_of(c.in[0]);
-  each_factored<T>("slogdet", c.in[0], [&](const T* factors, const int64_t*, int sign, int64_t b) {
-    T sum = 0, direction = static_cast<T>(sign);
-    for (int64_t i = 0; i < n; ++i) {
-      const T pivot = factors[i * n + i];
-      sum += std::log(std::fabs(pivot));
-      direction = pivot == 0 ? T(0) : pivot < 0 ? -direction : direction;
-      if (direction == 0) break;
-    }
-    c.out[0].as<T>()[b] = direction;
-    c.out[1].as<T>()[b] = direction == 0 ? -std::numeric_limits<T>::infinity() : sum;
-  });
+  each_factored<T>(
+      "slogdet", c.in[0], [&](const T* factors, const int64_t*, int sign, int apart, int64_t b) {
+        T sum = static_cast<T>(static_cast<double>(apart * n) * std::numbers::ln2),
+          direction = static_cast<T>(sign);
+        for (int64_t i = 0; i < n; ++i) {
+          const T pivot = factors[i * n + i];
+          sum += std::log(std::fabs(pivot));
+          direction = pivot == 0 ? T(0) : pivot < 0 ? -direction : direction;
+          if (direction == 0) break;
+        }
+        c.out[0].as<T>()[b] = direction;
+        c.out[1].as<T>()[b] = direction == 0 ? -std::numeric_limits<T>::infinity() : sum;
+      });
 }
 
 #define KERNEL(run) by_type<run<float>, run<double>>

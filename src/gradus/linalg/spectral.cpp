@@ -149,6 +149,24 @@ bool eig_of(int64_t n, const T* a, T* re, T* im, T* v_re, T* v_im) {
   return true;
 }
 
+// Values that overflow would make ranks, conditions and inverses wrong in silence.
+template <class T>
+void require_range(const char* op, const View& v, std::span<const T> values) {
+  const auto beyond = std::ranges::find_if(values, [](T x) { return !std::isfinite(x); });
+  if (beyond == values.end()) return;
+  const auto each = static_cast<int64_t>(values.size()) / std::max<int64_t>(1, batch_of(v));
+  raise(ErrorKind::numeric,
+        std::string(op) + ": " + subject(v, (beyond - values.begin()) / each) +
+            " has a value beyond the largest number, " +
+            text::significant(static_cast<double>(std::numeric_limits<T>::max()), 2) +
+            ". Values reach n times the largest element. Divide the matrix by a power of two.");
+}
+template <class T>
+std::span<const T> values_in(const Call& c, size_t output) {
+  const int64_t count = batch_of(c.in[0]) * std::min(rows_of(c.in[0]), columns_of(c.in[0]));
+  return {c.out[output].as<T>(), static_cast<size_t>(count)};
+}
+
 // Calls f(row-major numbers, batch) for every matrix; raises in the name of op where it is false.
 template <class T, class F>
 void each_decomposed(const char* op, const View& v, const F& f) {
@@ -193,6 +211,7 @@ void run_eigh(const Call& c) {
     return eigh_of(n, x, c.out[0].as<T>() + b * n,
                    with_vectors ? c.out[1].as<T>() + b * n * n : nullptr);
   });
+  require_range(name, a, values_in<T>(c, 0));
 }
 
 template <class T>
@@ -204,6 +223,7 @@ void run_svd(const Call& c) {
     return svd_of(m, n, x, c.out[0].as<T>() + b * m * k, c.out[1].as<T>() + b * k,
                   c.out[2].as<T>() + b * k * n);
   });
+  require_range("svd", a, values_in<T>(c, 1));
 }
 
 template <class T>
@@ -215,6 +235,7 @@ void run_svdvals(const Call& c) {
   each_decomposed<T>("svdvals", a, [&](const T* x, int64_t b) {
     return svd_of(m, n, x, none, c.out[0].as<T>() + b * k, none);
   });
+  require_range("svdvals", a, values_in<T>(c, 0));
 }
 
 template <class T, bool with_vectors>
@@ -230,6 +251,8 @@ void run_eig(const Call& c) {
     else
       return eig_of(n, x, re, im, none, none);
   });
+  require_range(name, a, values_in<T>(c, 0));
+  require_range(name, a, values_in<T>(c, 1));
 }
 
 // For each of the values w_re + i w_im the place of the nearest of e_re + i e_im that is not taken.

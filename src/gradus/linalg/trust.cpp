@@ -82,7 +82,14 @@ double roundings_of(const Tensor& a, double residual) {
 
 Trust trust_in(const Tensor& a, double residual, double tolerance) {
   require_one_matrix("trust_in", a.type());
-  return trust_in(a, svdvals(a), residual, tolerance);
+  // Values of a matrix near the largest number are beyond it; their ratios are not.
+  const int size = exponent_of(a), room = a.dtype() == DType::f32 ? 96 : 960;
+  if (size < room) return trust_in(a, svdvals(a), residual, tolerance);
+  const Tensor near = cast(scaled(a, size), a.dtype());
+  Trust t = trust_in(near, svdvals(near), residual, tolerance);
+  for (double* x : {&t.rank.threshold, &t.rank.least_kept, &t.rank.largest_dropped})
+    *x = std::ldexp(*x, size);
+  return t;
 }
 
 Trust trust_in(const Tensor& a, const Tensor& values, double residual, double tolerance) {

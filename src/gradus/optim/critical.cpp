@@ -367,7 +367,8 @@ ConvexReport check_convexity(const VectorFunction& f, int64_t dimensions,
                 std::to_string(r.points - r.curved_up) + " of " + hessians +
                 " have a negative eigenvalue: not convex";
   else
-    r.verdict = "no counterexample in " + chords + ", and no negative eigenvalue in " + hessians +
+    r.verdict = "no counterexample in " + chords +
+                (r.points > 0 ? ", and no negative eigenvalue in " + hessians : "") +
                 ": convex as far as samples show, which is not a proof";
   return r;
 }

@@ -3,6 +3,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/diff.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/spectral.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
@@ -143,13 +144,32 @@ Standing standing(const Objective& f, const Tensor& x, double rate) {
   s.smallest = eigenvalues.front();
   s.largest = eigenvalues.back();
   const double size = std::max(std::fabs(s.smallest), std::fabs(s.largest));
-  const double reach = 1 + number(max(abs(x)));
+  const double far = number(max(abs(x))), apart = std::nextafter(far, INFINITY) - far;
+  const double reach = 1 + far;
   // A slope that moving x by 1e-8 of its size explains.
   const double zero = 1e-8 * size * reach + 1e-16 * (1 + std::fabs(s.value)) / reach;
   const bool down = s.smallest < -1e-8 * size, resting = s.slope <= zero;
   if (size <= 1e-8 * (1 + std::fabs(s.value)) / (reach * reach) && !resting)
     return say(Stand::flat, "slope " + small(s.slope) + " and curvature " + small(size) +
                                 " are both small: a plateau; a larger rate or momentum crosses it");
+  // Unless it is rounding, the curvature must explain it: where it says the slope is 0, it is less.
+  const bool rounding =
+      s.slope <= 1e-8 * (1 + std::fabs(s.value)) ||
+      (s.slope <= 4 * size * apart && size * apart * apart <= 1e-8 * (1 + std::fabs(s.value)));
+  if (resting && !rounding) {
+    const Tensor there = x - reshape(lstsq(h, reshape(at.grads[0], {n})), x.shape());
+    const Tensor moved[] = {there};
+    const double left = number(norm(value_and_grads(of_list, moved, first, "standing").grads[0]));
+    if (number(max(abs(there - x))) == 0)
+      return say(Stand::stuck, "the slope is " + small(s.slope) +
+                                   ", but a step that ends it is shorter than the gap between "
+                                   "numbers near x, " +
+                                   small(apart) + ": shift or scale x");
+    if (!(left <= 0.5 * s.slope))
+      return say(Stand::stuck, "the slope is " + small(s.slope) + ", and where the curvature " +
+                                   small(s.smallest) + " lets it end it is " + small(left) +
+                                   ": f has a corner, a jump or a pole here");
+  }
   if (resting && down)
     return say(Stand::saddle, "the slope is 0, but along one direction the curvature is " +
                                   small(s.smallest) +
@@ -186,7 +206,7 @@ Standing standing(const Objective& f, const Tensor& x, double rate) {
 
 std::vector<double> range_rates(double low, double high, int64_t count) {
   if (!(low > 0 && low < high) || !std::isfinite(high) || count < 8)
-    raise(ErrorKind::usage, "range_rates: " + std::to_string(count) + " rates from " +
+    raise(ErrorKind::usage, "range test: " + std::to_string(count) + " rates from " +
                                 text::number(low) + " to " + text::number(high) +
                                 ". It takes at least 8, from above 0 upwards.");
   std::vector<double> rates;

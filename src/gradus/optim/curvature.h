@@ -47,13 +47,14 @@ double measured_factor(std::span<const double> errors);
 
 // Why a run stands where it stands.
 enum class Stand {
-  minimum,    // the slope is 0 and every direction goes up
-  saddle,     // the slope is 0 or small, and a direction goes down
-  flat,       // slope and curvature are both small: a plateau
-  too_fast,   // the rate is above 2 / largest
-  too_slow,   // the rate is so far below that the steps are much shorter than they could be
-  narrow,     // the curvatures differ so much that no single rate suits all
-  underway,   // nothing is wrong: more steps
+  minimum,   // the slope is 0 and every direction goes up
+  saddle,    // the slope is 0 or small, and a direction goes down
+  flat,      // slope and curvature are both small: a plateau
+  too_fast,  // the rate is above 2 / largest
+  too_slow,  // the rate is so far below that the steps are much shorter than they could be
+  narrow,    // the curvatures differ so much that no single rate suits all
+  underway,  // nothing is wrong: more steps
+  stuck,     // the slope is not 0, but no step within reach makes it so: x is too coarse, or a kink
   not_finite  // f or its slope is not a number
 };
 struct Standing {

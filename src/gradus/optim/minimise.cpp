@@ -332,8 +332,13 @@ class Walk {
                                 " hides; the largest slope left is " + small(result.gradient_norm));
     else
       stop(Stop::no_descent, "no step along the direction lowers f, though its slope is " +
-                                 small(result.gradient_norm) +
-                                 ": f has a kink or a jump there, or its derivative is wrong");
+                                 small(result.gradient_norm) + ": " + why_none(p));
+  }
+  std::string why_none(const Point& p) const {
+    const double far = largest_of(p.x), apart = std::nextafter(far, INFINITY) - far;
+    if (apart * result.gradient_norm > 1e-8 * (1 + std::fabs(p.f)))
+      return "numbers near x lie " + small(apart) + " apart, too far for a step. Shift or scale x";
+    return "f has a kink or a jump there, or its derivative is wrong";
   }
   void finish(const Point& p) {
     result.x = f_.tensor(p.x);

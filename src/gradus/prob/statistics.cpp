@@ -1,4 +1,5 @@
 #include <gradus/base/error.h>
+#include <gradus/base/pool.h>
 #include <gradus/base/special.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <numeric>
 #include <unordered_map>
 
@@ -65,6 +67,21 @@ DoubleDouble products(Sample x, DoubleDouble mx, Sample y, DoubleDouble my) {
 
 DoubleDouble squares(Sample x, DoubleDouble m) {
   return products(x, m, x, m);
+}
+
+// What correlations need of one side.
+struct Centred {
+  InRange x;
+  DoubleDouble mean, length;
+  explicit Centred(Sample numbers)
+      : x(numbers), mean(precise_mean(x.numbers())), length(sqrt(squares(x.numbers(), mean))) {}
+};
+
+double correlation(const Centred& a, const Centred& b) {
+  const DoubleDouble below = a.length * b.length;
+  const double r =
+      static_cast<double>(products(a.x.numbers(), a.mean, b.x.numbers(), b.mean) / below);
+  return std::isnan(r) || below.high == 0 ? nan : std::clamp(r, -1.0, 1.0);
 }
 
 // The sum over n - ddof.
@@ -212,12 +229,23 @@ double covariance(Sample x, Sample y, int64_t ddof) {
 
 double correlation(Sample x, Sample y) {
   require_pairs("correlation", x.size(), y.size(), "x", "y");
-  if (x.empty()) return nan;
-  const InRange a(x), b(y);
-  const DoubleDouble mx = precise_mean(a.numbers()), my = precise_mean(b.numbers());
-  const DoubleDouble below = sqrt(squares(a.numbers(), mx)) * sqrt(squares(b.numbers(), my));
-  const double r = static_cast<double>(products(a.numbers(), mx, b.numbers(), my) / below);
-  return std::isnan(r) || below.high == 0 ? nan : std::clamp(r, -1.0, 1.0);
+  return correlation(Centred(x), Centred(y));
+}
+
+std::vector<double> correlations(const std::vector<std::vector<double>>& columns) {
+  std::deque<Centred> centred;
+  for (const std::vector<double>& x : columns) {
+    require_pairs("correlations", columns[0].size(), x.size(), "numbers", "of another column");
+    centred.emplace_back(x);
+  }
+  const size_t d = columns.size();
+  std::vector<double> r(d * d);
+  parallel_for(static_cast<int64_t>(d), [&](int64_t row) {
+    const auto i = static_cast<size_t>(row);
+    for (size_t j = i; j < d; ++j)
+      r[i * d + j] = r[j * d + i] = correlation(centred[i], centred[j]);
+  });
+  return r;
 }
 
 double autocorrelation(Sample x, int64_t lag) {

@@ -25,6 +25,8 @@ double variance(Sample x, int64_t ddof);
 double covariance(Sample x, Sample y, int64_t ddof);
 // Pearson's, in [-1, 1]; NaN where one side is constant.
 double correlation(Sample x, Sample y);
+// The same of every two of d columns of one length, row-major (d,d).
+std::vector<double> correlations(const std::vector<std::vector<double>>& columns);
 // sum_i (x_i - m)(x_{i+lag} - m) / sum_i (x_i - m)^2: NIST's definition, and Box and Jenkins's.
 double autocorrelation(Sample x, int64_t lag);
 
