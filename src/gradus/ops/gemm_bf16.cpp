@@ -141,26 +141,30 @@ void turn_tile(const uint32_t* from, uint32_t* to) {
 void fill_tile(const Matrix<uint16_t>& x, int64_t rows, int64_t k, int64_t i, int64_t from,
                bool across, uint32_t* to) {
   const uint16_t* at = x.at + i * x.row + from * x.col;
+  const int64_t here = std::min(kTileSide, rows - i), deep = std::min(kTileDepth, k - from);
+  const int64_t pairs = ceil_div(deep, 2);
+  const bool as_rows = x.col == 1;  // else pairs lie across the rows
   alignas(64) uint32_t turned[kTile];
-  if (i + kTileSide <= rows && from + kTileDepth <= k && (x.col == 1 || x.row == 1)) {
-    const bool as_rows = x.col == 1;
-    uint32_t* first = as_rows == across ? turned : to;
-    for (int64_t r = 0; r < kTileSide; ++r) {
-      if (as_rows)
-        std::memcpy(first + r * kTileSide, at + r * x.row, kTileDepth * sizeof(uint16_t));
-      else
-        interleave(at + 2 * r * x.col, at + (2 * r + 1) * x.col, kTileSide, first + r * kTileSide);
+  uint32_t* first = as_rows == across ? turned : to;
+  if (here < kTileSide || deep < kTileDepth) std::memset(first, 0, kTile * sizeof(uint32_t));
+  if (as_rows) {
+    for (int64_t r = 0; r < here; ++r)
+      std::memcpy(first + r * kTileSide, at + r * x.row,
+                  static_cast<size_t>(deep) * sizeof(uint16_t));
+  } else {
+    for (int64_t p = 0; p < pairs; ++p) {
+      const uint16_t* low = at + 2 * p * x.col;
+      const uint16_t* high = 2 * p + 1 < deep ? low + x.col : nullptr;
+      if (x.row == 1) {
+        interleave(low, high, here, first + p * kTileSide);
+        continue;
+      }
+      for (int64_t r = 0; r < here; ++r)
+        first[p * kTileSide + r] =
+            low[r * x.row] | (high ? static_cast<uint32_t>(high[r * x.row]) << 16 : 0);
     }
-    if (first == turned) turn_tile(turned, to);
-    return;
   }
-  for (int64_t r = 0; r < kTileSide; ++r)
-    for (int64_t p = 0; p < kTileSide; ++p) {
-      const auto number = [&](int64_t q) -> uint32_t {
-        return i + r < rows && from + q < k ? at[r * x.row + q * x.col] : 0;
-      };
-      to[across ? p * kTileSide + r : r * kTileSide + p] = number(2 * p) | number(2 * p + 1) << 16;
-    }
+  if (first == turned) turn_tile(turned, to);
 }
 
 // All tiles of x, those of 16 rows one after the other along k.
