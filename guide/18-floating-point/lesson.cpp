@@ -296,8 +296,7 @@ LESSON(page) {
   page.bind("quarter", 0.25);
 
   // Formats.
-  Table table{
-      {"format", "exponent", "fraction", "epsilon", "largest", "smallest normal", "smallest"}};
+  Table table{{"format", "exp.", "fraction", "epsilon", "largest", "smallest normal", "smallest"}};
   for (const Format& f : formats)
     table.push_back({f.name, std::to_string(f.exponent), std::to_string(f.fraction),
                      scientific(f.epsilon()), scientific(f.largest()),

@@ -45,6 +45,7 @@ Fill<F> fill(Numeric<F> e) {
     const auto same = [&](const std::vector<double>& a, const std::vector<double>& b) {
       if (a.size() != b.size()) return false;
       for (size_t i = 0; i < a.size(); ++i) {
+        if (std::isnan(a[i]) && std::isnan(b[i])) continue;
         const double apart = std::abs(a[i] - b[i]);
         if (a[i] != b[i] && !(apart <= e.tolerance * std::max(1.0, std::abs(b[i])))) return false;
       }
