@@ -105,7 +105,7 @@ for val in 1 2 -1 nan; do bad 2 'val lies in [0, 1)' train moons --val $val; don
 bad 2 '10^9' train moons --epochs 9223372036854775807
 bad 2 'Ask for' train moons --examples 1000000000000000000
 bad 2 'mlp:2-...-2' train moons --model mlp:3-2
-bad 3 'expm' calc 'expm(1)'
+bad 3 'fourier' calc 'fourier(1)'
 
 # Checking: expressions, points, networks that are none.
 for verb in gradcheck differences why-zero critical; do

@@ -65,8 +65,11 @@ TEST(Program, says_what_is_wrong_in_one_line_and_exits_with_2_or_3) {
   expect("calc '[1,2] + [1,2,3]' 2>&1", 2,
          "gradus calc: add: f64[2] + f64[3]: cannot broadcast, because axes line up from the right "
          "and 2 is not 3.\n");
-  expect("calc 'expm(1)' 2>&1", 3,
-         "gradus calc: expression: column 1: the function expm is not offered\n");
+  expect("calc 'fourier(1)' 2>&1", 3,
+         "gradus calc: expression: column 1: there is no function 'fourier'\n");
+  // e^(t J) turns by t.
+  expect("calc 'expm([[0, -pi/2], [pi/2, 0]]) - [[0, -1], [1, 0]] < 1e-15'", 0,
+         "[[true true]\n [true true]]\n");
   EXPECT_EQ(run("calc --seed a 1 2>&1").status, 2);
   EXPECT_EQ(run("calc 2>&1").status, 2);
   EXPECT_EQ(run("calc 1 >/dev/full 2>/dev/null").status, 2);

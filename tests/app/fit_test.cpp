@@ -131,7 +131,12 @@ TEST(FitVerb, tells_classes_apart_by_text_labels) {
   EXPECT_NEAR(j["coef"][0].get<double>(), 1.3862943611198906, 1e-12);
   const Table divided("x,c\n1,0\n2,0\n3,1\n4,1\n");
   expect_parts("fit logistic " + divided.path() + " --response c --l2 0", 0,
-               {"warning       the classes can be divided without error"});
+               {": the coefficients are where the search stopped, and grow without end\n",
+                "warning       the classes can be divided without error"});
+  const Table border("x,c\n1,0\n2,0\n3,0\n3,1\n5,1\n6,1\n");
+  expect_parts("fit logistic " + border.path() + " --response c --l2 0", 0,
+               {"warning       the classes can be divided but for rows on the border, so larger "
+                "coefficients are always more likely and there is no maximum. "});
 }
 
 TEST(FitVerb, says_in_one_line_what_it_cannot_take) {
@@ -155,6 +160,10 @@ TEST(FitVerb, says_in_one_line_what_it_cannot_take) {
           "fit as well. Fix one of the parameters, or try another start.");
   refused("ridge " + good.path() + " --response y --lambda nan", 2,
           "fit_ridge: lambda is nan. A penalty is a finite number, 0 or more.");
+  refused("linear " + good.path() + " --response y --lambda 3", 2,
+          "--lambda belongs to ridge, lasso, not to linear. Leave it out.");
+  refused("linear " + good.path() + " --response y --terms ''", 2,
+          "--terms is empty. Name some, as in --terms 1,x,x^2, or leave it out for all columns.");
   refused("lasso " + good.path() + " --response y --terms 1", 2,
           "fit lasso: there is no term but the intercept");
 }

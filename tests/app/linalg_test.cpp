@@ -219,6 +219,7 @@ TEST_F(Linalg, bad_input_is_one_line_and_status_2) {
     EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 1) << o.out;
   };
   refused("svdx " + a, 2, "there is no operation 'svdx'. There are lu, qr,");
+  refused("svdx " + at("nothing.npy"), 2, "norm, pca. Did you mean svd?");
   refused("solve " + a, 2, "solve: a right side is needed.");
   refused("inv " + wide, 2, "inv: f64[2,3] is not square");
   refused("eigh " + a, 2, "eigh: f64[2,2] is not symmetric: element [1,0] is 3");

@@ -91,6 +91,18 @@ TEST_F(Stats, say_which_columns_tell_of_another) {
   EXPECT_GT(got[0]["bits"], 1.0);
 }
 
+TEST_F(Stats, make_control_characters_of_a_header_visible) {
+  const std::string text = "a,\033[31mred,c\xC2\x9B\n1,2,3\n2,3,4\n4,1,5\n";
+  expect_parts("stats " + file(text), 0, {"\\x1b[31mred ", "c\\x9b "});
+  for (const char* words :
+       {"stats ", "stats corr ", "fit linear --response 1 ", "stats --column 1 ",
+        "stats information --neighbours 1 --response 1 "}) {
+    const Outcome o = run(words + path_);
+    EXPECT_EQ(o.status, 0) << words;
+    EXPECT_EQ(o.out.find('\033'), std::string::npos) << words << o.out;
+  }
+}
+
 TEST_F(Stats, refuse_in_one_line) {
   const std::string path = file("a,b\n1,x\ninf,y\n");
   const auto line = [](const std::string& words, const std::string& message) {
@@ -107,6 +119,14 @@ TEST_F(Stats, refuse_in_one_line) {
        "there is no question 'variance'. Ask anova, corr, quantiles, auc, information, or only "
        "name the file.");
   line("stats anova", "anova of which file? gradus stats anova FILE");
+  line("stats " + path + " --group a",
+       "--group belongs to anova, not to a plain description. Leave it out.");
+  line("stats corr " + path + " --bins 3",
+       "--bins belongs to a plain description, not to corr. Leave it out.");
+  line("stats information " + file("a,b\n1,x\n2,y\n") + " --response a",
+       path + ": 'a' is the only column of numbers. Information is of one about another.");
+  line("stats information " + file("a,b\n1,3\n2,1\n") + " --response a",
+       "--neighbours lies from 1 to below the 2 rows without a gap, but is 3");
   line("stats corr " + file("a,b\n1,x\n"),
        path + ": 1 column of numbers. A correlation is of two.");
   line("stats auc " + file("p,t\n1,1\n2,1\n") + " --score p --truth t",

@@ -44,6 +44,18 @@ TEST(Statistics, of_the_guides_pair) {
   EXPECT_NEAR(correlation(x, y), 0.774597, 5e-7);
   EXPECT_EQ(correlation(x, x), 1);
   EXPECT_EQ(correlation(x, Numbers{5, 4, 3, 2, 1}), -1);
+  const std::vector<Numbers> columns = {x, {5, 4, 3, 2, 1}, {2, 7, 1, 8, 2}, {3, 3, 3, 3, 3}};
+  const Numbers all = correlations(columns);
+  for (size_t i = 0; i < 4; ++i)
+    for (size_t j = 0; j < 4; ++j) {
+      const double alone = correlation(columns[i], columns[j]);
+      EXPECT_TRUE(all[4 * i + j] == alone || (std::isnan(all[4 * i + j]) && std::isnan(alone)));
+    }
+  EXPECT_EQ(message_of([&] {
+              correlations({x, {1, 2}});
+            }),
+            "correlations: 5 numbers and 2 of another column. There must be one of each for every "
+            "observation.");
   EXPECT_EQ(autocorrelation(x, 0), 1);
   EXPECT_DOUBLE_EQ(autocorrelation(x, 1), 0.4);  // (2 - 0 + 0 + 2) / 10
   EXPECT_EQ(autocorrelation(x, 9), 0);

@@ -566,7 +566,11 @@ int run_logistic(const FitWords& w, const Settings& settings) {
   print("accuracy      " + small(100 * fit.accuracy) + " % of the rows it was fitted to\n");
   print("descent       " + counted(fit.iterations, "step", "steps") + " of " +
         (fit.method == "newton" ? "Newton's method" : "L-BFGS") + ", largest slope " +
-        text::significant(fit.slope, 2) + (fit.converged ? "" : ": not at a minimum") + "\n");
+        text::significant(fit.slope, 2) +
+        (fit.separable    ? ": the coefficients are where the search stopped, and grow without end"
+         : !fit.converged ? ": not at a minimum"
+                          : "") +
+        "\n");
   if (!fit.warning.empty()) print("warning       " + fit.warning + "\n");
   return status;
 }

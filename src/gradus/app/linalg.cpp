@@ -30,9 +30,18 @@
 namespace gradus::app {
 namespace {
 
-constexpr const char* operations =
-    "lu, qr, cholesky, eigh, eig, svd, solve, lstsq, inv, pinv, expm, det, slogdet, cond, rank, "
-    "spectrum, trace, norm and pca";
+constexpr std::string_view operations[] = {
+    "lu",   "qr",  "cholesky", "eigh", "eig",  "svd",      "solve", "lstsq", "inv", "pinv",
+    "expm", "det", "slogdet",  "cond", "rank", "spectrum", "trace", "norm",  "pca"};
+
+// Before a file is read: the nearer mistake is told of first.
+void require_operation(const std::string& op) {
+  if (std::ranges::find(operations, op) != std::end(operations)) return;
+  const auto near = text::nearest(op, operations);
+  raise(ErrorKind::usage, "there is no operation '" + op + "'. There are " +
+                              text::join(operations, ", ") + "." +
+                              (near ? " Did you mean " + std::string(*near) + "?" : ""));
+}
 
 struct Words {
   std::string op, a, b, folder;
@@ -241,7 +250,7 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
                {"stable rank", few(s.stable_rank), "sum of squares over the largest square"},
                {"effective rank", few(s.effective_rank), "e to the entropy of the values' shares"},
                rank_note(rank_decision(a, s.values))};
-  } else if (op == "pca") {
+  } else {
     const Pca p = pca(a);
     r.answers = {{"components", p.components}, {"explained", p.ratios}, {"mean", p.mean}};
     if (matrix) {
@@ -249,8 +258,6 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
       r.notes = {{"first", few(100 * r.spectrum.front()) + " %",
                   "of the variance lies along the first component"}};
     }
-  } else {
-    raise(ErrorKind::usage, "there is no operation '" + op + "'. There are " + operations + ".");
   }
   return r;
 }
@@ -358,6 +365,7 @@ int run_layers(const Words& w, const Settings& settings) {
 }
 
 int run(const Words& w, const Settings& settings) {
+  require_operation(w.op);
   if (w.op == "spectrum" && w.a.ends_with(".safetensors")) return run_layers(w, settings);
   const Tensor a = read_matrix(w.a);
   std::optional<Tensor> b;
@@ -410,7 +418,7 @@ int run(const Words& w, const Settings& settings) {
 
 void add_linalg(Command& command, const Settings& settings) {
   auto w = std::make_shared<Words>();
-  command.word("OP", w->op, operations);
+  command.word("OP", w->op, text::join(operations, ", "));
   command.word(
       "A", w->a,
       "a matrix, .npy; leading axes are a batch. spectrum takes a model too, .safetensors");

@@ -2,6 +2,7 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/expr/functions.h>
+#include <gradus/linalg/powers.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
@@ -93,8 +94,6 @@ Reduce over(const char* name, Args axes) {
      return a.size() > 1 ? n(as_number(a[0]), whole(#n, a[1])) : n(as_number(a[0]), {}); \
    } \
   }
-#define NOT_OFFERED(n) \
-  { n, 0, 9, nullptr }
 
 // y[i] = sum_j w[j] x[i+j]: as many places as the window fits into.
 Tensor conv1d(Args a) {
@@ -226,6 +225,7 @@ constexpr ExprFunction table[] = {
     {"det", 1, 1, unary<det>},
     {"logdet", 1, 1, unary<logdet>},
     {"inv", 1, 1, unary<inv>},
+    {"expm", 1, 1, unary<expm>},
     {"solve", 2, 2, binary<solve>},
     {"cholesky", 1, 1, unary<cholesky>},
     {"triangular_solve", 2, 2,
@@ -247,7 +247,6 @@ constexpr ExprFunction table[] = {
      [](Args a) { return avg_pool2d(as_number(a[0]), windows("avg_pool2d", a)); }},
     {"layernorm", 1, 3, layernorm},
     {"attention", 3, 3, attention},
-    NOT_OFFERED("expm"),
 };
 
 std::span<const ExprFunction> of_distributions() {

@@ -12,12 +12,10 @@ namespace gradus {
 
 struct ExprFunction {
   const char* name;
-  int least, most;  // arguments
-  // Both null: a known name that this library does not offer.
-  Tensor (*call)(std::span<const Tensor> args);
+  int least, most;                               // arguments
+  Tensor (*call)(std::span<const Tensor> args);  // or else call_named
   Tensor (*call_named)(std::string_view name, std::span<const Tensor> args) = nullptr;
 
-  bool is_offered() const { return call != nullptr || call_named != nullptr; }
   Tensor operator()(std::span<const Tensor> args) const {
     return call_named ? call_named(name, args) : call(args);
   }

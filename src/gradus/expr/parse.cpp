@@ -262,9 +262,6 @@ class ExpressionParser {
                  (near ? "; did you mean " + std::string(near->name) + "?" : ""),
              ErrorKind::unsupported);
     }
-    if (!f->is_offered())
-      refuse(column_of(from), "the function " + std::string(word) + " is not offered",
-             ErrorKind::unsupported);
     waiting_.push_back({'(', f, 0, 1, from});
     ++at_;
     return !closes_at_once(')');

@@ -74,6 +74,7 @@ Tensor quotient_push(const Context& c, std::span<const Tensor> dot, int) {
   return m.is_absent() ? m : again(c, m);
 }
 
+// In no list of ops: only derivatives of spectral.cpp record it, and their checks are its own.
 constinit const Op quotient_op{.name = "quotient",
                                .says = "division by the gaps between values, 0 where there is none",
                                .math = "m / d",

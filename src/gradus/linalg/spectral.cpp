@@ -516,6 +516,7 @@ Tensor eig_pull(const Context& c, std::span<const Tensor> bar, int) {
   return from_inside(v, m_bar);
 }
 
+// In no list of ops: only derivatives of eigvals record it, and their checks are its own.
 constinit const Op match_op{.name = "match",
                             .says = "which complex number of one list is which of another",
                             .math = "|w_i - e_j| least",

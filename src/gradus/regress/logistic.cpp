@@ -387,8 +387,10 @@ LogisticFit fit_logistic(const Tensor& x, const Tensor& labels, const LogisticOp
   if (options.l2 == 0 && f.surest() > 15 && f.margin() > -1e-5 * f.surest()) fit.separable = true;
   if (fit.separable)
     fit.warning =
-        "the classes can be divided without error, so larger coefficients are always more likely "
-        "and there is no maximum. A penalty makes the answer finite and unique";
+        std::string(fit.accuracy == 1 ? "the classes can be divided without error"
+                                      : "the classes can be divided but for rows on the border") +
+        ", so larger coefficients are always more likely and there is no maximum. A penalty makes "
+        "the answer finite and unique";
   else if (options.l2 == 0 && f.surest() > 50)
     fit.warning =
         "log odds of " + text::significant(f.surest(), 3) +
