@@ -246,7 +246,7 @@ LESSON(page) {
                leaky = dead_during(data, "leaky_relu", rough);
   Table dead = {{"before step", "relu, rate " + shown(gentle), "relu, rate " + shown(rough),
                  "leaky_relu, rate " + shown(rough)}};
-  for (const size_t i : {0, 1, 2, 5, 10, 29}) {
+  for (const size_t i : {0u, 1u, 2u, 5u, 10u, 29u}) {
     const auto percent = [&](const Shares& d) { return shown(100 * d[i], 1) + " percent"; };
     dead.push_back({std::to_string(i), percent(calm), percent(wild), percent(leaky)});
   }
