@@ -27,6 +27,7 @@ void add_train(Command& command, const Settings& settings);
 void add_lr_find(Command& command, const Settings& settings);
 void add_quickstart(Command& command, const Settings& settings);
 void add_predict(Command& command, const Settings& settings);
+void add_tokenise(Command& command, const Settings& settings);
 void add_generate(Command& command, const Settings& settings);
 void add_ngram(Command& command, const Settings& settings);
 void add_summary(Command& command, const Settings& settings);
