@@ -5,6 +5,7 @@
 #include <gradus/lessons/page.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
+#include <gradus/nn/lsuv.h>
 #include <gradus/nn/metrics.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/train/generate.h>

@@ -36,24 +36,6 @@ TEST(CustomVjp, is_differentiated_again_by_the_steps_of_its_rule) {
   EXPECT_EQ(number(hvp(ten_times)(Tensor(2.0), Tensor(1.0))), 120);
 }
 
-TEST(CustomVjp, is_asked_once_for_all_its_arguments) {
-  int asked = 0;
-  const auto product =
-      custom_vjp<2>([](const Tensor& a, const Tensor& b) { return a * b; },
-                    [&](const Tensor& a, const Tensor& b, const Tensor&, const Tensor& bar) {
-                      ++asked;
-                      return std::array{bar * b, bar * a};
-                    },
-                    {.exact = false});
-  const auto f = [&](const Tensor& a, const Tensor& b) { return square(product(a, b)); };
-  const auto [a_bar, b_bar] = grad<0, 1>(f)(2.0, 3.0);
-  EXPECT_EQ(number(a_bar), 36);
-  EXPECT_EQ(number(b_bar), 24);
-  EXPECT_EQ(asked, 1);
-  // The outer sweep brings another cotangent.
-  EXPECT_EQ(number(grad(grad(f))(2.0, 3.0)), 18);
-}
-
 // log(1 + e^x) with the stable slope, by its forward rule.
 const auto log1pexp = custom_jvp(
     [](const Tensor& x) { return log(exp(x) + 1.0); },

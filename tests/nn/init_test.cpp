@@ -1,10 +1,17 @@
 #include <gradus/linalg/spectral.h>
+#include <gradus/nn/attention.h>
+#include <gradus/nn/conv.h>
+#include <gradus/nn/embedding.h>
 #include <gradus/nn/init.h>
+#include <gradus/nn/lsuv.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/nn/recurrent.h>
+#include <gradus/nn/vision.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/prob/goodness.h>
 
 #include <cmath>
 
@@ -138,6 +145,76 @@ TEST(Lsuv, each_layer_then_gives_variance_one_on_the_batch) {
     EXPECT_NEAR(number(var(z)), 1, 1e-12);
     h = relu(z);
   }
+}
+
+TEST(Lsuv, scales_convolutions_and_layers_with_biases_of_any_model) {
+  const LeNet5 net = lsuv(make_lenet5(key), normal_weight(split(key, 1), {32, 1, 28, 28}, 1));
+  const Tensor x = normal_weight(split(key, 1), {32, 1, 28, 28}, 1);
+  EXPECT_NEAR(number(std_dev(net.conv1(x))), 1, 1e-3);
+  const StateDict before = state_dict(make_lenet5(key)), after = state_dict(net);
+  for (size_t i = 0; i < before.size(); ++i) {
+    const bool weight = before[i].second.rank() > 1;
+    EXPECT_EQ(same_bits(before[i].second, after[i].second), !weight) << before[i].first;
+  }
+  EXPECT_NEAR(number(std_dev(net(x))), 1, 1e-3);
+}
+
+struct Bare {
+  Tensor weight;
+  Tensor operator()(const Tensor& x) const { return matmul(x, weight); }
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    visit("weight", self.weight);
+  }
+};
+struct Outer {
+  Bare inner;
+  Tensor operator()(const Tensor& x) const { return inner(x); }
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    visit("inner", self.inner);
+  }
+};
+
+TEST(Lsuv, a_layer_that_computes_nothing_under_its_name_is_named) {
+  EXPECT_EQ(message_of([] {
+              lsuv(Outer{{ones({3, 3})}}, ones({2, 3}));
+            }),
+            "lsuv: nothing is computed by layer 'inner' of inner.weight f64[3,3]. Each layer opens "
+            "a Scope of its path when it is called.");
+}
+
+// How likely draws of the distribution itself lie so far off (Kolmogorov and Smirnov).
+double fits(const Tensor& w, const Distribution& d) {
+  return kolmogorov_smirnov(reshape(cast(w, DType::f64), {-1}), d).p_value;
+}
+double fits_uniform(const Tensor& w, double bound) {
+  EXPECT_LE(number(max(abs(w))), bound);
+  return fits(w, Uniform(-bound, bound));
+}
+
+TEST(PytorchDefaults, every_layer_draws_from_the_distribution_that_pytorch_names) {
+  constexpr double chance = 0.01;
+  // kaiming_uniform(a = sqrt(5)): gain sqrt(2 / 6), times sqrt(3 / fan_in).
+  const Linear linear = make_linear(key, 50, 400);
+  EXPECT_GT(fits_uniform(linear.weight, std::sqrt(1 / 50.0)), chance);
+  EXPECT_GT(fits_uniform(linear.bias, std::sqrt(1 / 50.0)), chance);
+  const Conv conv = make_conv(key, 16, 64, {3, 3}, {.groups = 2});
+  EXPECT_GT(fits_uniform(conv.weight, std::sqrt(1 / 72.0)), chance);
+  EXPECT_GT(fits_uniform(conv.bias, std::sqrt(1 / 72.0)), chance);
+  const ConvTranspose turned = make_conv_transpose(key, 16, 64, {3, 3});
+  EXPECT_GT(fits_uniform(turned.weight, std::sqrt(1 / 576.0)), chance);
+  for (const RecurrentKind kind : {RecurrentKind::tanh, RecurrentKind::lstm, RecurrentKind::gru})
+    for (const auto& [name, w] : state_dict(make_recurrent(kind, key, 30, 64, {.layers = 2})))
+      EXPECT_GT(fits_uniform(w, 0.125), chance) << name;
+  EXPECT_GT(fits(make_embedding(key, 100, 64).weight, Normal(0, 1)), chance);
+  const MultiheadAttention attention = make_attention(key, 48, 4);
+  EXPECT_GT(fits_uniform(attention.in_proj_weight, std::sqrt(6.0 / (3 * 48 + 48))), chance);
+  EXPECT_GT(fits_uniform(attention.out_proj.weight, std::sqrt(1 / 48.0)), chance);
+  EXPECT_EQ(number(max(abs(attention.in_proj_bias))), 0);
+  EXPECT_EQ(number(max(abs(attention.out_proj.bias))), 0);
+  // The check tells a neighbour apart: PyTorch's is no normal of the same deviation.
+  EXPECT_LT(fits(linear.weight, Normal(0, std::sqrt(1 / 150.0))), 1e-6);
 }
 
 }  // namespace

@@ -99,15 +99,4 @@ Mlp make_mlp(const MlpSpec& spec, Key key, DType dtype) {
   return model;
 }
 
-Mlp lsuv(Mlp model, const Tensor& x) {
-  const Activation f = activation(model.activation);
-  Tensor h = x;
-  for (Linear& layer : model.layers) {
-    const double spread = number(std_dev(layer(h)));
-    if (spread > 0) layer.weight = layer.weight / spread;
-    h = f(layer(h));
-  }
-  return model;
-}
-
 }  // namespace gradus

@@ -44,8 +44,5 @@ struct Mlp {
 };
 
 Mlp make_mlp(const MlpSpec& spec, Key key, DType dtype = DType::f32);
-// Layer-sequential unit variance (Mishkin and Matas 2016): each weight divided, first to last, by
-// the standard deviation of its layer's output on x.
-Mlp lsuv(Mlp model, const Tensor& x);
 
 }  // namespace gradus

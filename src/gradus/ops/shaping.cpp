@@ -379,6 +379,9 @@ void run_scatter(const Call& c) {
     row_strides.push_back(rows.strides[i]);
   }
   const int64_t n = element_count(row_shape);
+  // Along the last axis of a row; a row may be one number.
+  const int last = row_shape.size() - 1;
+  const int64_t run = last < 0 ? 1 : row_shape[last], step = last < 0 ? 1 : row_strides[last];
   each_place("scatter_add", c.in[0], out.shape[0], [&](int64_t k, int64_t place) {
     // k counts places in row-major order; the row starts where its leading indices say.
     int64_t offset = 0, rest = k;
@@ -386,19 +389,21 @@ void run_scatter(const Call& c) {
       offset += rest % rows.shape[i] * rows.strides[i];
       rest /= rows.shape[i];
     }
-    const T* from = rows.as<T>() + offset;
     T* to = out.as<T>() + place * n;
-    for (int64_t e = 0; e < n; ++e) {
-      int64_t at = 0, left = e;
-      for (int i = row_shape.size() - 1; i >= 0; --i) {
+    for (int64_t first = 0; first < n; first += run) {
+      int64_t at = offset, left = first / run;
+      for (int i = last - 1; i >= 0; --i) {
         at += left % row_shape[i] * row_strides[i];
         left /= row_shape[i];
       }
-      if constexpr (std::is_integral_v<T>) {
-        using U = std::make_unsigned_t<T>;  // wraps around, as add does
-        to[e] = static_cast<T>(static_cast<U>(to[e]) + static_cast<U>(from[at]));
-      } else {
-        to[e] += from[at];
+      const T* from = rows.as<T>() + at;
+      for (int64_t e = 0; e < run; ++e, ++to, from += step) {
+        if constexpr (std::is_integral_v<T>) {
+          using U = std::make_unsigned_t<T>;  // wraps around, as add does
+          *to = static_cast<T>(static_cast<U>(*to) + static_cast<U>(*from));
+        } else {
+          *to += *from;
+        }
       }
     }
   });
