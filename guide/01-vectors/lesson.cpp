@@ -288,6 +288,10 @@ LESSON(page) {
   const std::vector<double> corner = nearest_on_ball(1, target), round = nearest_on_ball(2, target),
                             own = nearest_on_ball(p, target);
   page.bind("corner", from_vector(corner), 3);
+  page.bind("corner_says",
+            std::ranges::count(corner, 0.0) > 0
+                ? "That is a corner, and there one of the numbers is exactly 0"
+                : "That lies on an edge: for a corner the target must be nearer to an axis");
   page.bind("round", from_vector(round), 3);
   page.bind("own", from_vector(own), 3);
   RandomState state(42);
@@ -385,6 +389,9 @@ LESSON(page) {
   page.bind("contrast_share", softmax(similar / temperature), 3);
   page.bind("contrast_loss", number(contrast(anchor, others)));
   page.bind("contrast_share_warm", softmax(similar), 3);
+  page.bind("warm_says", temperature < 1   ? "less decided"
+                         : temperature > 1 ? "more decided"
+                                           : "just the same");
   const double turn = std::atan2(number(row(pull, 1)), number(row(pull, 0)));
   page.bind("pull", pull, 3);
   page.bind("pull_side", turn > 0 ? "towards the partner" : "away from the partner");

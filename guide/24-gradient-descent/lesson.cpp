@@ -137,7 +137,8 @@ double coordinate(const Tensor& path, int64_t step, int64_t axis) {
 LESSON(page) {
   const Tensor start = page.set("start", Tensor{3, 3});
   const double rate = page.set("rate", 0.1);
-  const double c = std::clamp(page.set("c", 4.0), 0.01, 1e4);
+  // The words of the page have y as the steep direction.
+  const double c = std::clamp(page.set("c", 4.0), 1.01, 1e4);
   const auto steps = static_cast<int64_t>(std::clamp(page.set("steps", 50.0), 1.0, 1000.0));
   // [descent]
   const auto valley = [c](const Tensor& p) {
@@ -163,7 +164,12 @@ LESSON(page) {
   page.bind("end", "(" + shown(end_x, 5) + ", " + shown(coordinate(path, steps, 1), 2) + ")");
   page.bind("told_x", from[0] * std::pow(1 - 2 * rate, static_cast<double>(steps)), 5);
   page.bind("told_y", from[1] * std::pow(1 - 2 * c * rate, static_cast<double>(steps)), 2);
-  page.bind("two_digits", shown(end_x, 2));
+  const double end_y = coordinate(path, steps, 1);
+  const bool hidden = end_y != 0 && std::abs(end_y) < 0.005 && std::abs(end_y) < std::abs(end_x);
+  page.bind("two_digits", shown(end_x, 2) + " and " + (hidden ? "0" : shown(end_y, 2)));
+  page.bind("two_says",
+            hidden ? "That second number is not zero, it is only done long before the first"
+                   : "Two digits hide how far along a run is");
   Table table = {{"step", "x", "y", "height", "length of the slope"}};
   for (const int64_t k : {0, 1, 2, 5, 10, 20, 50, 100, 1000}) {
     if (k > steps) break;
