@@ -2,6 +2,7 @@
 #include <gradus/nn/activations.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
+#include <gradus/nn/norm.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
@@ -287,13 +288,49 @@ TEST(StateDict, a_common_prefix_is_seen) {
   EXPECT_EQ(message_of([&] { load_state(net, dict); }),
             "load_state: 2 missing: '0.weight' f32[2,4], '0.bias' f32[2]; 2 unexpected: "
             "'module.0.weight' f32[2,4], 'module.0.bias' f32[2]. Names and shapes must be the "
-            "model's. Every key starts with 'module.': use --strip-prefix module.");
+            "model's. Every key starts with 'module.': load with strip_prefix 'module.'.");
   EXPECT_EQ(state_dict(load_state(net, dict, {.strip_prefix = "module."})).size(), 2u);
   const StateDict deep = renamed(dict, [](const std::string& n) { return "net." + n; });
   const std::string message = message_of([&] { load_state(net, deep); });
-  EXPECT_TRUE(
-      message.ends_with("Every key starts with 'net.module.': use --strip-prefix net.module."))
+  EXPECT_TRUE(message.ends_with(
+      "Every key starts with 'net.module.': load with strip_prefix 'net.module.'."))
       << message;
+}
+
+TEST(StateDict, a_model_inside_a_larger_file_is_seen) {
+  const Mlp net = make_mlp(parse_mlp("mlp:4-2"), key);
+  StateDict dict = renamed(state_dict(net), [](const std::string& n) { return "model." + n; });
+  dict.emplace_back("ema.decay", ones({1}, DType::f32));
+  EXPECT_EQ(
+      message_of([&] { load_state(net, dict); }),
+      "load_state: 2 missing: '0.weight' f32[2,4], '0.bias' f32[2]; 3 unexpected: "
+      "'model.0.weight' f32[2,4], 'model.0.bias' f32[2], 'ema.decay' f32[1]. Names and shapes "
+      "must be the model's. The model's keys start with 'model.': load with strip_prefix "
+      "'model.', and not strict, which leaves out the others.");
+  const Mlp loaded = load_state(net, dict, {.strict = false, .strip_prefix = "model."});
+  EXPECT_TRUE(same_bits(loaded.layers[0].weight, net.layers[0].weight));
+}
+
+TEST(StateDict, a_second_name_for_the_same_matrix_is_no_surprise) {
+  const Mlp net = make_mlp(parse_mlp("mlp:4-2"), key);
+  StateDict dict = state_dict(net);
+  dict.emplace_back("head.weight", dict[0].second);
+  EXPECT_TRUE(same_bits(load_state(net, dict).layers[0].weight, net.layers[0].weight));
+  dict.back().second = dict[0].second + 1;
+  EXPECT_EQ(message_of([&] { load_state(net, dict); }),
+            "load_state: 1 unexpected: 'head.weight' f32[2,4]. Names and shapes must be the "
+            "model's.");
+}
+
+TEST(StateDict, counts_of_batches_may_be_missing) {
+  BatchNorm norm = make_batch_norm(2);
+  norm.num_batches_tracked.value = full({}, 7, DType::i64);
+  StateDict dict = state_dict(norm);
+  dict.pop_back();
+  dict[0].second = full({2}, 3, DType::f32);
+  const BatchNorm loaded = load_state(norm, dict);
+  EXPECT_EQ(numbers(loaded.weight), (std::vector<double>{3, 3}));
+  EXPECT_EQ(numbers(loaded.num_batches_tracked.value), std::vector<double>{7});
 }
 
 TEST(StateDict, missing_unexpected_and_misshapen_names_are_listed) {

@@ -1,5 +1,6 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
+#include <gradus/core/buffer.h>
 #include <gradus/nn/module.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/shaping.h>
@@ -53,17 +54,46 @@ bool same_names_and_shapes(const StateDict& own, const StateDict& given) {
          });
 }
 
+// Old files have no such counts: PyTorch did not keep them at first.
+bool may_be_missing(const std::string& name) {
+  return name.ends_with("num_batches_tracked");
+}
+
+// A second name for a matrix that the model has under one: a tied weight.
+bool repeats(const Tensor& x, const StateDict& own, const StateDict& given) {
+  return x.rank() == 2 && std::ranges::any_of(own, [&](const auto& entry) {
+           const Tensor* there = find(given, entry.first);
+           return there != nullptr && there->type() == x.type() && same_bits(*there, x);
+         });
+}
+
+// A prefix behind which the whole model is: '' when there is none.
+std::string prefix_that_helps(const StateDict& own, const StateDict& given) {
+  for (const auto& [key, x] : given) {
+    for (size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
+      const std::string prefix = key.substr(0, dot + 1);
+      if (prefix + own[0].first != key) continue;
+      const bool all = std::ranges::all_of(own, [&](const auto& entry) {
+        const Tensor* there = find(given, prefix + entry.first);
+        return there != nullptr ? fits(*there, entry.second) : may_be_missing(entry.first);
+      });
+      if (all) return prefix;
+    }
+  }
+  return "";
+}
+
 // The next move, where there is one that works.
 std::string rename_hint(const StateDict& own, const StateDict& given, const LoadOptions& options) {
-  if (own.empty() || own.size() != given.size()) return "";
-  const std::string& first = given[0].first;
-  for (size_t dot = first.find('.'); dot != std::string::npos; dot = first.find('.', dot + 1)) {
-    const std::string prefix = first.substr(0, dot + 1);
-    const bool all = std::ranges::all_of(
-        given, [&](const auto& entry) { return entry.first.starts_with(prefix); });
-    if (all && same_names_and_shapes(own, prepared(given, {.strip_prefix = prefix})))
-      return " Every key starts with '" + prefix + "': use --strip-prefix " + prefix;
+  if (own.empty()) return "";
+  if (const std::string prefix = prefix_that_helps(own, given); !prefix.empty()) {
+    const auto others = std::ranges::count_if(
+        given, [&](const auto& entry) { return !entry.first.starts_with(prefix); });
+    return (others == 0 ? " Every key starts with '" : " The model's keys start with '") + prefix +
+           "': load with strip_prefix '" + prefix + "'" +
+           (others == 0 ? "." : ", and not strict, which leaves out the others.");
   }
+  if (own.size() != given.size()) return "";
   if (!options.transpose && same_names_and_shapes(own, prepared(given, {.transpose = true})))
     return " The matrices are stored (in, out): load them with transpose.";
   std::vector<std::string> renames;
@@ -107,15 +137,16 @@ std::vector<Tensor> matched_state(const StateDict& own, const StateDict& given,
   std::vector<Tensor> result;
   for (const auto& [key, x] : own) {
     const Tensor* found = find(offered, key);
-    if (found == nullptr)
+    if (found == nullptr && !may_be_missing(key))
       missing.push_back(quoted(key) + " " + to_string(x.type()));
-    else if (!fits(*found, x))
+    else if (found != nullptr && !fits(*found, x))
       misshapen.push_back(quoted(key) + " is " + to_string(found->type()) + " there, " +
                           to_string(x.type()) + " here");
     result.push_back(found != nullptr && fits(*found, x) ? cast(*found, x.dtype()) : x);
   }
   for (const auto& [key, x] : offered)
-    if (find(own, key) == nullptr) unexpected.push_back(quoted(key) + " " + to_string(x.type()));
+    if (find(own, key) == nullptr && !repeats(x, own, offered))
+      unexpected.push_back(quoted(key) + " " + to_string(x.type()));
   if (misshapen.empty() && (!options.strict || (missing.empty() && unexpected.empty())))
     return result;
 
