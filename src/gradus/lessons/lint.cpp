@@ -130,8 +130,7 @@ void lint_links(const Scan& scan, const Guide& guide) {
     const bool is_op =
         std::any_of(ops.begin(), ops.end(), [&](const Op* op) { return name == op->name; });
     const ExprFunction* f = find_function(name);
-    if (!is_op && f == nullptr)
-      scan.say(1, "uses: there is no operation '" + name + "'");
+    if (!is_op && f == nullptr) scan.say(1, "uses: there is no operation '" + name + "'");
   }
   for (const Section& s : l.sections)
     prose_lines(s, [&](int number, std::string_view line) {
