@@ -1,4 +1,6 @@
 // What a model is made of.
+#include <gradus/core/buffer.h>
+#include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/recurrent.h>
@@ -12,13 +14,61 @@ namespace gradus {
 namespace {
 
 TEST(Summary, known_models_have_their_published_parameters) {
+  const Undrawn shapes_alone;
   const std::pair<const char*, int64_t> known[] = {
-      {"lenet5", 61706}, {"resnet18", 11689512}, {"resnet50", 25557032}};
+      {"lenet5", 61706},         {"alexnet", 61100840},  {"vgg11", 132863336},
+      {"vgg16", 138357544},      {"resnet8", 78042},     {"resnet20", 272474},
+      {"resnet18", 11689512},    {"resnet34", 21797672}, {"resnet50", 25557032},
+      {"resnet101", 44549160},   {"vit-b16", 86567656},  {"gpt2", 124439808},
+      {"gpt2-medium", 354823168}};
   for (const auto& [name, parameters] : known) {
     const NamedModel* m = find_model(name);
     ASSERT_NE(m, nullptr) << name;
     EXPECT_EQ(summarise(m->make({}), m->input).parameters, parameters) << name;
   }
+}
+
+TEST(Summary, multiplications_of_known_models_are_those_of_the_papers) {
+  // In units of 1e9 and of multiply-adds, as they are counted there: He 2016 has 3.6 for ResNet-34
+  // (1.8 and 3.8 for 18 and 50), Simonyan 2015 15.5 for VGG-16, torchvision 0.71 for AlexNet.
+  const Undrawn shapes_alone;
+  const std::pair<const char*, double> known[] = {
+      {"alexnet", 0.71}, {"vgg16", 15.5}, {"resnet18", 1.8}, {"resnet34", 3.6}, {"resnet50", 4.1}};
+  for (const auto& [name, billions] : known) {
+    const NamedModel* m = find_model(name);
+    EXPECT_NEAR(summarise(m->make({}), m->input).flops / 2e9, billions, 0.03 * billions + 0.05)
+        << name;
+  }
+}
+
+TEST(Summary, weights_that_are_not_drawn_take_the_memory_of_one_number) {
+  const auto stored = [] {
+    int64_t bytes = 0;
+    for (const auto& [path, x] : state_dict(find_model("vgg11")->make({})))
+      for (int i = 0; i < x.rank(); ++i)
+        if (x.shape()[i] > 1 && view_of(x).strides[i] != 0) bytes += byte_count(x.type());
+    return bytes;
+  };
+  {
+    const Undrawn shapes_alone;
+    EXPECT_EQ(stored(), 0);
+  }
+  const Tensor drawn = normal_weight({}, {4}, 1);
+  EXPECT_NE(numbers(drawn), std::vector<double>(4, 0.0));
+}
+
+TEST(Summary, a_file_is_known_by_its_names_and_shapes) {
+  const Undrawn shapes_alone;
+  for (const char* name : {"lenet5", "alexnet", "resnet18", "resnet20", "gpt2"}) {
+    const NamedModel* m = model_of(state_dict(find_model(name)->make({})));
+    ASSERT_NE(m, nullptr) << name;
+    EXPECT_EQ(m->name, name);
+  }
+  StateDict other = state_dict(find_model("lenet5")->make({}));
+  other.back().second = zeros({11}, DType::f32);
+  EXPECT_EQ(model_of(other), nullptr);
+  other.pop_back();
+  EXPECT_EQ(model_of(other), nullptr);
 }
 
 TEST(Summary, a_perceptron_by_hand) {

@@ -3,6 +3,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/text.h>
 #include <gradus/io/safetensors.h>
+#include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/summary.h>
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 
 struct SummaryWords {
   std::string what;
+  std::string input;
   int64_t batch = 1;
 };
 
@@ -38,14 +40,47 @@ std::string bytes(double x) {
   return text::fixed(x, x < 10 ? 2 : x < 100 ? 1 : 0) + units[unit];
 }
 
-Type batched(Type type, int64_t batch) {
-  type.shape[0] = batch;
-  return type;
+// "3x64x64" as the shape of an example; one axis fewer than that of the model, which has the batch.
+Shape parse_shape(const std::string& word, int axes) {
+  Shape shape;
+  bool right = true;
+  for (size_t from = 0, end; right && from <= word.size(); from = end + 1) {
+    end = std::min(word.find('x', from), word.size());
+    const auto n = text::parse_int64(std::string_view(word).substr(from, end - from));
+    right = n && *n >= 1 && *n <= 8192 && shape.size() < axes;
+    if (right) shape.push_back(*n);
+  }
+  if (!right || shape.size() != axes)
+    raise(ErrorKind::usage,
+          "summary: --input is '" + word + "'. It is the shape of one example, here " +
+              (axes == 1 ? "1 number" : std::to_string(axes) + " numbers with x between them") +
+              ", from 1 to 8192.");
+  return shape;
 }
 
-Summary of_file(const std::string& path) {
-  Summary s = summarise(read_safetensors(path).tensors);
-  s.says = fs::path(path).filename().string();
+Summary of_model(const NamedModel& m, const SummaryWords& w) {
+  Type input = m.input;
+  if (!w.input.empty()) {
+    const Shape one = parse_shape(w.input, input.shape.size() - 1);
+    for (int i = 0; i < one.size(); ++i) input.shape[i + 1] = one[i];
+  }
+  input.shape[0] = w.batch;
+  return summarise(m.make({}), input);
+}
+
+void shape_is_settled(const SummaryWords& w) {
+  if (!w.input.empty())
+    raise(ErrorKind::usage, "summary: --input is '" + w.input +
+                                "', and only known models and files of them take it.");
+}
+
+// Whose names and shapes are those of a known model is described as that model.
+Summary of_file(const std::string& path, const SummaryWords& w) {
+  const StateDict tensors = read_safetensors(path).tensors;
+  const NamedModel* known = model_of(tensors);
+  if (known == nullptr) shape_is_settled(w);
+  Summary s = known != nullptr ? of_model(*known, w) : summarise(tensors);
+  s.says = fs::path(path).filename().string() + (known != nullptr ? ": " + s.says : "");
   return s;
 }
 
@@ -68,7 +103,11 @@ Summary of_recipe(const Recipe& recipe, int64_t batch) {
   for (const Recipe& r : recipes())
     if (r.assign != nullptr && std::ranges::find(names, r.name) == names.end())
       names.push_back(r.name);
-  const auto close = text::nearest(what, names);
+  auto close = text::nearest(what, names);
+  if (const auto longer = std::ranges::find_if(
+          names, [&](std::string_view n) { return !what.empty() && n.starts_with(what); });
+      !close && longer != names.end())
+    close = *longer;
   raise(ErrorKind::usage, "summary: there is no model and no file '" + what + "'. Models are " +
                               text::join(names, ", ") + " and such as mlp:784-128-10." +
                               (close ? " Did you mean '" + std::string(*close) + "'?" : ""));
@@ -78,14 +117,14 @@ Summary summary_of(const SummaryWords& w) {
   if (w.batch < 1 || w.batch > 1 << 20)
     raise(ErrorKind::usage,
           "summary: --batch is " + std::to_string(w.batch) + ". It must be from 1 to 1048576.");
-  if (w.what.starts_with("mlp:")) return of_mlp(w.what, w.batch);
-  if (const NamedModel* m = find_model(w.what))
-    return summarise(m->make({}), batched(m->input, w.batch));
+  const Undrawn shapes_alone;
+  if (const NamedModel* m = find_model(w.what)) return of_model(*m, w);
+  if (w.what.starts_with("mlp:")) return shape_is_settled(w), of_mlp(w.what, w.batch);
   if (const Recipe* r = find_recipe(w.what); r != nullptr && r->assign != nullptr)
-    return of_recipe(*r, w.batch);
+    return shape_is_settled(w), of_recipe(*r, w.batch);
   const fs::path path = w.what;
-  if (fs::is_directory(path)) return of_file((path / "model.safetensors").string());
-  if (fs::exists(path)) return of_file(w.what);
+  if (fs::is_directory(path)) return of_file((path / "model.safetensors").string(), w);
+  if (fs::exists(path)) return of_file(w.what, w);
   refuse(w.what);
 }
 
@@ -99,7 +138,7 @@ std::string table(const Summary& s) {
   for (const LayerSummary& l : s.layers)
     rows.push_back({l.path.empty() ? "(model)" : l.path, shape_text(l.output),
                     l.parameters ? text::grouped(l.parameters) : "",
-                    l.flops ? amount(l.flops) : ""});
+                    l.flops > 0 ? amount(l.flops) : ""});
   if (!computed)
     for (auto& r : rows) r = {r[0], r[2]};
   std::vector<size_t> widths(rows[0].size());
@@ -160,9 +199,11 @@ void add_summary(Command& command, const Settings& settings) {
   command.word("NAME|FILE", w->what,
                "a model (lenet5, resnet18, vit-b16, gpt2, mlp:784-128-10), a recipe of train, a "
                "safetensors file or a run folder");
+  command.option("--input", w->input, "shape of one example for a model of pictures: 3x64x64");
   command.option("--batch", w->batch, "examples at once");
   command.example("gradus summary resnet18");
   command.example("gradus summary gpt2 --json");
+  command.example("gradus summary resnet50 --input 3x160x160 --batch 32");
   command.runs([w, &settings] {
     const Summary s = summary_of(*w);
     print(settings.json ? to_json(s) : table(s));

@@ -16,6 +16,8 @@
 namespace gradus {
 namespace {
 
+thread_local bool undrawn = false;
+
 template <class T>
 Tensor drawn(void (*fill)(Key, uint64_t, std::span<T>), Key key, const Shape& shape) {
   std::vector<T> values(static_cast<size_t>(element_count(shape)));
@@ -72,13 +74,23 @@ std::optional<double> normal_std(std::string_view init) {
 
 }  // namespace
 
+Undrawn::Undrawn() : outer_(undrawn) {
+  undrawn = true;
+}
+
+Undrawn::~Undrawn() {
+  undrawn = outer_;
+}
+
 Tensor uniform_weight(Key key, const Shape& shape, double bound, DType dtype) {
+  if (undrawn) return zeros(shape, dtype);
   const Tensor u = dtype == DType::f64 ? drawn<double>(fill_uniform, key, shape)
                                        : drawn<float>(fill_uniform, key, shape);
   return (2 * u - 1) * bound;
 }
 
 Tensor normal_weight(Key key, const Shape& shape, double std_dev, DType dtype) {
+  if (undrawn) return zeros(shape, dtype);
   return standard_normal(key, shape, dtype) * std_dev;
 }
 
@@ -97,7 +109,7 @@ Tensor initial_weight(std::string_view init, Key key, int64_t fan_out, int64_t f
   check_init(init);
   const Shape shape = {fan_out, fan_in};
   const auto in = static_cast<double>(fan_in), out = static_cast<double>(fan_out);
-  if (element_count(shape) == 0 || init == "zeros") return zeros(shape, dtype);
+  if (element_count(shape) == 0 || init == "zeros" || undrawn) return zeros(shape, dtype);
   const auto normal = [&](double std_dev) {
     return normal_weight(key, shape, gain * std_dev, dtype);
   };

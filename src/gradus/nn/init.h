@@ -29,6 +29,18 @@ Tensor initial_bias(std::string_view init, Key key, int64_t fan_out, int64_t fan
 // Embedding normal with 1.
 Tensor uniform_weight(Key key, const Shape& shape, double bound, DType dtype = DType::f32);
 Tensor normal_weight(Key key, const Shape& shape, double std_dev, DType dtype = DType::f32);
+// While it lives, starting weights of this thread are not drawn: each is zero everywhere and takes
+// the memory of one number. For what only looks at shapes.
+class Undrawn {
+ public:
+  Undrawn();
+  ~Undrawn();
+  Undrawn(const Undrawn&) = delete;
+  Undrawn& operator=(const Undrawn&) = delete;
+
+ private:
+  bool outer_;
+};
 // Raises a usage error unless `init` is one of the names above.
 void check_init(std::string_view init);
 

@@ -1,10 +1,12 @@
 #include <gradus/nn/gpt.h>
+#include <gradus/nn/init.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/recurrent.h>
 #include <gradus/nn/vision.h>
 #include <gradus/nn/vit.h>
 
 #include <algorithm>
+#include <map>
 
 namespace gradus {
 namespace {
@@ -22,6 +24,7 @@ const NamedModel models[] = {
      "LeNet-5, digits of 28x28",
      [](Key key) { return Model("LeNet-5", make_lenet5(key)); },
      {DType::f32, {1, 1, 28, 28}}},
+    {"alexnet", "AlexNet", [](Key key) { return Model("AlexNet", make_alexnet(key)); }, wide},
     {"vgg11", "VGG-11", [](Key key) { return Model("VGG-11", make_vgg(key, 11)); }, wide},
     {"vgg16", "VGG-16", [](Key key) { return Model("VGG-16", make_vgg(key, 16)); }, wide},
     {"resnet8", "ResNet-8, images of 32x32", resnet<8>, narrow},
@@ -53,6 +56,21 @@ std::span<const NamedModel> named_models() {
 
 const NamedModel* find_model(std::string_view name) {
   const auto found = std::ranges::find(models, name, &NamedModel::name);
+  return found == std::end(models) ? nullptr : &*found;
+}
+
+const NamedModel* model_of(const StateDict& tensors) {
+  const Undrawn shapes_alone;
+  std::map<std::string, Shape> given;
+  for (const auto& [name, x] : gpt_names(tensors)) given.emplace(name, x.shape());
+  const auto fits = [&](const NamedModel& m) {
+    const StateDict own = state_dict(m.make({}));
+    return own.size() == given.size() && std::ranges::all_of(own, [&](const auto& t) {
+             const auto found = given.find(t.first);
+             return found != given.end() && found->second == t.second.shape();
+           });
+  };
+  const auto found = std::ranges::find_if(models, fits);
   return found == std::end(models) ? nullptr : &*found;
 }
 

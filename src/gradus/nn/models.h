@@ -21,4 +21,8 @@ std::span<const NamedModel> named_models();
 // Null when there is none of this name.
 const NamedModel* find_model(std::string_view name);
 
+// The model that has just these names and shapes, masks of published GPT-2 files aside; null when
+// none has.
+const NamedModel* model_of(const StateDict& tensors);
+
 }  // namespace gradus

@@ -87,7 +87,7 @@ Summary summarise(const Model& made, const Type& input) {
       else if (step.op->pointwise)
         layer.flops += static_cast<double>(element_count(out.shape));
       if (!moves) layer.activation_bytes += byte_count(out);
-      layer.output = out.shape;
+      if (!scope.empty() || at.empty()) layer.output = out.shape;
     }
   }
   for (const LayerSummary& f : fields.layers) {

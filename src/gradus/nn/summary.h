@@ -11,7 +11,7 @@ namespace gradus {
 
 struct LayerSummary {
   std::string path;        // "layer1.0.conv1"; empty: what belongs to no layer
-  Shape output;            // of its last step; as `calls` says, of the last call
+  Shape output;            // of its own last step; as `calls` says, of the last call
   int64_t calls = 0;       // parts of the forward pass that it computes; 0: it has tensors alone
   int64_t parameters = 0;  // elements that gradients change
   int64_t statistics = 0;  // elements of running statistics

@@ -36,6 +36,33 @@ LeNet5 make_lenet5(Key key, int64_t classes, DType dtype) {
                            make_linear(split(key, 4), 84, classes, linear)});
 }
 
+Tensor AlexNet::operator()(const Tensor& x, Pass& pass) const {
+  Tensor h = x;
+  for (size_t i = 0; i < features.size(); ++i) {
+    h = relu(features[i](h));
+    if (i < 2 || i + 1 == features.size()) h = max_pool2d(h, {.size = {3}, .stride = {2}});
+  }
+  h = flat(adaptive_avg_pool2d(h, {6, 6}));
+  for (size_t i = 0; i + 1 < classifier.size(); ++i)
+    h = relu(classifier[i](gradus::dropout(h, dropout, pass, classifier[i].path)));
+  return classifier.back()(h);
+}
+
+AlexNet make_alexnet(Key key, int64_t classes, DType dtype) {
+  const ConvInit init{.dtype = dtype};
+  AlexNet net;
+  net.features = {make_conv(split(key, 0), 3, 64, {11, 11}, {.stride = {4}, .padding = {2}}, init),
+                  make_conv(split(key, 1), 64, 192, {5, 5}, {.padding = {2}}, init),
+                  make_conv(split(key, 2), 192, 384, {3, 3}, {.padding = {1}}, init),
+                  make_conv(split(key, 3), 384, 256, {3, 3}, {.padding = {1}}, init),
+                  make_conv(split(key, 4), 256, 256, {3, 3}, {.padding = {1}}, init)};
+  const int64_t widths[] = {256 * 36, 4096, 4096, classes};
+  for (size_t i = 0; i < 3; ++i)
+    net.classifier.push_back(
+        make_linear(split(key, 5 + i), widths[i], widths[i + 1], {.dtype = dtype}));
+  return with_paths(std::move(net));
+}
+
 Tensor Vgg::operator()(const Tensor& x, Pass& pass) const {
   Tensor h = x;
   for (size_t i = 0; i < features.size(); ++i) {

@@ -1,5 +1,5 @@
-// Networks for images (N, C, H, W): LeNet-5, VGG, residual networks. Tensors are named as in
-// torchvision, so that its weights load unchanged.
+// Networks for images (N, C, H, W): LeNet-5, AlexNet, VGG, residual networks. Tensors are named as
+// in torchvision, so that its weights load unchanged.
 #pragma once
 
 #include <gradus/nn/conv.h>
@@ -29,6 +29,27 @@ struct LeNet5 {
   }
 };
 LeNet5 make_lenet5(Key key, int64_t classes = 10, DType dtype = DType::f32);
+
+// Krizhevsky, Sutskever, Hinton 2012, in torchvision's form of one tower (Krizhevsky 2014): five
+// convolutions, three of them followed by pooling, and three linear layers with dropout.
+// (N, 3, 224, 224) -> (N, 1000); 61,100,840 parameters.
+struct AlexNet {
+  std::vector<Conv> features;      // 0, 3, 6, 8, 10: places among relu and pooling
+  std::vector<Linear> classifier;  // 1, 4, 6: places among dropout and relu
+  double dropout = 0.5;
+
+  Tensor operator()(const Tensor& x, Pass& pass) const;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    const char *const convs[] = {"0", "3", "6", "8", "10"}, *const linears[] = {"1", "4", "6"};
+    for (size_t i = 0; i < self.features.size(); ++i)
+      visit("features." + std::string(convs[i]), self.features[i]);
+    for (size_t i = 0; i < self.classifier.size(); ++i)
+      visit("classifier." + std::string(linears[i]), self.classifier[i]);
+  }
+};
+AlexNet make_alexnet(Key key, int64_t classes = 1000, DType dtype = DType::f32);
 
 // Simonyan and Zisserman 2015: blocks of 3x3 convolutions, each halved by pooling, and three linear
 // layers with dropout. (N, 3, 224, 224) -> (N, 1000); VGG-16 has 138,357,544 parameters.
