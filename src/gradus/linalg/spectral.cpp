@@ -84,17 +84,24 @@ bool svd_of(int64_t m, int64_t n, const T* a, T* u, T* s, T* vt) {
   if (const auto* lapack = library_for<T>(k)) {
     dense::Scratch<T> x(m * n);
     std::copy(a, a + m * n, x.data());
+    // Some of its kernels round otherwise where rows begin beside a vector: in a batch, every
+    // matrix gets the places that it would have alone.
+    dense::Scratch<T> left(u ? m * k : 1), right(vt ? k * n : 1);
     std::vector<int> iwork(static_cast<size_t>(8 * k));
     // A^T = V diag(s) U^T: the left vectors of A^T by columns are vt by rows.
     const int rows = static_cast<int>(n), columns = static_cast<int>(m),
               count = static_cast<int>(k);
     const int failed = with_room<T>([&](T* work, int length) {
       int info = 0;
-      lapack->gesdd(u ? "S" : "N", &rows, &columns, x.data(), &rows, s, vt, &rows, u, &count, work,
-                    &length, iwork.data(), &info);
+      lapack->gesdd(u ? "S" : "N", &rows, &columns, x.data(), &rows, s, right.data(), &rows,
+                    left.data(), &count, work, &length, iwork.data(), &info);
       return info;
     });
-    if (failed == 0) return true;
+    if (failed == 0) {
+      if (u) std::copy(left.data(), left.data() + m * k, u);
+      if (vt) std::copy(right.data(), right.data() + k * n, vt);
+      return true;
+    }
   }
   const std::vector<double> x = wide(m, n, a);
   std::vector<double> left = room(u ? m * k : 0), values = room(k), right = room(u ? k * n : 0);
