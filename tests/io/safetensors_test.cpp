@@ -46,6 +46,38 @@ TEST(Safetensors, layout_of_the_reference_implementation_is_read_and_written_to_
   EXPECT_EQ(as_text(safetensors_bytes(s)), text);
 }
 
+TEST(Safetensors, an_index_brings_the_files_of_one_model_together) {
+  const Scratch scratch;
+  const auto one = [&](const std::string& name, double value) {
+    return std::pair(name, from_vector(std::vector<double>{value}));
+  };
+  write_safetensors(scratch.path("m-2.safetensors"), {{one("b", 2), one("spare", 9)}, {}});
+  write_safetensors(scratch.path("m-1.safetensors"), {{one("c", 3), one("a", 1)}, {{"k", "v"}}});
+  const auto index = [&](const std::string& map) {
+    return scratch.write("m.safetensors.index.json",
+                         "{\"metadata\":{\"total_size\":24},\"weight_map\":" + map + "}");
+  };
+  const std::string path =
+      index(R"({"a":"m-1.safetensors","b":"m-2.safetensors","c":"m-1.safetensors"})");
+  const SafeTensors s = read_safetensors(path);
+  ASSERT_EQ(s.tensors.size(), 3U);
+  EXPECT_EQ(s.tensors[0].first, "c");
+  EXPECT_EQ(numbers(s.tensors[1].second), std::vector<double>{1});
+  EXPECT_EQ(numbers(s.tensors[2].second), std::vector<double>{2});
+  EXPECT_EQ(s.metadata, (std::vector<std::pair<std::string, std::string>>{{"k", "v"}}));
+
+  const auto refused = [&](const std::string& map) {
+    return error_of([&] { read_safetensors(index(map)); });
+  };
+  EXPECT_EQ(refused("3"), "file: " + path + ": has no 'weight_map' of tensors to files.");
+  EXPECT_EQ(refused(R"({"z":"m-1.safetensors"})"),
+            "file: " + path + ": puts tensor 'z' into 'm-1.safetensors', which does not have it.");
+  for (const char* elsewhere : {R"("../m-1.safetensors")", R"("m-1.bin")", "3"})
+    EXPECT_EQ(refused(std::string(R"({"z":)") + elsewhere + "}"),
+              "file: " + path +
+                  ": puts tensor 'z' elsewhere than into a safetensors file beside the index.");
+}
+
 TEST(Safetensors, every_type_and_any_name_survive_to_the_byte) {
   const Scratch scratch;
   SafeTensors s;

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <set>
 
 namespace gradus {
 namespace {
@@ -21,6 +23,7 @@ constexpr std::uint64_t longest_header = 100'000'000;
 // Keep what a header of 100 MB can make us hold below that size.
 constexpr std::size_t most_entries = std::size_t{1} << 16;
 constexpr std::size_t most_text = std::size_t{48} << 20;  // names and metadata
+constexpr std::size_t longest_index = std::size_t{8} << 20;
 constexpr std::size_t longest_token = std::size_t{8} << 20;
 
 struct Dtype {
@@ -270,6 +273,33 @@ void check_entry(const Entry& entry, std::uint64_t expected_begin, Bytes numbers
   }
 }
 
+// The index of a model in several files: {"weight_map": {"tensor": "file beside the index"}}.
+SafeTensors read_index(Bytes bytes, const std::string& path) {
+  if (bytes.size() > longest_index) not_supported(path, "is longer than 8 MiB.");
+  const json index = parse_json(as_text(bytes), path);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
+    refuse(path, "has no 'weight_map' of tensors to files.");
+  std::map<std::string, std::set<std::string>> names_of;
+  for (const auto& [name, file] : index["weight_map"].items()) {
+    const std::string where = file.is_string() ? file.get<std::string>() : "";
+    if (where.empty() || where.find('/') != std::string::npos || !where.ends_with(".safetensors"))
+      refuse(path, "puts tensor '" + printable(name) +
+                       "' elsewhere than into a safetensors file beside the index.");
+    names_of[where].insert(name);
+  }
+  SafeTensors all;
+  for (auto& [file, names] : names_of) {
+    SafeTensors part = read_safetensors(path.substr(0, path.rfind('/') + 1) + file);
+    for (auto& [name, x] : part.tensors)
+      if (names.erase(name) > 0) all.tensors.emplace_back(std::move(name), std::move(x));
+    if (!names.empty())
+      refuse(path, "puts tensor '" + printable(*names.begin()) + "' into '" + printable(file) +
+                       "', which does not have it.");
+    if (all.metadata.empty()) all.metadata = std::move(part.metadata);
+  }
+  return all;
+}
+
 }  // namespace
 
 bool is_safetensors(Bytes bytes) {
@@ -327,6 +357,7 @@ SafeTensors read_safetensors(Bytes bytes, std::string_view name) {
 
 SafeTensors read_safetensors(const std::string& path) {
   const FileBytes file(path);
+  if (path.ends_with(".safetensors.index.json")) return read_index(file.bytes(), path);
   return read_safetensors(file.bytes(), path);
 }
 

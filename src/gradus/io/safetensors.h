@@ -18,6 +18,8 @@ struct SafeTensors {
 
 // The length fits the file and a brace follows.
 bool is_safetensors(Bytes bytes);
+// A path that ends with .safetensors.index.json is a model in several files beside it: the tensors
+// that its weight_map names, with the metadata of the first file that has any.
 SafeTensors read_safetensors(const std::string& path);
 SafeTensors read_safetensors(Bytes bytes, std::string_view name);
 // Keeps the order given. The header is padded with spaces to a multiple of 8; equal contents give
