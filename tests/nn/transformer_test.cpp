@@ -1,5 +1,6 @@
 // Attention layers, transformers, GPT and ViT by their properties; PyTorch's numbers are in
 // tests/torch.
+#include <gradus/base/pool.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
 #include <gradus/nn/gpt.h>
@@ -24,6 +25,71 @@ const Key key = key_from_seed(1);
 
 Tensor drawn(uint64_t n, const Shape& shape) {
   return normal_weight(split(key, 100 + n), shape, 1, DType::f64);
+}
+
+// All scores at once.
+Tensor plain_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                       const AttentionOptions& options) {
+  return matmul(attention_weights(q, k, options), v);
+}
+
+TEST(Attention, in_tiles_is_attention_with_all_scores_and_so_are_its_gradients) {
+  const std::pair<int64_t, int64_t> sizes[] = {{5, 5}, {33, 70}, {70, 33}, {1, 9}, {40, 600}};
+  for (const DType dtype : {DType::f32, DType::f64})
+    for (const auto& [queries, keys] : sizes)
+      for (const bool causal : {false, true})
+        for (const bool masked : {false, true}) {
+          SCOPED_TRACE(to_string(Type{dtype, {queries, keys}}) + (causal ? ", causal" : "") +
+                       (masked ? ", masked" : ""));
+          std::vector<Tensor> at = {drawn(1, {2, 3, queries, 8}), drawn(2, {2, 3, keys, 8}),
+                                    drawn(3, {2, 3, keys, 5})};
+          if (masked) at.push_back(drawn(4, {queries, keys}));
+          for (Tensor& x : at) x = cast(x, dtype);
+          std::vector<int> all;
+          for (size_t i = 0; i < at.size(); ++i) all.push_back(static_cast<int>(i));
+          const Tensor seed = cast(drawn(5, {2, 3, queries, 5}), dtype);
+          const auto run = [&](auto f) {
+            return value_and_grads(
+                [&](std::span<const Tensor> a) {
+                  const AttentionOptions looks{.causal = causal, .mask = masked ? a[3] : Tensor()};
+                  return sum(f(a[0], a[1], a[2], looks) * constant(seed));
+                },
+                at, all);
+          };
+          const ValueAndGrads tiled = run(attention), plain = run(plain_attention);
+          const double tolerance = dtype == DType::f32 ? 2e-5 : 1e-12;
+          EXPECT_NEAR(number(tiled.value), number(plain.value),
+                      tolerance * static_cast<double>(queries));
+          for (size_t i = 0; i < at.size(); ++i)
+            expect_near(tiled.grads[i], numbers(plain.grads[i]), tolerance);
+        }
+}
+
+TEST(Attention, has_the_same_bits_with_any_number_of_threads_and_as_a_plan) {
+  const Shape shape = {2, 4, 200, 16};
+  std::vector<Tensor> at;
+  for (uint64_t i = 0; i < 3; ++i) at.push_back(cast(drawn(i, shape), DType::f32));
+  const PlanFunction f = [](std::span<const Tensor> a) {
+    const std::vector<int> all = {0, 1, 2};
+    const ValueAndGrads r = value_and_grads(
+        [](std::span<const Tensor> x) {
+          return sum(square(attention(x[0], x[1], x[2], {.causal = true})));
+        },
+        a, all);
+    return std::vector<Tensor>{r.value, r.grads[0], r.grads[1], r.grads[2]};
+  };
+  const int threads = thread_count();
+  set_thread_count(1);
+  const std::vector<Tensor> one = f(at);
+  set_thread_count(2);
+  const std::vector<Tensor> two = f(at);
+  Plan plan = compile(f, {at[0], at[1], at[2]});
+  plan.run();
+  set_thread_count(threads);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(numbers(one[i]), numbers(two[i])) << i;
+    EXPECT_EQ(numbers(one[i]), numbers(plan.output_tensor(static_cast<int>(i)))) << i;
+  }
 }
 
 TEST(MultiheadAttention, equals_a_loop_over_its_heads) {

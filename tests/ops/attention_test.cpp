@@ -107,6 +107,19 @@ TEST(Attention, heads_of_queries_share_heads_of_keys) {
   }
 }
 
+TEST(Attention, of_long_sequences_takes_memory_for_what_goes_in_and_out_alone) {
+  // All scores would be 4096^2 floats, 64 MiB; a tile of them is 64 KiB a thread.
+  const Tensor x = drawn(1, {4096, 16}, DType::f32);
+  reset_peak_bytes();
+  const int64_t before = peak_bytes();
+  const Tensor y = attention(x, x, x, {.causal = true});
+  EXPECT_LT(peak_bytes() - before, 2 << 20);
+  // The last query of all keys by itself.
+  expect_near(row(y, 4095),
+              numbers(row(matmul(attention_weights(slice_axis(x, 0, {4095, 4096}), x), x), 0)),
+              1e-5);
+}
+
 TEST(Attention, messages_show_all_sides) {
   const Tensor a = zeros({2, 3, 4}), b = zeros({2, 5, 6}), c = zeros({3, 3, 4});
   EXPECT_EQ(message_of([&] { attention(a, b, b); }),

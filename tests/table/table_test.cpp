@@ -4,6 +4,7 @@
 #include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
+#include <gradus/ops/attention.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/pool.h>
@@ -1230,6 +1231,101 @@ std::map<std::string, std::function<Samples()>> samples() {
                          return f({1, 1, 0, 0, 1, 1, 1}, {2, 2})(x);
                        },
                        "f64[1,1,2,2] [[[[0. 0.]\n   [0. 0.]]]]"}};
+         return s;
+       }},
+      {"attention",
+       [] {
+         Samples s;
+         const auto f = [](bool causal) {
+           return [causal](Args x) {
+             return attention(x[0], x[1], x[2],
+                              {.causal = causal, .mask = x.size() > 3 ? x[3] : Tensor()});
+           };
+         };
+         const auto logs = [](Args x) {
+           Attrs attrs;
+           attrs.a = {1};
+           attrs.number = 0.5;
+           return apply_many(op::attention, x, attrs)[1];
+         };
+         const Shape of_q = {2, 3, 2}, of_k = {2, 4, 2}, of_v = {2, 4, 3};
+         s.samples = {
+             {{draw.tensor(of_q), draw.tensor(of_k), draw.tensor(of_v)}, f(true), 3},
+             {{draw.tensor(of_q), draw.tensor(of_k), draw.tensor(of_v), draw.tensor({3, 4})},
+              f(false),
+              2},
+             {{draw.tensor(of_q), draw.tensor(of_k), draw.tensor(of_v)}, logs, 2},
+             {{draw.tensor({3, 70, 8}), draw.tensor({3, 600, 8}), draw.tensor({3, 600, 4})},
+              f(false)},
+             {{draw.tensor({3, 600, 8}), draw.tensor({3, 600, 8}), draw.tensor({3, 600, 4})},
+              f(true)}};
+         s.answers = {
+             {[] {
+                return attention(Tensor{{0, 0}}, Tensor{{1, 2}, {3, 4}}, Tensor{{2, 10}, {4, 20}});
+              },
+              "f64[1,2] [[ 3. 15.]]"},
+             {[] {
+                return attention(Tensor{{0.0}, {0.0}}, Tensor{{1.0}, {3.0}}, Tensor{{2.0}, {4.0}},
+                                 {.causal = true});
+              },
+              "f64[2,1] [[2.]\n [3.]]"},
+             {[] {
+                return attention(zeros({0, 2}), zeros({3, 2}), zeros({3, 1}));
+              },
+              "f64[0,1] [] f64[0,1]"},
+             {[] {
+                return attention(zeros({1, 2}), zeros({0, 2}), zeros({0, 1}));
+              },
+              "f64[1,1] [[0.]]"}};
+         s.refusals = {{[] {
+                          attention(zeros({2, 3}), zeros({2, 4}), zeros({2, 4}));
+                        },
+                        "attention: queries f64[2,3], keys f64[2,4], values f64[2,4]. Queries and "
+                        "keys have the same last axis: it is summed over."},
+                       {[] {
+                          const Tensor i = zeros({2, 2}, DType::i64);
+                          attention(i, i, i);
+                        },
+                        not_float("attention", "i64[2,2]")}};
+         return s;
+       }},
+      {"attention_grad",
+       [] {
+         Samples s;
+         const auto f = [](int output, bool causal) {
+           return [=](Args x) {
+             Attrs attrs;
+             attrs.a = {causal ? 1 : 0};
+             attrs.number = 0.5;
+             return apply_many(op::attention_grad, x, attrs)[static_cast<size_t>(output)];
+           };
+         };
+         const auto in = [](int64_t queries, int64_t keys) {
+           // A logsumexp is at least the largest score.
+           return std::vector<Tensor>{draw.tensor({2, queries, 2}), draw.tensor({2, keys, 2}),
+                                      draw.tensor({2, keys, 3}),    draw.tensor({2, queries}) + 8.0,
+                                      draw.tensor({2, queries, 3}), draw.tensor({2, queries})};
+         };
+         std::vector<Tensor> biased = in(3, 4);
+         biased.push_back(draw.tensor({2, 3, 4}));
+         for (int output = 0; output < 3; ++output) {
+           s.samples.push_back({in(3, 4), f(output, true), 2});
+           s.samples.push_back({biased, f(output, false), 2});
+           s.samples.push_back({in(70, 90), f(output, true)});
+         }
+         // One query and one key: w = 1, v_bar = y_bar.
+         s.answers = {{[f] {
+                         const Tensor x[] = {zeros({1, 1}), zeros({1, 1}), zeros({1, 1}),
+                                             zeros({1}),    Tensor{{5.0}}, zeros({1})};
+                         return f(2, false)(x);
+                       },
+                       "f64[1,1] [[5.]]"},
+                      {[f] {
+                         const Tensor x[] = {zeros({0, 1}), zeros({2, 1}), zeros({2, 1}),
+                                             zeros({0}),    zeros({0, 1}), zeros({0})};
+                         return f(1, false)(x);
+                       },
+                       "f64[2,1] [[0.]\n [0.]]"}};
          return s;
        }},
       {"max_pool",

@@ -1,15 +1,330 @@
+// Attention in tiles: a few queries at a time meet the keys in stretches, and softmax is kept up as
+// they come (Milakov and Gimelshein 2018; Dao et al. 2022), so that no matrix of all scores is
+// made. The way back computes the weights again from the logsumexp of each query. Sums over keys
+// and over queries each have a pass of their own: nothing is added up across threads.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradus/ops/attention.cpp"
+#include <gradus/core/op.h>
+
+#include <hwy/foreach_target.h>
+
+#include <gradus/ops/gemm.h>
+#include <gradus/ops/reduce-inl.h>
+#include <gradus/ops/room.h>
+
+#include <cmath>
+#include <limits>
+
+#ifndef GRADUS_ATTENTION_TABLE
+#define GRADUS_ATTENTION_TABLE
+namespace gradus {
+struct AttentionTable {
+  Call::Run forward[2], backward[2];  // f32, f64
+};
+}  // namespace gradus
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace gradus {
+namespace HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t tile_queries = 32;
+constexpr int64_t stretch = 512;  // keys whose scores stay near
+
+// A matrix of one head, elements any strides apart.
+template <class T>
+struct Head {
+  T* at;
+  int64_t row, col;
+  T* from(int64_t i) const { return at + i * row; }
+};
+
+// The last two axes of a view at place h of those before.
+template <class T>
+Head<T> head_of(const View& v, int64_t h) {
+  int64_t offset = 0;
+  for (int axis = v.shape.size() - 3; axis >= 0; --axis) {
+    offset += h % v.shape[axis] * v.strides[axis];
+    h /= v.shape[axis];
+  }
+  const int n = v.shape.size();
+  return {v.as<T>() + offset, v.strides[n - 2], v.strides[n - 1]};
+}
+
+// One number a query; the last axis counts queries.
+template <class T>
+Head<T> numbers_of(const View& v, int64_t h) {
+  int64_t offset = 0;
+  for (int axis = v.shape.size() - 2; axis >= 0; --axis) {
+    offset += h % v.shape[axis] * v.strides[axis];
+    h /= v.shape[axis];
+  }
+  return {v.as<T>() + offset, v.strides[v.shape.size() - 1], 0};
+}
+
+struct Sizes {
+  int64_t heads = 1, queries, keys, d, e;
+  bool causal;
+  double scale;
+  // Keys [0, seen(i)) are seen by query i.
+  int64_t seen(int64_t i) const {
+    return causal ? std::clamp<int64_t>(i + 1 + keys - queries, 0, keys) : keys;
+  }
+  // Queries from here on see key j.
+  int64_t first(int64_t j) const {
+    return causal ? std::clamp<int64_t>(j - (keys - queries), 0, queries) : 0;
+  }
+};
+
+Sizes sizes_of(const Call& c) {
+  const View &q = c.in[0], &k = c.in[1], &v = c.in[2];
+  const int n = q.shape.size();
+  Sizes s{.queries = q.shape[n - 2],
+          .keys = k.shape[n - 2],
+          .d = q.shape[n - 1],
+          .e = v.shape[n - 1],
+          .causal = c.attrs->a[0] != 0,
+          .scale = c.attrs->number};
+  for (int i = 0; i < n - 2; ++i) s.heads *= q.shape[i];
+  return s;
+}
+
+struct AttentionRooms {
+  Room scores, slopes, part;
+};
+AttentionRooms& attention_rooms() {
+  thread_local AttentionRooms mine;
+  return mine;
+}
+
+// y = exp(x - top); returns the sum.
+template <class T>
+T exp_row(T* x, int64_t n, T top) {
+  using D = hn::CappedTag<T, virtual_lanes>;
+  const ExpBelow f{static_cast<double>(top)};
+  const auto written = [&](int64_t first, int64_t count) HWY_ATTR {
+    T* at = x + first;
+    struct Written {
+      T* at;
+      ExpBelow f;
+      HWY_INLINE Lanes<D> operator()(int64_t i) const {
+        const Lanes<D> v = f(Lanes<D>(hn::LoadU(D(), at + i)));
+        hn::StoreU(v.v, D(), at + i);
+        return v;
+      }
+      HWY_INLINE Lanes<D> operator()(int64_t i, int64_t some) const {
+        const auto few = static_cast<size_t>(some);
+        const Lanes<D> v = f(Lanes<D>(load_some(D(), at + i, few)));
+        store_some(D(), v.v, at + i, few);
+        return v;
+      }
+    };
+    return reduce_lanes<T, Sum<T>>(count, Written{at, f});
+  };
+  return reduce_segments<T, Sum<T>>(n, written);
+}
+
+// y = f(y, a), element by element.
+template <class T, class F>
+HWY_INLINE void map_row(T* y, const T* a, int64_t n, const F& f) {
+  using D = hn::CappedTag<T, virtual_lanes>;
+  constexpr auto width = static_cast<int64_t>(hn::MaxLanes(D()));
+  int64_t i = 0;
+  for (; i + width <= n; i += width)
+    hn::StoreU(f(Lanes<D>(hn::LoadU(D(), y + i)), Lanes<D>(hn::LoadU(D(), a + i))).v, D(), y + i);
+  if (i == n) return;
+  const auto some = static_cast<size_t>(n - i);
+  store_some(D(), f(Lanes<D>(load_some(D(), y + i, some)), Lanes<D>(load_some(D(), a + i, some))).v,
+             y + i, some);
+}
+
+// scale x + bias of a row of scores.
+template <class T>
+void scaled(T* x, int64_t n, double scale, const T* bias, int64_t step) {
+  if (bias == nullptr) {
+    map_row(x, x, n, [scale](auto v, auto) HWY_ATTR { return v * decltype(v)(scale); });
+  } else if (step == 1) {
+    map_row(x, bias, n, [scale](auto v, auto b) HWY_ATTR { return v * decltype(v)(scale) + b; });
+  } else {
+    for (int64_t j = 0; j < n; ++j) x[j] = x[j] * static_cast<T>(scale) + bias[j * step];
+  }
+}
+
+template <class T>
+void run_forward(const Call& c) {
+  const Sizes s = sizes_of(c);
+  const int64_t tiles = (s.queries + tile_queries - 1) / tile_queries;
+  constexpr T never = -std::numeric_limits<T>::infinity();
+  parallel_for(s.heads * tiles, [&](int64_t unit) {
+    const int64_t h = unit / tiles, i0 = unit % tiles * tile_queries;
+    const int64_t m = std::min(tile_queries, s.queries - i0);
+    const auto q = head_of<const T>(c.in[0], h), k = head_of<const T>(c.in[1], h),
+               v = head_of<const T>(c.in[2], h);
+    const bool biased = c.in.size() > 3;
+    const auto bias = biased ? head_of<const T>(c.in[3], h) : Head<const T>{};
+    T* y = c.out[0].as<T>() + (h * s.queries + i0) * s.e;
+    T* lse = c.out[1].as<T>() + h * s.queries + i0;
+    T top[tile_queries], total[tile_queries];
+    std::fill(top, top + m, never);
+    std::fill(total, total + m, T(0));
+    std::fill(y, y + m * s.e, T(0));
+    const int64_t end = s.seen(i0 + m - 1);
+    for (int64_t j0 = 0; j0 < end; j0 += stretch) {
+      const int64_t n = std::min(stretch, end - j0);
+      T* x = attention_rooms().scores.at_least<T>(m * n);
+      gemm(m, n, s.d, q.from(i0), q.row, q.col, k.from(j0), k.col, k.row, x, n);
+      for (int64_t r = 0; r < m; ++r) {
+        T* row = x + r * n;
+        const int64_t own = std::clamp<int64_t>(s.seen(i0 + r) - j0, 0, n);
+        scaled(row, own, s.scale, biased ? bias.from(i0 + r) + j0 * bias.col : nullptr, bias.col);
+        const T above =
+            own == 0 ? top[r] : Max<T>::join(top[r], static_cast<T>(top_of(row, 1, own)));
+        std::fill(row + own, row + n, T(0));
+        if (own == 0 || above == never) {
+          std::fill(row, row + own, T(0));
+          continue;
+        }
+        const T kept = top[r] == never ? T(0) : std::exp(top[r] - above);
+        total[r] = total[r] * kept + exp_row(row, own, above);
+        top[r] = above;
+        if (j0 > 0)
+          for (int64_t t = 0; t < s.e; ++t) y[r * s.e + t] *= kept;
+      }
+      if (j0 == 0) {
+        gemm(m, s.e, n, x, n, 1, v.from(j0), v.row, v.col, y, s.e);
+      } else {
+        T* more = attention_rooms().part.at_least<T>(m * s.e);
+        gemm(m, s.e, n, x, n, 1, v.from(j0), v.row, v.col, more, s.e);
+        for (int64_t t = 0; t < m * s.e; ++t) y[t] += more[t];
+      }
+    }
+    for (int64_t r = 0; r < m; ++r) {
+      // A query that sees nothing gives zeros.
+      const T share = total[r] == 0 ? T(0) : T(1) / total[r];
+      for (int64_t t = 0; t < s.e; ++t) y[r * s.e + t] *= share;
+      lse[r] = total[r] == 0 ? never : top[r] + std::log(total[r]);
+    }
+  });
+}
+
+// The weight of a query that sees nothing is exp(-inf - inf) = 0.
+template <class T>
+T finite_lse(T lse) {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  return lse == -infinity ? infinity : lse;
+}
+
+// q, k, v, logsumexp, the cotangent of y, delta and perhaps a bias: cotangents of q, k and v, with
+// weights w = exp(scale q k^T + bias - logsumexp), at most 1, and slopes w (y_bar v^T - delta).
+template <class T>
+void run_backward(const Call& c) {
+  const Sizes s = sizes_of(c);
+  const int64_t query_tiles = (s.queries + tile_queries - 1) / tile_queries,
+                key_tiles = (s.keys + tile_queries - 1) / tile_queries;
+  const int64_t each = query_tiles + key_tiles;
+  const bool biased = c.in.size() > 6;
+  parallel_for(s.heads * each, [&](int64_t unit) {
+    const int64_t h = unit / each;
+    const auto q = head_of<const T>(c.in[0], h), k = head_of<const T>(c.in[1], h),
+               v = head_of<const T>(c.in[2], h), bar = head_of<const T>(c.in[4], h);
+    const auto lse = numbers_of<const T>(c.in[3], h), delta = numbers_of<const T>(c.in[5], h);
+    const auto bias = biased ? head_of<const T>(c.in[6], h) : Head<const T>{};
+    const double scale = s.scale;
+    if (const int64_t tile = unit % each; tile < query_tiles) {
+      const int64_t i0 = tile * tile_queries, m = std::min(tile_queries, s.queries - i0);
+      T* q_bar = c.out[0].as<T>() + (h * s.queries + i0) * s.d;
+      const int64_t n = s.seen(i0 + m - 1);
+      if (n == 0) return static_cast<void>(std::fill(q_bar, q_bar + m * s.d, T(0)));
+      T* w = attention_rooms().scores.at_least<T>(m * n);
+      T* slope = attention_rooms().slopes.at_least<T>(m * n);
+      gemm(m, n, s.d, q.from(i0), q.row, q.col, k.at, k.col, k.row, w, n);
+      gemm(m, n, s.e, bar.from(i0), bar.row, bar.col, v.at, v.col, v.row, slope, n);
+      for (int64_t r = 0; r < m; ++r) {
+        const int64_t own = s.seen(i0 + r);
+        T *of_row = w + r * n, *slopes = slope + r * n;
+        scaled(of_row, own, scale, biased ? bias.from(i0 + r) : nullptr, bias.col);
+        exp_row(of_row, own, finite_lse(*lse.from(i0 + r)));
+        const auto less = static_cast<double>(*delta.from(i0 + r));
+        map_row(slopes, of_row, own, [less, scale](auto g, auto weight) HWY_ATTR {
+          return weight * (g - decltype(g)(less)) * decltype(g)(scale);
+        });
+        std::fill(slopes + own, slopes + n, T(0));
+      }
+      gemm(m, s.d, n, slope, n, 1, k.at, k.row, k.col, q_bar, s.d);
+    } else {
+      const int64_t j0 = (tile - query_tiles) * tile_queries,
+                    m = std::min(tile_queries, s.keys - j0);
+      T* k_bar = c.out[1].as<T>() + (h * s.keys + j0) * s.d;
+      T* v_bar = c.out[2].as<T>() + (h * s.keys + j0) * s.e;
+      const int64_t from = s.first(j0), n = s.queries - from;
+      if (n == 0) {
+        std::fill(k_bar, k_bar + m * s.d, T(0));
+        std::fill(v_bar, v_bar + m * s.e, T(0));
+        return;
+      }
+      T* w = attention_rooms().scores.at_least<T>(m * n);
+      T* slope = attention_rooms().slopes.at_least<T>(m * n);
+      T* logs = attention_rooms().part.at_least<T>(2 * n);
+      T* less = logs + n;
+      for (int64_t i = 0; i < n; ++i) {
+        logs[i] = finite_lse(*lse.from(from + i));
+        less[i] = *delta.from(from + i);
+      }
+      gemm(m, n, s.d, k.from(j0), k.row, k.col, q.from(from), q.col, q.row, w, n);
+      gemm(m, n, s.e, v.from(j0), v.row, v.col, bar.from(from), bar.col, bar.row, slope, n);
+      for (int64_t r = 0; r < m; ++r) {
+        const int64_t hidden = s.first(j0 + r) - from;  // queries that do not see this key
+        T *of_row = w + r * n, *slopes = slope + r * n;
+        scaled(of_row, n, scale, biased ? bias.from(from) + (j0 + r) * bias.col : nullptr,
+               bias.row);
+        map_row(of_row, logs, n,
+                [](auto x, auto log) HWY_ATTR { return min(x - log, decltype(x)(0.0)); });
+        exp_row(of_row, n, T(0));
+        map_row(slopes, less, n, [](auto g, auto d) HWY_ATTR { return g - d; });
+        map_row(slopes, of_row, n,
+                [scale](auto g, auto weight) HWY_ATTR { return weight * g * decltype(g)(scale); });
+        std::fill(of_row, of_row + hidden, T(0));
+        std::fill(slopes, slopes + hidden, T(0));
+      }
+      gemm(m, s.d, n, slope, n, 1, q.from(from), q.row, q.col, k_bar, s.d);
+      gemm(m, s.e, n, w, n, 1, bar.from(from), bar.row, bar.col, v_bar, s.e);
+    }
+  });
+}
+
+}  // namespace
+
+const AttentionTable* attention_table() {
+  static constexpr AttentionTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_forward<float>, run_forward<double>},
+    {run_backward<float>, run_backward<double>}
+#else
+    {run_forward<float>},
+    {run_backward<float>}
+#endif
+  };
+  return &t;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 #include <gradus/base/error.h>
 #include <gradus/ops/attention.h>
+#include <gradus/ops/batching.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
-#include <cmath>
-#include <limits>
-
 namespace gradus {
 namespace {
+
+HWY_EXPORT(attention_table);
 
 constexpr double never = -std::numeric_limits<double>::infinity();
 
@@ -48,23 +363,223 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v) {
   }
 }
 
-// Scores with -inf where a query may not look.
+// Scores with -inf where a causal query may not look.
+Tensor attention_scores(const Tensor& q, const Tensor& k, const Tensor& bias, double scale,
+                        bool causal) {
+  const int64_t queries = q.shape()[q.rank() - 2], keys = k.shape()[k.rank() - 2];
+  Tensor s = matmul(q, transpose(k)) * scale;
+  if (!bias.is_absent()) s = s + bias;
+  if (!causal) return s;
+  const Tensor sees = expand_dims(iota(queries), 1) + (keys - queries);
+  return where(less_equal(expand_dims(iota(keys), 0), sees), s, never);
+}
+
 Tensor scores(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   const int n = q.rank();
-  const int64_t queries = q.shape()[n - 2], keys = k.shape()[n - 2];
-  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[n - 1])));
-  const Tensor each = n > 2 ? for_each_head(k, q.shape()[n - 3]) : k;
-  Tensor s = matmul(q * scale, transpose(each));
-  if (!options.mask.is_absent())
-    s = options.mask.dtype() == DType::boolean ? where(options.mask, s, never) : s + options.mask;
-  if (options.causal) {
-    const Tensor sees = expand_dims(iota(queries), 1) + (keys - queries);
-    s = where(less_equal(expand_dims(iota(keys), 0), sees), s, never);
+  const bool looks = !options.mask.is_absent() && options.mask.dtype() == DType::boolean;
+  const Tensor s = attention_scores(
+      q, n > 2 ? for_each_head(k, q.shape()[n - 3]) : k, looks ? Tensor() : options.mask,
+      options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[n - 1]))), options.causal);
+  return looks ? where(options.mask, s, never) : s;
+}
+
+// ---- derivatives, with all scores at once ----
+
+Tensor column(const Tensor& per_query) {
+  return expand_dims(per_query, -1);
+}
+Tensor over_keys(const Tensor& x) {
+  return sum(x, {.axis = -1});
+}
+
+struct Looks {
+  Tensor q, k, v, bias;  // bias: perhaps absent
+  double scale;
+  bool causal;
+
+  Tensor scores() const { return attention_scores(q, k, bias, scale, causal); }
+  // exp(scores - lse), 0 for queries that see nothing.
+  Tensor weights(const Tensor& lse) const {
+    const Tensor blind = equal(lse, never);
+    return where(column(blind), 0, exp(scores() - column(where(blind, 0, lse))));
   }
-  return s;
+};
+
+Looks looks_of(const Context& c, size_t bias_at) {
+  return {c.in[0],        c.in[1],
+          c.in[2],        c.in.size() > bias_at ? c.in[bias_at] : Tensor(),
+          c.attrs.number, c.attrs.a[0] != 0};
+}
+
+Tensor or_zeros(const Tensor& x, const Tensor& like) {
+  return x.is_absent() ? zeros_like(like) : x;
+}
+void add(Tensor& total, const Tensor& part) {
+  total = total.is_absent() ? part : total + part;
+}
+
+Tensor attention_pull(const Context& c, std::span<const Tensor> bar, int i) {
+  const Tensor y_bar = or_zeros(bar[0], c.out[0]);
+  Tensor delta = over_keys(y_bar * c.out[0]);
+  if (!bar[1].is_absent()) delta = delta - bar[1];
+  if (i == 3) {
+    const Tensor w = looks_of(c, 3).weights(c.out[1]);
+    return w * (matmul(y_bar, transpose(c.in[2])) - column(delta));
+  }
+  std::vector<Tensor> in = {c.in[0], c.in[1], c.in[2], c.out[1], y_bar, delta};
+  if (c.in.size() > 3) in.push_back(c.in[3]);
+  return apply_many(op::attention_grad, in, c.attrs)[static_cast<size_t>(i)];
+}
+
+Tensor attention_push(const Context& c, std::span<const Tensor> dot, int o) {
+  const Looks l = looks_of(c, 3);
+  const Tensor w = l.weights(c.out[1]);
+  Tensor s_dot;
+  if (!dot[0].is_absent()) add(s_dot, l.scale * matmul(dot[0], transpose(l.k)));
+  if (!dot[1].is_absent()) add(s_dot, l.scale * matmul(l.q, transpose(dot[1])));
+  if (dot.size() > 3 && !dot[3].is_absent()) add(s_dot, dot[3]);
+  Tensor result;
+  if (!s_dot.is_absent()) {
+    const Tensor lse_dot = over_keys(strong_product(w, s_dot));
+    if (o == 1) return lse_dot;
+    add(result, matmul(strong_product(w, s_dot - column(lse_dot)), l.v));
+  }
+  if (o == 0 && !dot[2].is_absent()) add(result, matmul(w, dot[2]));
+  return result;
+}
+
+// What the rules of attention_grad share: weights w, slopes g = w (y_bar v^T - delta).
+struct GradParts {
+  Looks l;
+  Tensor y_bar, w, raw, slope;
+  explicit GradParts(const Context& c)
+      : l(looks_of(c, 6)),
+        y_bar(c.in[4]),
+        w(l.weights(c.in[3])),
+        raw(matmul(c.in[4], transpose(c.in[2])) - column(c.in[5])),
+        slope(w * raw) {}
+};
+
+// With s = scale: q_bar = s g k, k_bar = s g^T q, v_bar = w^T y_bar.
+Tensor attention_grad_pull(const Context& c, std::span<const Tensor> bar, int i) {
+  const GradParts p(c);
+  const double s = p.l.scale;
+  const Tensor on_q = or_zeros(bar[0], p.l.q), on_k = or_zeros(bar[1], p.l.k),
+               on_v = or_zeros(bar[2], p.l.v);
+  // Cotangents of g, of y_bar v^T, and of the scores.
+  const Tensor of_slope = s * (matmul(on_q, transpose(p.l.k)) + matmul(p.l.q, transpose(on_k)));
+  const Tensor of_raw = of_slope * p.w;
+  const Tensor of_scores = p.w * (of_slope * p.raw + matmul(p.y_bar, transpose(on_v)));
+  switch (i) {
+    case 0:
+      return s * (matmul(of_scores, p.l.k) + matmul(p.slope, on_k));
+    case 1:
+      return s * (matmul(transpose(of_scores), p.l.q) + matmul(transpose(p.slope), on_q));
+    case 2:
+      return matmul(transpose(of_raw), p.y_bar);
+    case 3:
+      return -over_keys(of_scores);
+    case 4:
+      return matmul(of_raw, p.l.v) + matmul(p.w, on_v);
+    case 5:
+      return -over_keys(of_raw);
+    default:
+      return of_scores;
+  }
+}
+
+Tensor attention_grad_push(const Context& c, std::span<const Tensor> dot, int o) {
+  const GradParts p(c);
+  const double s = p.l.scale;
+  Tensor scores, raw;
+  if (!dot[0].is_absent()) add(scores, s * matmul(dot[0], transpose(p.l.k)));
+  if (!dot[1].is_absent()) add(scores, s * matmul(p.l.q, transpose(dot[1])));
+  if (!dot[3].is_absent()) add(scores, broadcast_to(-column(dot[3]), p.w.shape()));
+  if (dot.size() > 6 && !dot[6].is_absent()) add(scores, dot[6]);
+  if (!dot[2].is_absent()) add(raw, matmul(p.y_bar, transpose(dot[2])));
+  if (!dot[4].is_absent()) add(raw, matmul(dot[4], transpose(p.l.v)));
+  if (!dot[5].is_absent()) add(raw, broadcast_to(-column(dot[5]), p.w.shape()));
+  Tensor w_dot, slope;
+  if (!scores.is_absent()) w_dot = strong_product(p.w, scores);
+  if (!scores.is_absent()) add(slope, w_dot * p.raw);
+  if (!raw.is_absent()) add(slope, p.w * raw);
+  Tensor result;
+  if (o == 2) {
+    if (!w_dot.is_absent()) add(result, matmul(transpose(w_dot), p.y_bar));
+    if (!dot[4].is_absent()) add(result, matmul(transpose(p.w), dot[4]));
+    return result;
+  }
+  const size_t other = o == 0 ? 1 : 0;  // q_bar multiplies k, k_bar multiplies q
+  const auto side = [&](const Tensor& g) { return o == 0 ? g : transpose(g); };
+  if (!slope.is_absent()) add(result, s * matmul(side(slope), c.in[other]));
+  if (!dot[other].is_absent()) add(result, s * matmul(side(p.slope), dot[other]));
+  return result;
+}
+
+Type attention_type(const Op&, std::span<const Type> in, const Attrs&, int output) {
+  Shape shape = in[0].shape;
+  if (output == 0)
+    shape[shape.size() - 1] = in[2].shape.back();
+  else
+    shape.erase(shape.size() - 1);
+  return {in[0].dtype, shape};
+}
+Type attention_grad_type(const Op&, std::span<const Type> in, const Attrs&, int output) {
+  return in[static_cast<size_t>(output)];
+}
+
+template <auto member>
+Kernel attention_kernel(const Op&, std::span<const Type> in, const Type&) {
+  static const AttentionTable* const t = HWY_DYNAMIC_DISPATCH(attention_table)();
+  return {(t->*member)[static_cast<size_t>(in[0].dtype)]};
+}
+
+// Of one output: so many products of all pairs, of which a causal mask leaves about half, shared
+// out among the outputs.
+double pairs_work(std::span<const Type> in, const Attrs& attrs, double products) {
+  const Shape &q = in[0].shape, &k = in[1].shape;
+  const double pairs =
+      static_cast<double>(element_count(q) / std::max<int64_t>(q.back(), 1) * k[k.size() - 2]);
+  const auto width = static_cast<double>(q.back() + in[2].shape.back()) / 2;
+  return pairs * (2 * width * products + 3) * (attrs.a[0] != 0 ? 0.5 : 1);
+}
+double attention_work(std::span<const Type> in, const Attrs& attrs, const Type& out) {
+  return out.shape.size() == in[0].shape.size() ? pairs_work(in, attrs, 2) : 0;
+}
+double attention_grad_work(std::span<const Type> in, const Attrs& attrs, const Type&) {
+  return pairs_work(in, attrs, 7.0 / 3);
 }
 
 }  // namespace
+
+namespace op {
+constinit const Op attention{
+    .name = "attention",
+    .says =
+        "means of the values, weighted by how well each query fits the keys; and the logsumexp "
+        "of its scores",
+    .math = "attention(q, k, v) = softmax(scale q k^T + bias) v",
+    .kind = Kind::custom,
+    .inputs = -1,
+    .outputs = 2,
+    .type = attention_type,
+    .kernel = attention_kernel<&AttentionTable::forward>,
+    .rule = {.pull = attention_pull, .push = attention_push},
+    .batch = batch_leading,
+    .work = attention_work};
+constinit const Op attention_grad{
+    .name = "attention_grad",
+    .says = "what the cotangent of attention asks of queries, keys and values",
+    .math = "g = w (y_bar v^T - delta): q_bar = scale g k, k_bar = scale g^T q, v_bar = w^T y_bar",
+    .kind = Kind::custom,
+    .inputs = -1,
+    .outputs = 3,
+    .type = attention_grad_type,
+    .kernel = attention_kernel<&AttentionTable::backward>,
+    .rule = {.pull = attention_grad_pull, .push = attention_grad_push},
+    .batch = batch_leading,
+    .work = attention_grad_work};
+}  // namespace op
 
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   check(q, k, {});
@@ -77,8 +592,23 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options) {
   check(q, k, v);
+  require_float(op::attention, q.type());
   const int n = q.rank();
-  return matmul(attention_weights(q, k, options), n > 2 ? for_each_head(v, q.shape()[n - 3]) : v);
+  const int64_t heads = n > 2 ? q.shape()[n - 3] : 0;
+  std::vector<Tensor> in = {q, n > 2 ? for_each_head(k, heads) : k,
+                            n > 2 ? for_each_head(v, heads) : v};
+  if (!options.mask.is_absent()) {
+    Shape scores = q.shape();
+    scores[n - 1] = k.shape()[n - 2];
+    const Tensor added = options.mask.dtype() == DType::boolean
+                             ? where(options.mask, zeros({}, q.dtype()), never)
+                             : options.mask;
+    in.push_back(broadcast_to(added, scores));
+  }
+  Attrs attrs;
+  attrs.a = {options.causal ? 1 : 0};
+  attrs.number = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[n - 1])));
+  return apply_many(op::attention, in, attrs)[0];
 }
 
 Tensor blind_queries(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
@@ -87,3 +617,4 @@ Tensor blind_queries(const Tensor& q, const Tensor& k, const AttentionOptions& o
 }
 
 }  // namespace gradus
+#endif

@@ -8,6 +8,10 @@
 
 namespace gradus {
 
+namespace op {
+extern const Op attention, attention_grad;
+}
+
 struct AttentionOptions {
   // Query i sees keys up to i + (keys - queries): the last query sees all, as when a cache of keys
   // grows.

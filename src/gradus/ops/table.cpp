@@ -1,3 +1,4 @@
+#include <gradus/ops/attention.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
@@ -28,6 +29,7 @@ std::span<const Op* const> all_ops() {
       OP(cumsum) OP(scan) OP(argsort) OP(softmax) OP(log_softmax) OP(layer_norm)
       OP(matmul) OP(conv) OP(conv_input) OP(conv_weight)
       OP(max_pool) OP(take_places) OP(put_places) OP(avg_pool) OP(avg_unpool)
+      OP(attention) OP(attention_grad)
       OP(split) OP(random_uniform) OP(random_normal) OP(random_integers)
       OP(input) OP(constant) OP(alias)
       // clang-format on
