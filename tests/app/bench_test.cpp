@@ -94,7 +94,9 @@ TEST(BenchStep, of_another_name_lists_the_names_there_are) {
   const std::string names =
       ". There are a (MLP 2-16-16-1 tanh, batch 32), b (MLP 64-32-10 relu, batch 32), c (MLP "
       "784-256-128-10 relu, batch 128), d (LeNet-5, batch 64), e (ResNet-8 of 32x32 images, batch "
-      "32), f (LSTM 128 on 64 characters, batch 32).";
+      "32), f (LSTM 128 on 64 characters, batch 32), g (GPT of 4 layers, 4 heads, width 128, "
+      "context "
+      "128, batch 16).";
   expect_error("bench step z", "gradus bench: step: there is no step 'z'" + names);
   expect_error("bench step", "gradus bench: step: no step is named" + names);
   expect_error("bench step a b", "gradus bench: step: 'b' is one word too many");

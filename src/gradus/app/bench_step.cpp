@@ -2,6 +2,7 @@
 #include <gradus/app/bench_step.h>
 #include <gradus/base/error.h>
 #include <gradus/nn/embedding.h>
+#include <gradus/nn/gpt.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/recurrent.h>
@@ -68,6 +69,22 @@ TrainingStep lstm_step(int64_t batch, int64_t steps, int64_t hidden, int64_t cha
       6.0 * static_cast<double>(batch * steps * (8 * hidden * hidden + hidden * characters)));
 }
 
+// Characters to the logits of the next ones. Attention counts whole, though half of it is masked.
+TrainingStep gpt_step(int64_t batch, const GptSpec& spec) {
+  const auto text = [&](uint64_t seed) {
+    return argmax(drawn(seed, {batch, spec.context, spec.vocabulary}), 2);
+  };
+  const int64_t each =
+      spec.layers * (12 * spec.width * spec.width + 2 * spec.context * spec.width) +
+      spec.width * spec.vocabulary;
+  return training_step<Gpt>(
+      make_gpt(key_from_seed(1), spec),
+      [](const Gpt& m, const Tensor& x, const Tensor& wanted, Pass& pass) {
+        return cross_entropy(m(x, pass), wanted, Reduction::mean);
+      },
+      text(2), text(3), 6.0 * static_cast<double>(batch * spec.context * each));
+}
+
 // To add a step: a line here.
 constexpr StepModel models[] = {
     {"a", "MLP 2-16-16-1 tanh, batch 32",
@@ -92,6 +109,11 @@ constexpr StepModel models[] = {
                          442'368);
      }},
     {"f", "LSTM 128 on 64 characters, batch 32", [] { return lstm_step(32, 64, 128, 65); }},
+    {"g", "GPT of 4 layers, 4 heads, width 128, context 128, batch 16",
+     [] {
+       return gpt_step(16,
+                       {.vocabulary = 65, .context = 128, .width = 128, .heads = 4, .layers = 4});
+     }},
 };
 
 }  // namespace
