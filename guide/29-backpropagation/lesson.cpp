@@ -113,9 +113,16 @@ constexpr size_t parameters_of_net = 9;
 
 // The same with one tensor a number, in the order of `names`.
 Tensor loss_of(std::span<const Tensor> p) {
-  const Tensor h1 = sigmoid(p[0] * p[9] + p[1] * p[10] + p[4]);
-  const Tensor h2 = sigmoid(p[2] * p[9] + p[3] * p[10] + p[5]);
-  const Tensor a = sigmoid(p[6] * h1 + p[7] * h2 + p[8]);
+  // One after the other: which operand of a sum comes first is the compiler's choice.
+  const auto unit = [](const Tensor& w, const Tensor& x, const Tensor& v, const Tensor& z,
+                       const Tensor& b) {
+    const Tensor second = v * z;
+    const Tensor first = w * x;
+    return sigmoid(first + second + b);
+  };
+  const Tensor h1 = unit(p[0], p[9], p[1], p[10], p[4]);
+  const Tensor h2 = unit(p[2], p[9], p[3], p[10], p[5]);
+  const Tensor a = unit(p[6], h1, p[7], h2, p[8]);
   return square(a - p[11]);
 }
 

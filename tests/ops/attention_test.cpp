@@ -120,6 +120,68 @@ TEST(Attention, of_long_sequences_takes_memory_for_what_goes_in_and_out_alone) {
               1e-5);
 }
 
+TEST(Attention, what_a_causal_query_does_not_see_cannot_reach_it_even_if_it_is_not_finite) {
+  const Shape shape = {70, 4};
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()})
+    for (const int64_t at : {1, 31, 40, 69}) {
+      SCOPED_TRACE(std::to_string(bad) + " at " + std::to_string(at));
+      std::vector<Tensor> in;
+      for (uint64_t i = 0; i < 3; ++i) in.push_back(drawn(i, shape));
+      const Tensor clean = attention(in[0], in[1], in[2], {.causal = true});
+      const auto spoilt = [&](const Tensor& x) {
+        std::vector<double> z = numbers(x);
+        z[static_cast<size_t>(at * 4)] = bad;
+        return from_vector(z, shape);
+      };
+      const auto before = [&](const Tensor& x) { return numbers(slice_axis(x, 0, {0, at})); };
+      for (const size_t i : {size_t{1}, size_t{2}}) {
+        std::vector<Tensor> x = in;
+        x[i] = spoilt(x[i]);
+        const Tensor y = attention(x[0], x[1], x[2], {.causal = true});
+        EXPECT_EQ(before(y), before(clean));
+        // A key of inf may fit so badly that its weight is 0.
+        if (i == 2 || std::isnan(bad)) {
+          EXPECT_FALSE(std::isfinite(number(row(row(y, at), 0))));
+        }
+      }
+      // Backwards: q_bar of queries before a key that is spoilt, k_bar and v_bar of keys behind a
+      // query that is.
+      const auto grads = [&](std::vector<Tensor> x, const Tensor& y_bar) {
+        Attrs attrs;
+        attrs.a = {1};
+        attrs.number = 0.5;
+        const Tensor of_query = zeros({70});
+        x.insert(x.end(), {of_query + 8.0, y_bar, of_query});
+        return apply_many(op::attention_grad, x, attrs);
+      };
+      const std::vector<Tensor> want = grads(in, clean);
+      EXPECT_EQ(before(grads({in[0], spoilt(in[1]), in[2]}, clean)[0]), before(want[0]));
+      const auto behind = [&](const Tensor& x) { return numbers(slice_axis(x, 0, {at + 1, 70})); };
+      EXPECT_EQ(behind(grads({spoilt(in[0]), in[1], in[2]}, clean)[1]), behind(want[1]));
+      EXPECT_EQ(behind(grads(in, spoilt(clean))[2]), behind(want[2]));
+    }
+}
+
+TEST(Attention, of_both_types_is_f64_whichever_is_wide) {
+  const auto narrow = [](const Tensor& x) { return cast(x, DType::f32); };
+  const Tensor q = narrow(drawn(1, {3, 4})), k = narrow(drawn(2, {5, 4})),
+               v = narrow(drawn(3, {5, 2})), mask = narrow(drawn(4, {3, 5}));
+  const auto wide = [](const Tensor& x) { return cast(x, DType::f64); };
+  const Tensor want = attention(wide(q), wide(k), wide(v), {.mask = wide(mask)});
+  for (int i = 0; i < 4; ++i) {
+    const auto is = [i](int j, const Tensor& x) { return i == j ? cast(x, DType::f64) : x; };
+    const Tensor y = attention(is(0, q), is(1, k), is(2, v), {.mask = is(3, mask)});
+    EXPECT_EQ(y.dtype(), DType::f64);
+    EXPECT_EQ(numbers(y), numbers(want)) << i;
+  }
+  EXPECT_EQ(attention(q, k, v, {.mask = mask}).dtype(), DType::f32);
+}
+
+TEST(Attention, of_no_features_looks_everywhere_alike) {
+  expect_near(attention(zeros({1, 0}), zeros({2, 0}), Tensor{{1.0}, {3.0}}), {2}, 0);
+}
+
 TEST(Attention, messages_show_all_sides) {
   const Tensor a = zeros({2, 3, 4}), b = zeros({2, 5, 6}), c = zeros({3, 3, 4});
   EXPECT_EQ(message_of([&] { attention(a, b, b); }),
@@ -134,6 +196,14 @@ TEST(Attention, messages_show_all_sides) {
   EXPECT_EQ(message_of([&] { attention_weights(a, zeros({4})); }),
             "attention: queries f64[2,3,4], keys f64[4]. They have the same number of axes, two at "
             "least.");
+  EXPECT_EQ(message_of([&] { attention(a, a, a, {.mask = zeros({3}, DType::i64)}); }),
+            "attention: mask i64[3]. It is boolean, true where a query may look, or f32 or f64 and "
+            "added to the scores. Compare it with 0, or cast it.");
+  EXPECT_EQ(message_of([&] {
+              attention(a, zeros({2, 3, 4}, DType::i64), a);
+            }),
+            "attention: i64[2,3,4] is not a floating-point tensor. It computes in f32 or f64. Cast "
+            "to f64 first.");
 }
 
 }  // namespace

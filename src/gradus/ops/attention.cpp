@@ -151,6 +151,31 @@ void scaled(T* x, int64_t n, double scale, const T* bias, int64_t step) {
   }
 }
 
+// y (m, e) = x a, where row r of x (m, n) sees only rows [first(r), first(r) + count(r)) of a and
+// is 0 beside them. A row of a that is not finite goes only to rows that see it, since 0 inf is
+// NaN.
+template <class T, class First, class Count>
+void product_of_seen(int64_t m, int64_t n, int64_t e, const T* x, const Head<const T>& a, T* y,
+                     const First& first, const Count& count) {
+  const auto finite = [&](int64_t from, int64_t to) {
+    for (int64_t j = from; j < to; ++j)
+      if (reduce_row<T, Sum<T>>(a.from(j), a.col, e, [](auto v) HWY_ATTR { return v - v; }) != 0)
+        return false;
+    return true;
+  };
+  // Each end of the rows of a is hidden the longest from the first row or from the last.
+  if (finite(first(0) + count(0), n) && finite(0, first(m - 1))) {
+    gemm(m, e, n, x, n, 1, a.at, a.row, a.col, y, e);
+    return;
+  }
+  for (int64_t r = 0; r < m; ++r) {
+    std::fill(y + r * e, y + (r + 1) * e, T(0));
+    if (count(r) > 0)
+      gemm(1, e, count(r), x + r * n + first(r), n, 1, a.from(first(r)), a.row, a.col, y + r * e,
+           e);
+  }
+}
+
 template <class T>
 void run_forward(const Call& c) {
   const Sizes s = sizes_of(c);
@@ -174,9 +199,10 @@ void run_forward(const Call& c) {
       const int64_t n = std::min(stretch, end - j0);
       T* x = attention_rooms().scores.at_least<T>(m * n);
       gemm(m, n, s.d, q.from(i0), q.row, q.col, k.from(j0), k.col, k.row, x, n);
+      const auto seen = [&](int64_t r) { return std::clamp<int64_t>(s.seen(i0 + r) - j0, 0, n); };
       for (int64_t r = 0; r < m; ++r) {
         T* row = x + r * n;
-        const int64_t own = std::clamp<int64_t>(s.seen(i0 + r) - j0, 0, n);
+        const int64_t own = seen(r);
         scaled(row, own, s.scale, biased ? bias.from(i0 + r) + j0 * bias.col : nullptr, bias.col);
         const T above =
             own == 0 ? top[r] : Max<T>::join(top[r], static_cast<T>(top_of(row, 1, own)));
@@ -191,11 +217,13 @@ void run_forward(const Call& c) {
         if (j0 > 0)
           for (int64_t t = 0; t < s.e; ++t) y[r * s.e + t] *= kept;
       }
+      const Head<const T> values{v.from(j0), v.row, v.col};
+      const auto none = [](int64_t) { return int64_t{0}; };
       if (j0 == 0) {
-        gemm(m, s.e, n, x, n, 1, v.from(j0), v.row, v.col, y, s.e);
+        product_of_seen(m, n, s.e, x, values, y, none, seen);
       } else {
         T* more = attention_rooms().part.at_least<T>(m * s.e);
-        gemm(m, s.e, n, x, n, 1, v.from(j0), v.row, v.col, more, s.e);
+        product_of_seen(m, n, s.e, x, values, more, none, seen);
         for (int64_t t = 0; t < m * s.e; ++t) y[t] += more[t];
       }
     }
@@ -251,7 +279,9 @@ void run_backward(const Call& c) {
         });
         std::fill(slopes + own, slopes + n, T(0));
       }
-      gemm(m, s.d, n, slope, n, 1, k.at, k.row, k.col, q_bar, s.d);
+      product_of_seen(
+          m, n, s.d, slope, k, q_bar, [](int64_t) { return int64_t{0}; },
+          [&](int64_t r) { return s.seen(i0 + r); });
     } else {
       const int64_t j0 = (tile - query_tiles) * tile_queries,
                     m = std::min(tile_queries, s.keys - j0);
@@ -274,7 +304,7 @@ void run_backward(const Call& c) {
       gemm(m, n, s.d, k.from(j0), k.row, k.col, q.from(from), q.col, q.row, w, n);
       gemm(m, n, s.e, v.from(j0), v.row, v.col, bar.from(from), bar.col, bar.row, slope, n);
       for (int64_t r = 0; r < m; ++r) {
-        const int64_t hidden = s.first(j0 + r) - from;  // queries that do not see this key
+        const int64_t blind = s.first(j0 + r) - from;  // queries that do not see this key
         T *of_row = w + r * n, *slopes = slope + r * n;
         scaled(of_row, n, scale, biased ? bias.from(from) + (j0 + r) * bias.col : nullptr,
                bias.row);
@@ -284,11 +314,13 @@ void run_backward(const Call& c) {
         map_row(slopes, less, n, [](auto g, auto d) HWY_ATTR { return g - d; });
         map_row(slopes, of_row, n,
                 [scale](auto g, auto weight) HWY_ATTR { return weight * g * decltype(g)(scale); });
-        std::fill(of_row, of_row + hidden, T(0));
-        std::fill(slopes, slopes + hidden, T(0));
+        std::fill(of_row, of_row + blind, T(0));
+        std::fill(slopes, slopes + blind, T(0));
       }
-      gemm(m, s.d, n, slope, n, 1, q.from(from), q.row, q.col, k_bar, s.d);
-      gemm(m, s.e, n, w, n, 1, bar.from(from), bar.row, bar.col, v_bar, s.e);
+      const auto hidden = [&](int64_t r) { return s.first(j0 + r) - from; };
+      const auto rest = [&](int64_t r) { return n - hidden(r); };
+      product_of_seen<T>(m, n, s.d, slope, {q.from(from), q.row, q.col}, k_bar, hidden, rest);
+      product_of_seen<T>(m, n, s.e, w, {bar.from(from), bar.row, bar.col}, v_bar, hidden, rest);
     }
   });
 }
@@ -345,7 +377,13 @@ Tensor for_each_head(const Tensor& x, int64_t heads) {
   return reshape(broadcast_to(expand_dims(x, axis + 1), shared), whole);
 }
 
-void check(const Tensor& q, const Tensor& k, const Tensor& v) {
+void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
+  for (const Tensor* x : {&q, &k, &v})
+    if (!x->is_absent()) require_float(op::attention, x->type());
+  if (!mask.is_absent() && mask.dtype() != DType::boolean && !is_float(mask.dtype()))
+    raise(ErrorKind::dtype, "attention: mask " + to_string(mask.type()) +
+                                ". It is boolean, true where a query may look, or f32 or f64 and "
+                                "added to the scores. Compare it with 0, or cast it.");
   if (q.rank() < 2 || q.rank() != k.rank() || (!v.is_absent() && v.rank() != k.rank()))
     refuse(q, k, v, "They have the same number of axes, two at least.");
   const int n = q.rank();
@@ -374,12 +412,17 @@ Tensor attention_scores(const Tensor& q, const Tensor& k, const Tensor& bias, do
   return where(less_equal(expand_dims(iota(keys), 0), sees), s, never);
 }
 
+double scale_of(const Tensor& q, const AttentionOptions& options) {
+  const int64_t d = q.shape().back();  // none: all scores are 0, whatever the scale
+  return options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(d, 1))));
+}
+
 Tensor scores(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   const int n = q.rank();
   const bool looks = !options.mask.is_absent() && options.mask.dtype() == DType::boolean;
-  const Tensor s = attention_scores(
-      q, n > 2 ? for_each_head(k, q.shape()[n - 3]) : k, looks ? Tensor() : options.mask,
-      options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[n - 1]))), options.causal);
+  const Tensor s =
+      attention_scores(q, n > 2 ? for_each_head(k, q.shape()[n - 3]) : k,
+                       looks ? Tensor() : options.mask, scale_of(q, options), options.causal);
   return looks ? where(options.mask, s, never) : s;
 }
 
@@ -582,7 +625,7 @@ constinit const Op attention_grad{
 }  // namespace op
 
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
-  check(q, k, {});
+  check(q, k, {}, options.mask);
   const Tensor s = scores(q, k, options);
   // A row of -inf alone has no softmax: its weights are 0.
   const Tensor blind = equal(max(s, {.axis = -1, .keepdims = true}), never);
@@ -591,28 +634,32 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options) {
-  check(q, k, v);
-  require_float(op::attention, q.type());
+  check(q, k, v, options.mask);
   const int n = q.rank();
   const int64_t heads = n > 2 ? q.shape()[n - 3] : 0;
+  // f32 beside f64 is f64, as everywhere.
+  const auto is_wide = [](const Tensor& x) { return !x.is_absent() && x.dtype() == DType::f64; };
+  const DType wide =
+      is_wide(q) || is_wide(k) || is_wide(v) || is_wide(options.mask) ? DType::f64 : DType::f32;
   std::vector<Tensor> in = {q, n > 2 ? for_each_head(k, heads) : k,
                             n > 2 ? for_each_head(v, heads) : v};
   if (!options.mask.is_absent()) {
     Shape scores = q.shape();
     scores[n - 1] = k.shape()[n - 2];
     const Tensor added = options.mask.dtype() == DType::boolean
-                             ? where(options.mask, zeros({}, q.dtype()), never)
+                             ? where(options.mask, zeros({}, wide), never)
                              : options.mask;
     in.push_back(broadcast_to(added, scores));
   }
+  for (Tensor& x : in) x = cast(x, wide);
   Attrs attrs;
   attrs.a = {options.causal ? 1 : 0};
-  attrs.number = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.shape()[n - 1])));
+  attrs.number = scale_of(q, options);
   return apply_many(op::attention, in, attrs)[0];
 }
 
 Tensor blind_queries(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
-  check(q, k, {});
+  check(q, k, {}, options.mask);
   return equal(max(scores(q, k, options), {.axis = -1}), never);
 }
 

@@ -26,12 +26,22 @@ namespace hn = hwy::HWY_NAMESPACE;
     }                                            \
   }
 COMPARISON(Equal, Eq, ==);
-COMPARISON(NotEqual, Ne, !=);
 COMPARISON(Less, Lt, <);
 COMPARISON(LessEqual, Le, <=);
 COMPARISON(Greater, Gt, >);
 COMPARISON(GreaterEqual, Ge, >=);
 #undef COMPARISON
+// NaN differs from every number, itself among them; Highway's Ne says no there on x86.
+struct NotEqual {
+  template <class V>
+  HWY_INLINE auto operator()(V a, V b) const {
+    return hn::Not(hn::Eq(a, b));
+  }
+  template <class T>
+  static bool of(T a, T b) {
+    return a != b;
+  }
+};
 
 template <class T, class F>
 void compare(const void* const in[], const bool single[], void* out, size_t n) {
