@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace gradus {
 namespace {
@@ -109,8 +110,8 @@ Summary summarise(const StateDict& tensors) {
   Summary s;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto& [path, x] = tensors[i];
-    const bool shared = std::any_of(tensors.begin(), tensors.begin() + static_cast<int64_t>(i),
-                                    [&](const auto& t) { return same_bytes(t.second, x); });
+    const bool shared = std::ranges::any_of(std::span(tensors).first(i),
+                                            [&](const auto& t) { return same_bytes(t.second, x); });
     if (names_statistic(path))
       add_statistic(s, path, x);
     else if (!shared)

@@ -26,7 +26,7 @@ struct Rooms {
   Room a, b, c;
 };
 
-Rooms& rooms() {
+[[maybe_unused]] Rooms& rooms() {
   thread_local Rooms mine;
   return mine;
 }
