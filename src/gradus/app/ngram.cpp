@@ -24,13 +24,17 @@ int run(const NgramWords& w, const Settings& settings) {
   if (w.tokens < 0 || w.tokens > 1'000'000)
     raise(ErrorKind::usage,
           "ngram: --tokens is " + std::to_string(w.tokens) + ". It must be from 0 to 1000000.");
+  if (w.order < 1 || w.order > NGram::most_order)
+    raise(ErrorKind::usage, "ngram: --order is " + std::to_string(w.order) +
+                                ". It counts the token and those before it, from 1 to " +
+                                std::to_string(NGram::most_order) + ".");
   const std::string text = load_text(w.file);
   const Characters characters(text);
   const std::vector<int64_t> tokens = characters.encode(text);
   const auto held = static_cast<size_t>(w.val * static_cast<double>(tokens.size()));
   const std::span<const int64_t> all(tokens);
   const auto learnt = all.first(tokens.size() - held), rest = all.last(held);
-  const auto order = static_cast<int>(std::clamp<int64_t>(w.order, -1, 1000));
+  const auto order = static_cast<int>(w.order);
   std::string json = "{\"characters\":" + std::to_string(tokens.size()) +
                      ",\"vocabulary\":" + std::to_string(characters.count()) +
                      ",\"held_out\":" + std::to_string(held) + ",\"orders\":[";
@@ -44,7 +48,7 @@ int run(const NgramWords& w, const Settings& settings) {
                                 " characters leaves none to score. Give a longer text, or a larger "
                                 "--val.");
   std::string sample;
-  for (int n = order < 1 ? order : 1; n <= order; ++n) {
+  for (int n = 1; n <= order; ++n) {
     const NGram model(learnt, characters.count(), n);
     const double loss = model.loss(rest);
     json += std::string(n > 1 ? "," : "") + "{\"order\":" + std::to_string(n) +

@@ -10,11 +10,10 @@ namespace gradus {
 
 NGram::NGram(std::span<const int64_t> tokens, int64_t vocabulary, int order, Smoothing smoothing)
     : vocabulary_(vocabulary), order_(order), smoothing_(smoothing) {
-  constexpr int most = 32;
-  if (order < 1 || order > most)
+  if (order < 1 || order > most_order)
     raise(ErrorKind::usage, "n-gram: order " + std::to_string(order) +
                                 ". It counts the token and those before it, from 1 to " +
-                                std::to_string(most) + ".");
+                                std::to_string(most_order) + ".");
   if (tokens.empty()) raise(ErrorKind::usage, "n-gram: the text is empty. Give one to count.");
   for (int64_t t : tokens)
     if (t < 0 || t >= vocabulary)
@@ -81,15 +80,22 @@ void NGram::fit(std::span<const int64_t> tokens, size_t from) {
   }
   constexpr int rounds = 30;  // the weights then stand still to three digits
   for (int round = 0; round < rounds; ++round) {
-    std::vector<double> credit(weights_.size(), 0.0);
+    // What is scored divides by the weights of the orders that were seen; so the share of an order
+    // is over how often, and among how much weight, it could have answered.
+    std::vector<double> credit(weights_.size(), 0.0), chances(weights_.size(), 0.0);
     for (const std::vector<double>& each : all) {
-      double sum = 0;
-      for (size_t n = 0; n < each.size(); ++n) sum += weights_[n] * std::max(each[n], 0.0);
+      double sum = 0, seen = 0;
       for (size_t n = 0; n < each.size(); ++n)
-        credit[n] += weights_[n] * std::max(each[n], 0.0) / sum;
+        if (each[n] >= 0) sum += weights_[n] * each[n], seen += weights_[n];
+      for (size_t n = 0; n < each.size(); ++n)
+        if (each[n] >= 0) credit[n] += weights_[n] * each[n] / sum, chances[n] += 1 / seen;
     }
-    for (size_t n = 0; n < credit.size(); ++n)
-      weights_[n] = credit[n] / static_cast<double>(all.size());
+    double total = 0;
+    for (size_t n = 0; n < credit.size(); ++n) {
+      weights_[n] = chances[n] > 0 ? credit[n] / chances[n] : 0;
+      total += weights_[n];
+    }
+    for (double& w : weights_) w /= total;
   }
 }
 

@@ -18,6 +18,7 @@ enum class Smoothing {
 // shorter history.
 class NGram {
  public:
+  static constexpr int most_order = 32;
   // Counts a text of tokens in [0, vocabulary). Interpolated, the weight of each order is fitted by
   // expectation maximisation on the last tenth of the text, counted with the rest; then everything
   // is counted.
