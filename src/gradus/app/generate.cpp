@@ -31,13 +31,20 @@ int transform_prompt(const GenerateWords& w, const Settings& settings) {
   return done;
 }
 
-int run(const GenerateWords& w, const Settings& settings) {
+int run(const GenerateWords& w, const Command& command, const Settings& settings) {
   constexpr int64_t most = 10'000'000;
   if (w.tokens < 0 || w.tokens > most)
     raise(ErrorKind::usage, "generate: --tokens is " + std::to_string(w.tokens) +
                                 ". It must be from 0 to " + std::to_string(most) + ".");
-  if (read_run(w.run).config.recipe.starts_with("seq2seq")) return transform_prompt(w, settings);
-  if (w.beam != 1)
+  if (read_run(w.run).config.recipe.starts_with("seq2seq")) {
+    for (const char* option : {"--tokens", "--temperature", "--top-k", "--top-p"})
+      if (command.given(option))
+        raise(ErrorKind::usage, "generate: " + std::string(option) +
+                                    " belongs to a run that writes letter by letter, but " + w.run +
+                                    " transforms what it is given. Leave it out.");
+    return transform_prompt(w, settings);
+  }
+  if (command.given("--beam"))
     raise(ErrorKind::usage, "generate: --beam belongs to a run of seq2seq, but " + w.run +
                                 " writes letter by letter. Leave it out.");
   const Writer writer(w.run);
@@ -75,7 +82,7 @@ void add_generate(Command& command, const Settings& settings) {
   command.option("--beam", w->beam, "of seq2seq: so many beginnings go on, the likeliest first");
   command.example("gradus generate runs/0002-seq2seq-sort --prompt 31415 --beam 4");
   command.example("gradus generate runs/0001-gpt --prompt \"The gradient\" --tokens 200");
-  command.runs([w, &settings] { return run(*w, settings); });
+  command.runs([w, &command, &settings] { return run(*w, command, settings); });
 }
 
 }  // namespace gradus::app

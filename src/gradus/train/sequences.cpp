@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 namespace gradus {
@@ -314,7 +315,11 @@ std::vector<std::pair<std::string, double>> transform(const std::string& folder,
     *begin = start_token;
     std::ranges::copy(prefix, begin + 1);
     const Tensor logits = model(from_vector(x, {1, std::ssize(x)}));
-    return numbers(log_softmax(row(row(logits, 0), std::ssize(prefix))));
+    std::vector<double> p = numbers(log_softmax(row(row(logits, 0), std::ssize(prefix))));
+    // What is written nowhere: two sequences would read alike.
+    for (const int64_t unseen : {no_token, start_token})
+      p[static_cast<size_t>(unseen)] = -std::numeric_limits<double>::infinity();
+    return p;
   };
   std::vector<std::pair<std::string, double>> found;
   for (const Decoded& d : beam_search(log_probs, end_token, beam, task.target_length + 1))
