@@ -23,7 +23,7 @@ struct SummaryWords {
   int64_t batch = 1;
 };
 
-// 61706 -> "61,706"; 4089184 -> "4.09 M".
+// 61706 -> "61 706"; 4089184 -> "4.09 M".
 std::string amount(double x) {
   if (x < 1e6) return text::grouped(static_cast<int64_t>(x));
   const char* units[] = {" M", " G", " T", " P"};
