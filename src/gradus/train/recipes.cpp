@@ -1,6 +1,7 @@
 #include <gradus/core/buffer.h>
 #include <gradus/train/recipes.h>
 #include <gradus/train/sequences.h>
+#include <gradus/train/skipgram.h>
 #include <gradus/train/table.h>
 #include <gradus/train/text.h>
 
@@ -54,9 +55,15 @@ constexpr Recipe all_recipes[] = {
     {"gpt", "a small GPT learns a text letter by letter, the guide's own without a file",
      [](TrainConfig& c) {
        text_defaults(c, "gpt:4-4-128-128");
-       c.optimiser = "adamw", c.lr = 1e-3, c.weight_decay = 0.1, c.batch = 16, c.epochs = 12;
+       c.optimiser = "adamw", c.weight_decay = 0.1, c.dropout = 0.1, c.batch = 16, c.epochs = 24;
      },
      assign_text},
+    {"skipgram", "words become vectors by the words around them, with negative sampling",
+     [](TrainConfig& c) {
+       c.data = "lessons", c.model = "skipgram:64-5-5-5", c.optimiser = "adam", c.lr = 5e-3;
+       c.schedule = "linear", c.batch = 512, c.epochs = 10;
+     },
+     assign_skipgram},
     {"seq2seq-reverse", "a small transformer writes digits backwards",
      [](TrainConfig& c) { sequence_defaults(c, "reverse"); }, assign_sequences},
     {"seq2seq-sort", "a small transformer sorts digits",
