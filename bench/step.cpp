@@ -10,7 +10,10 @@
 #include <map>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "peers.h"
+#include "process.h"
 #include "rows.h"
 
 namespace {
@@ -27,6 +30,16 @@ bool same_as_interpreted(app::TrainingStep& step) {
     std::copy_n(expected.begin(), step.carried, args.begin());
   }
   return true;
+}
+
+// Megabytes that a process of ours holds at most that trains this step for a moment; infinite where
+// it fails.
+double megabytes(const std::string& name, int threads) {
+  const ProcessRun run = run_process(
+      {our_program(), "bench", "step", name, "--threads", std::to_string(threads), "--json"});
+  const auto answer = nlohmann::json::parse(run.out, nullptr, false);
+  if (run.status != 0 || !answer.is_object()) return std::numeric_limits<double>::infinity();
+  return answer["peak_bytes"].get<double>() / 1048576;
 }
 
 struct Wanted {
@@ -80,8 +93,9 @@ int main(int argc, char** argv) {
     }
   };
   measure();
-  std::vector<PeerLine> torch, eigen;
+  std::vector<PeerLine> torch, eigen, memory;
   if (!options.quick) {
+    memory = peer_lines("train_torch_memory");
     for (const char* name : {"train_torch", "libtorch_mlp"}) {
       for (PeerLine& l : peer_lines(name)) torch.push_back(std::move(l));
       measure();
@@ -108,6 +122,15 @@ int main(int argc, char** argv) {
       };
       beside("torch, its best", torch, c->second.torch);
       if (c->second.eigen.aim > 0) beside("by hand, Eigen", eigen, c->second.eigen);
+      if (options.quick) continue;
+      Row held{"step",
+               "(" + at.first + ") the whole process holds",
+               threads,
+               "MB",
+               megabytes(at.first, threads),
+               "torch, its least"};
+      held.peer = least(memory, c->second.peers, threads);
+      print(held, options);
     }
   }
   return right ? 0 : 1;

@@ -64,6 +64,7 @@ TEST(BenchStep, counts_and_times_a_plan_that_allocates_nothing) {
     EXPECT_EQ(j["allocations"], 0);
     EXPECT_GT(j["instructions"], 0);
     EXPECT_GT(j["arena_bytes"], 0);
+    EXPECT_GT(j["peak_bytes"], j["arena_bytes"]);
     EXPECT_GT(j["steps"], 0);
     EXPECT_LE(j["best"], j["us_per_step"]);
     EXPECT_LE(j["us_per_step"], j["p99"]);

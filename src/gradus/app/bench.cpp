@@ -10,11 +10,15 @@
 #include <gradus/ops/gemm.h>
 #include <gradus/ops/gemm_bf16.h>
 #include <gradus/ops/limits.h>
+#include <sys/resource.h>
 #include <gradus/gradus.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <type_traits>
 
 namespace gradus::app {
@@ -113,8 +117,9 @@ int step(const BenchWords& w, const Settings& settings) {
         ",\"us_per_step\":" + text::significant(t.median, 6) +
         ",\"best\":" + text::significant(t.best, 6) + ",\"p99\":" + text::significant(t.p99, 6) +
         ",\"steps\":" + std::to_string(t.steps) + ",\"threads\":" + std::to_string(thread_count()) +
-        ",\"instructions\":" + std::to_string(s.plan.instruction_count()) + ",\"arena_bytes\":" +
-        std::to_string(s.plan.arena_bytes()) + ",\"allocations\":" + std::to_string(t.allocations) +
+        ",\"instructions\":" + std::to_string(s.plan.instruction_count()) +
+        ",\"arena_bytes\":" + std::to_string(s.plan.arena_bytes()) + ",\"peak_bytes\":" +
+        std::to_string(most_resident()) + ",\"allocations\":" + std::to_string(t.allocations) +
         ",\"flops\":" + text::number(s.flops) + ",\"gflops\":" + text::significant(rate * 1e-9, 6) +
         ",\"peak_gflops\":" + text::significant(peak * 1e-9, 6) +
         ",\"share_of_peak\":" + text::significant(rate / peak, 4) + "}\n");
@@ -129,8 +134,9 @@ int step(const BenchWords& w, const Settings& settings) {
                                     giga(peak) + " measured now"},
                  {"plan", std::to_string(s.plan.instruction_count()) + " instructions, " +
                               bytes_text(static_cast<double>(s.plan.arena_bytes())) +
-                              " of memory, " + std::to_string(t.allocations) + " allocations in " +
-                              text::grouped(t.steps) + " steps"}}));
+                              " of memory, " + bytes_text(static_cast<double>(most_resident())) +
+                              " in the whole process, " + std::to_string(t.allocations) +
+                              " allocations in " + text::grouped(t.steps) + " steps"}}));
   return done;
 }
 
@@ -338,6 +344,23 @@ constexpr Kind kinds[] = {{"step", step},     {"gemm", gemm_kind},      {"batch"
                           {"limits", limits}, {"digits", bench_digits}, {"growth", bench_growth}};
 
 }  // namespace
+
+// getrusage may count the parent's memory as ours, VmHWM does not.
+int64_t most_resident() {
+  int64_t kilobytes = 0;
+  if (FILE* status = std::fopen("/proc/self/status", "r")) {
+    char line[256];
+    while (std::fgets(line, sizeof line, status))
+      if (std::strncmp(line, "VmHWM:", 6) == 0) kilobytes = std::atoll(line + 6);
+    std::fclose(status);
+  }
+  if (kilobytes == 0) {
+    rusage use{};
+    getrusage(RUSAGE_SELF, &use);
+    kilobytes = use.ru_maxrss;
+  }
+  return kilobytes * 1024;
+}
 
 std::string time_text(double us) {
   if (us < 1000) return text::significant(us, 3) + " us";

@@ -16,6 +16,8 @@ struct BenchWords {
 int bench_digits(const BenchWords& words, const Settings& settings);
 int bench_growth(const BenchWords& words, const Settings& settings);
 
+// Bytes that this process held at most, its program and libraries included.
+int64_t most_resident();
 // A row of numbers in the unit that reads best: "1.25 us", "3.4 ms".
 std::string time_text(double us);
 // "128 B", "15.2 KB", "3.1 MB".

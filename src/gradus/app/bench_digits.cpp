@@ -12,13 +12,11 @@
 #include <gradus/nn/losses.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/ops/shaping.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <optional>
 
@@ -36,23 +34,6 @@ double processor_seconds() {
   timespec t{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-// What the process held at most. getrusage may count the parent's memory as ours, VmHWM does not.
-int64_t peak_bytes() {
-  int64_t kilobytes = 0;
-  if (FILE* status = std::fopen("/proc/self/status", "r")) {
-    char line[256];
-    while (std::fgets(line, sizeof line, status))
-      if (std::strncmp(line, "VmHWM:", 6) == 0) kilobytes = std::atoll(line + 6);
-    std::fclose(status);
-  }
-  if (kilobytes == 0) {
-    rusage use{};
-    getrusage(RUSAGE_SELF, &use);
-    kilobytes = use.ru_maxrss;
-  }
-  return kilobytes * 1024;
 }
 
 struct Digits {
@@ -175,7 +156,7 @@ int bench_digits(const BenchWords& w, const Settings& settings) {
     accuracy = share_right(judge.output<float>(0), d, judged);
   }
   const double wall = std::chrono::duration<double>(Clock::now() - start).count();
-  const int64_t peak = peak_bytes();
+  const int64_t peak = most_resident();
   if (settings.json) {
     const auto ms = [](double seconds) { return text::significant(1e3 * seconds, 5); };
     print("{\"ms\":" + ms(before + wall) + ",\"ms_before\":" + ms(before) + ",\"ms_read\":" +
