@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
        {"generate", "a trained language model writes on", add_generate},
        {"ngram", "what counting makes of a text", add_ngram},
        {"tokenise", "a text cut into characters, words or pairs of bytes", add_tokenise},
+       {"words", "words as vectors: neighbours and analogies", add_words},
        {"summary", "layers, shapes, parameters and operations of a model", add_summary},
        {"inspect", "what a data or weight file holds", add_inspect},
        {"verify", "check every reference number", add_verify},

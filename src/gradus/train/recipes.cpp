@@ -60,7 +60,7 @@ constexpr Recipe all_recipes[] = {
      assign_text},
     {"skipgram", "words become vectors by the words around them, with negative sampling",
      [](TrainConfig& c) {
-       c.data = "lessons", c.model = "skipgram:64-5-5-5", c.optimiser = "adam", c.lr = 5e-3;
+       c.data = "lessons", c.model = "skipgram:64-10-5-5", c.optimiser = "adam", c.lr = 5e-3;
        c.schedule = "linear", c.batch = 512, c.epochs = 10;
      },
      assign_skipgram},
