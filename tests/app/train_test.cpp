@@ -54,6 +54,18 @@ TEST(TrainVerb, says_what_words_it_cannot_use) {
          "8x8. Choose another --model.\n");
 }
 
+TEST(TrainVerb, takes_a_flag_over_a_recipe_though_it_is_the_usual_value) {
+  const Scratch folder;
+  const std::string out = folder.path("run"), text = folder.write("text.txt", "one two three four");
+  ASSERT_EQ(run("train skipgram " + text + " --model skipgram:4-2-2-1 --epochs 20 --batch 64 " +
+                "--optimiser adam --val 0 --seed 0 --quiet --out " + out)
+                .status,
+            0);
+  const std::string toml = folder.read("run/run.toml");
+  EXPECT_NE(toml.find("epochs = 20\n"), std::string::npos) << toml;
+  EXPECT_NE(toml.find("batch = 64\n"), std::string::npos) << toml;
+}
+
 // MNIST's format: big-endian sizes, then bytes.
 void write_idx(const Scratch& folder, const Generated& g) {
   const auto big = [](int64_t n) {

@@ -77,6 +77,17 @@ TEST(ProgressLine, gives_up_speed_first_and_the_loss_last) {
   EXPECT_EQ(at(30), "epoch 10/20 ━━━╌╌╌ loss 0.041");
 }
 
+TEST(ProgressLine, counts_speed_in_the_units_of_the_data) {
+  const std::pair<const char*, const char*> units[] = {
+      {"examples", " 4 100 ex/s "}, {"tokens", " 4 100 tok/s "}, {"pairs", " 4 100 pairs/s "}};
+  for (const auto& [unit, shown] : units) {
+    Progress p = half_way();
+    p.unit = unit;
+    EXPECT_THAT(progress_line(p, {.redraws = true, .colour = false, .width = 200}),
+                HasSubstr(shown));
+  }
+}
+
 TEST(ProgressLine, leaves_out_what_was_not_measured) {
   Progress p;
   p.epoch = 1;

@@ -264,7 +264,8 @@ void Command::flag(const std::string& name, bool& value, const std::string& says
 }
 
 bool Command::given(const std::string& name) const {
-  return app_->count(name) > 0;
+  const CLI::Option* option = app_->get_option_no_throw(name);
+  return option != nullptr && option->count() > 0;
 }
 
 void Command::example(const std::string& line) {

@@ -59,6 +59,7 @@ struct Options {
   TrainConfig config;
   std::string config_file;
   std::string file;  // with a recipe in front: its data
+  const Command* command = nullptr;
   bool resume = false, no_standardise = false, list = false;
 };
 
@@ -68,12 +69,22 @@ std::string generator_names() {
   return text::join(names, ", ");
 }
 
-// What a recipe or a file sets, and the flags over it: what differs from its default was given.
-TrainConfig with_flags(TrainConfig config, const TrainConfig& flags) {
+// The option of a setting: --clip-norm of optimiser.clip_norm.
+std::string option_of(std::string_view key) {
+  if (key == "optimiser.method") return "--optimiser";
+  std::string name(key.substr(key.rfind('.') + 1));
+  std::ranges::replace(name, '_', '-');
+  return "--" + name;
+}
+
+// What a recipe or a file sets, and the flags over it: what was given, be it the usual value, or
+// differs from that.
+TrainConfig with_flags(TrainConfig config, const TrainConfig& flags, const Command* command) {
   const TomlEntries given = entries_of(flags), usual = entries_of(TrainConfig{});
   TomlEntries changed;
   for (size_t i = 0; i < given.size(); ++i)
-    if (given[i].value != usual[i].value) changed.push_back(given[i]);
+    if (given[i].value != usual[i].value || (command && command->given(option_of(given[i].key))))
+      changed.push_back(given[i]);
   apply_entries(config, changed, "flags");
   return config;
 }
@@ -91,7 +102,7 @@ TrainConfig with_recipe(const Options& o) {
   config.recipe = recipe->name;
   recipe->defaults(config);
   flags.data = o.file;
-  return with_flags(config, flags);
+  return with_flags(config, flags, o.command);
 }
 
 int list_recipes(const Settings& settings) {
@@ -121,7 +132,7 @@ int run(const Settings& settings, Options& o) {
   if (!o.config_file.empty()) {
     TrainConfig file;
     apply_entries(file, read_toml(o.config_file), o.config_file);
-    config = with_flags(file, config);
+    config = with_flags(file, config, o.command);
   }
   if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;
@@ -188,6 +199,7 @@ int run(const Settings& settings, Options& o) {
 // What train and lr-find share: data, model, optimiser.
 void add_setup(Command& command, Options& o) {
   TrainConfig& c = o.config;
+  o.command = &command;
   command.word("DATA", c.data,
                "a generator (" + generator_names() +
                    "), a file (CSV, IDX, npy, npz, CIFAR .bin), or a recipe (gradus train --list)",

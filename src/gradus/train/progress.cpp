@@ -47,9 +47,9 @@ std::vector<Field> fields_of(const Progress& p) {
         std::pow(10, std::floor(std::log10(std::max(p.units_per_second, 1.0))) - 1);
     const double rounded =
         digits > 1 ? std::round(p.units_per_second / digits) * digits : p.units_per_second;
-    fields.push_back({text::grouped(std::llround(std::min(rounded, 1e15))) +
-                          (p.unit == "tokens" ? " tok/s" : " ex/s"),
-                      5});
+    const std::string_view unit = p.unit == "tokens" ? "tok" : p.unit == "examples" ? "ex" : p.unit;
+    fields.push_back(
+        {text::grouped(std::llround(std::min(rounded, 1e15))) + " " + std::string(unit) + "/s", 5});
   }
   if (p.peak_share >= 0.0005) fields.push_back({percent(p.peak_share) + " of peak", 6});
   if (p.seconds_left > 0) {
