@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numeric>
 #include <span>
 #include <string>
@@ -58,8 +59,8 @@ Nearest cosine_top_k(const Tensor& queries, const Tensor& rows, int64_t k) {
       const auto of = std::span(all).subspan(static_cast<size_t>(q * n), static_cast<size_t>(n));
       const auto cosine = [of](int64_t row) { return of[static_cast<size_t>(row)]; };
       std::iota(order.begin(), order.end(), int64_t{0});
-      std::partial_sort(order.begin(), order.begin() + kept, order.end(),
-                        [&](int64_t a, int64_t b) {
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept),
+                        order.end(), [&](int64_t a, int64_t b) {
                           return cosine(a) != cosine(b) ? cosine(a) > cosine(b) : a < b;
                         });
       for (int64_t i = 0; i < kept; ++i) {
