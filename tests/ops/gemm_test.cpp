@@ -171,6 +171,12 @@ TEST_P(GemmOnTarget, far_rows_of_b_are_the_naive_chain_bit_for_bit) {
   }
 }
 
+TEST_P(GemmOnTarget, long_sums_of_two_matrices_read_along_their_rows_are_the_naive_chain) {
+  const int64_t m = 150, n = 66, k = 1100;
+  check(m, n, k, Operand<float>(m, k, 1, m, 1), Operand<float>(k, n, n, 1, 2), 0, GetParam());
+  check(m, n, k, Operand<double>(m, k, 1, m + 5, 1), Operand<double>(k, n, n, 1, 2), 3, GetParam());
+}
+
 template <class T>
 void check_threads(int64_t m, int64_t n, int64_t k, bool a_transposed, bool b_transposed) {
   const Operand<T> a(m, k, a_transposed ? 1 : k, a_transposed ? m : 1, 3);
@@ -194,6 +200,7 @@ TEST(Gemm, one_two_and_three_threads_give_the_same_bits) {
     for (bool b : {false, true}) {
       check_threads<float>(200, 300, 310, a, b);
       check_threads<float>(50, 1200, 100, a, b);
+      check_threads<float>(150, 70, 1100, a, b);
       check_threads<double>(200, 300, 310, a, b);
       check_threads<float>(1, 2000, 1500, a, b);
       check_threads<float>(2000, 1, 1500, a, b);

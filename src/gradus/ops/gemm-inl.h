@@ -101,6 +101,8 @@ constexpr int64_t kInPlaceB = 1 << 13;     // elements of b that stay near witho
 constexpr int64_t kFarB = 1 << 19;         // elements of b that lie outside L2
 constexpr int64_t kFarC = 1 << 16;         // elements of c that lie outside L1 and near L2
 constexpr int64_t kHigh = 20 * kTileRows;  // rows whose block of a stays in L2
+constexpr int64_t kLong = 1024;            // a sum so long hides that c is written transposed
+constexpr int64_t kWide = 64;              // rows over which packing b pays
 constexpr int64_t kSerialWork = 1 << 18;   // multiply-adds below which threads do not pay
 
 // Transposes take two shuffles a vector and 32 bytes: wider vectors gain them nothing.
@@ -349,6 +351,31 @@ bool packs_a(int64_t rows, int64_t cols) {
   return rows >= kTileRows && cols >= 8 * kPanel<T>;
 }
 
+// A block of a whose columns are contiguous, tile after tile: its lines are read once, in order.
+// A vector apart, so that what is written at once falls on different sets.
+template <class T>
+void pack_columns(const Matrix<T>& a, int64_t k, int64_t tiles, int64_t tile_rows, int64_t taller,
+                  T* to) {
+  const Full<T> d;
+  constexpr int64_t L = kLanes<T>;
+  for (int64_t p = 0; p < k; ++p) {
+    const T* from = a.at + p * a.col;
+    T* tile = to;
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t height = tile_rows + (t < taller);
+      T* at = tile + p * height;
+      int64_t i = 0;
+      for (; i + L <= height; i += L) hn::StoreU(hn::LoadU(d, from + i), d, at + i);
+      if (i < height) {
+        const auto mask = hn::FirstN(d, static_cast<size_t>(height - i));
+        store_first(load_first(d, mask, from + i, height - i), d, mask, at + i, height - i);
+      }
+      from += height;
+      tile += k * height + L;
+    }
+  }
+}
+
 // Rows [i0, i1) and columns [j0, j1) of c, all of k.
 template <class T>
 void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
@@ -371,7 +398,7 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
   const bool pack_a = packs_a<T>(rows, cols);
   const int most = copy ? 2 : most_vectors(tile_rows + (taller > 0));
   const bool far = rows * c_row >= kFarC;
-  T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth) : nullptr;
+  T* packed_a = pack_a ? rooms().a.at_least<T>(rows * depth + tiles * L) : nullptr;
   T* panel = copy || (!kMasks && cols % L != 0)
                  ? rooms().b.at_least<T>((far_b ? kGroup : 1) * P * depth)
                  : nullptr;
@@ -379,10 +406,13 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
   for (int64_t p = 0; p < x.k; p += depth) {
     const int64_t k = std::min(depth, x.k - p);
     const Matrix<T> a{x.a.at + i0 * x.a.row + p * x.a.col, x.a.row, x.a.col};
-    if (pack_a) {
+    if (pack_a && a.row == 1) {
+      pack_columns(a, k, tiles, tile_rows, taller, packed_a);
+    } else if (pack_a) {
       for (int64_t t = 0, i = 0; t < tiles; ++t) {
         const int64_t height = tile_rows + (t < taller);
-        pack(Matrix<T>{a.at + i * a.row, a.col, a.row}, k, height, packed_a + i * k, height);
+        pack(Matrix<T>{a.at + i * a.row, a.col, a.row}, k, height, packed_a + i * k + t * L,
+             height);
         i += height;
       }
     }
@@ -424,8 +454,8 @@ void compute(const Product<T>& x, int64_t i0, int64_t i1, int64_t j0, int64_t j1
           }
         }
         const auto run = unit ? pick<T, true>(height, vecs) : pick<T, false>(height, vecs);
-        run(k, pack_a ? packed_a + i * k : a.at + i * a.row, a.row, pack_a ? height : a.col, b,
-            b_row, last, fill, c + i * c_row + (j - j0), c_row, p > 0);
+        run(k, pack_a ? packed_a + i * k + t * L : a.at + i * a.row, a.row, pack_a ? height : a.col,
+            b, b_row, last, fill, c + i * c_row + (j - j0), c_row, p > 0);
         if (fill) {
           b = panel;
           b_row = vecs * L;
@@ -577,9 +607,10 @@ void gemm(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_
   if (m == 1) a_row = 1;
   if (n == 1) b_col = 1;
   const bool a_ready = a_row == 1, b_ready = b_col == 1;
-  const bool flip = n == 1 ? m > 1
-                    : m == 1
-                        ? false
+  const bool flip = n == 1   ? m > 1
+                    : m == 1 ? false
+                    : a_ready && b_ready && k >= kLong && n >= kWide && m >= 2 * n
+                        ? true  // rows of the wide side are read along, of the narrow one packed
                         : cycles<T>(n, m, k, a_ready) + 2 * m * n < cycles<T>(m, n, k, b_ready);
   if (!flip) {
     const Product<T> x{m,     n,     k,    {a, a_row, a_col}, {b, b_row, b_col}, c, c_row,
