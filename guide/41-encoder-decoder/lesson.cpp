@@ -658,7 +658,9 @@ Drawing diagram(const RecurrentPairs& model, std::string alt) {
           "M" + point(x, y + 10) + "Q" + point((x + to_x) / 2, y + 44) + " " + point(to_x, y + 10);
     marks += std::string("\" fill=\"none\" stroke=\"") +
              (crosses ? "var(--accent)" : "var(--muted)") + "\"/>";
-    if (crosses) write((x + to_x) / 2 + 34, (y + to_y) / 2, shape_of(a.carries), "var(--accent)");
+    if (crosses)
+      write(x == to_x ? x - 34 : (x + to_x) / 2 + 34, (y + to_y) / 2, shape_of(a.carries),
+            "var(--accent)");
   }
   const size_t columns = std::max(parts.upper.size(), parts.lower.size());
   std::string svg = "<svg viewBox=\"0 0 " + std::to_string(10 + 90 * columns) +
