@@ -151,28 +151,42 @@ void scaled(T* x, int64_t n, double scale, const T* bias, int64_t step) {
   }
 }
 
+// Whether rows [from, to) hold finite numbers alone.
+template <class T>
+bool finite(const Head<const T>& a, int64_t e, int64_t from, int64_t to) {
+  using D = hn::CappedTag<T, virtual_lanes>;
+  constexpr auto width = static_cast<int64_t>(hn::MaxLanes(D()));
+  auto off = hn::Zero(D());  // v - v is 0 of what is finite alone
+  T rest = 0;
+  for (int64_t j = from; j < to; ++j) {
+    const T* row = a.from(j);
+    int64_t t = 0;
+    if (a.col == 1)
+      for (; t + width <= e; t += width) {
+        const auto v = hn::LoadU(D(), row + t);
+        off = hn::Add(off, hn::Sub(v, v));
+      }
+    for (; t < e; ++t) rest += row[t * a.col] - row[t * a.col];
+  }
+  return rest == 0 && hn::AllTrue(D(), hn::Eq(off, hn::Zero(D())));
+}
+
 // y (m, e) = x a, where row r of x (m, n) sees only rows [first(r), first(r) + count(r)) of a and
 // is 0 beside them. A row of a that is not finite goes only to rows that see it, since 0 inf is
 // NaN.
 template <class T, class First, class Count>
-void product_of_seen(int64_t m, int64_t n, int64_t e, const T* x, const Head<const T>& a, T* y,
-                     const First& first, const Count& count) {
-  const auto finite = [&](int64_t from, int64_t to) {
-    for (int64_t j = from; j < to; ++j)
-      if (reduce_row<T, Sum<T>>(a.from(j), a.col, e, [](auto v) HWY_ATTR { return v - v; }) != 0)
-        return false;
-    return true;
-  };
+void product_of_seen(int64_t m, int64_t n, int64_t e, const Head<const T>& x,
+                     const Head<const T>& a, T* y, const First& first, const Count& count) {
   // Each end of the rows of a is hidden the longest from the first row or from the last.
-  if (finite(first(0) + count(0), n) && finite(0, first(m - 1))) {
-    gemm(m, e, n, x, n, 1, a.at, a.row, a.col, y, e);
+  if (finite(a, e, first(0) + count(0), n) && finite(a, e, 0, first(m - 1))) {
+    gemm(m, e, n, x.at, x.row, x.col, a.at, a.row, a.col, y, e);
     return;
   }
   for (int64_t r = 0; r < m; ++r) {
     std::fill(y + r * e, y + (r + 1) * e, T(0));
     if (count(r) > 0)
-      gemm(1, e, count(r), x + r * n + first(r), n, 1, a.from(first(r)), a.row, a.col, y + r * e,
-           e);
+      gemm(1, e, count(r), x.from(r) + first(r) * x.col, x.row, x.col, a.from(first(r)), a.row,
+           a.col, y + r * e, e);
   }
 }
 
@@ -220,10 +234,10 @@ void run_forward(const Call& c) {
       const Head<const T> values{v.from(j0), v.row, v.col};
       const auto none = [](int64_t) { return int64_t{0}; };
       if (j0 == 0) {
-        product_of_seen(m, n, s.e, x, values, y, none, seen);
+        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, y, none, seen);
       } else {
         T* more = attention_rooms().part.at_least<T>(m * s.e);
-        product_of_seen(m, n, s.e, x, values, more, none, seen);
+        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, more, none, seen);
         for (int64_t t = 0; t < m * s.e; ++t) y[t] += more[t];
       }
     }
@@ -243,84 +257,131 @@ T finite_lse(T lse) {
   return lse == -infinity ? infinity : lse;
 }
 
-// q, k, v, logsumexp, the cotangent of y, delta and perhaps a bias: cotangents of q, k and v, with
-// weights w = exp(scale q k^T + bias - logsumexp), at most 1, and slopes w (y_bar v^T - delta).
+// What one head needs on the way back: q, k, v, logsumexp, the cotangent of y, delta and perhaps a
+// bias, in this order. Cotangents of q, k and v follow from weights w = exp(scale q k^T + bias -
+// logsumexp), at most 1, and slopes scale w (y_bar v^T - delta).
+template <class T>
+struct WayBack {
+  const Sizes& s;
+  Head<const T> q, k, v, lse, bar, delta, bias;
+  T *q_bar, *k_bar, *v_bar;
+
+  WayBack(const Sizes& sizes, const Call& c, int64_t h)
+      : s(sizes),
+        q(head_of<const T>(c.in[0], h)),
+        k(head_of<const T>(c.in[1], h)),
+        v(head_of<const T>(c.in[2], h)),
+        lse(numbers_of<const T>(c.in[3], h)),
+        bar(head_of<const T>(c.in[4], h)),
+        delta(numbers_of<const T>(c.in[5], h)),
+        bias(c.in.size() > 6 ? head_of<const T>(c.in[6], h) : Head<const T>{}),
+        q_bar(c.out[0].as<T>() + h * s.queries * s.d),
+        k_bar(c.out[1].as<T>() + h * s.keys * s.d),
+        v_bar(c.out[2].as<T>() + h * s.keys * s.e) {}
+
+  // Of queries [i0, i1) and keys [j0, j1), rows `step` apart; 0 where a query does not see a key,
+  // up to `zeros` keys beyond j1.
+  void weigh(int64_t i0, int64_t i1, int64_t j0, int64_t j1, T* w, T* slope, int64_t step,
+             int64_t zeros) const {
+    using D = hn::CappedTag<T, virtual_lanes>;
+    constexpr auto width = static_cast<int64_t>(hn::MaxLanes(D()));
+    const int64_t n = j1 - j0;
+    gemm(i1 - i0, n, s.d, q.from(i0), q.row, q.col, k.from(j0), k.col, k.row, w, step);
+    gemm(i1 - i0, n, s.e, bar.from(i0), bar.row, bar.col, v.from(j0), v.col, v.row, slope, step);
+    for (int64_t i = i0; i < i1; ++i, w += step, slope += step) {
+      const int64_t own = std::clamp<int64_t>(s.seen(i) - j0, 0, n);
+      const Lanes<D> scale(s.scale), top(static_cast<double>(finite_lse(*lse.from(i)))),
+          less(static_cast<double>(*delta.from(i)));
+      const bool biased = bias.at != nullptr;
+      if (biased) scaled(w, own, s.scale, bias.from(i) + j0 * bias.col, bias.col);
+      const auto slopes = [&](Lanes<D>& x, Lanes<D> g) HWY_ATTR {
+        if (!biased) x = x * scale;
+        x = LaneMath<D>::exp_below_0(min(x - top, Lanes<D>(0.0)));
+        return x * (g - less) * scale;
+      };
+      int64_t j = 0;
+      for (; j + width <= own; j += width) {
+        Lanes<D> x(hn::LoadU(D(), w + j));
+        hn::StoreU(slopes(x, Lanes<D>(hn::LoadU(D(), slope + j))).v, D(), slope + j);
+        hn::StoreU(x.v, D(), w + j);
+      }
+      if (j < own) {
+        const auto some = static_cast<size_t>(own - j);
+        Lanes<D> x(load_some(D(), w + j, some));
+        store_some(D(), slopes(x, Lanes<D>(load_some(D(), slope + j, some))).v, slope + j, some);
+        store_some(D(), x.v, w + j, some);
+      }
+      std::fill(w + own, w + n + zeros, T(0));
+      std::fill(slope + own, slope + n + zeros, T(0));
+    }
+  }
+
+  // Sums over keys: queries from i0, whose slopes are (m, n), rows `step` apart.
+  void to_queries(int64_t i0, int64_t m, int64_t n, const T* slope, int64_t step) const {
+    product_of_seen<T>(
+        m, n, s.d, {slope, step, 1}, k, q_bar + i0 * s.d, [](int64_t) { return int64_t{0}; },
+        [&](int64_t r) { return s.seen(i0 + r); });
+  }
+
+  // Sums over queries [from, queries): keys from j0, a column of w and of slope for each.
+  void to_keys(int64_t j0, int64_t m, int64_t from, const T* w, const T* slope,
+               int64_t step) const {
+    const int64_t n = s.queries - from;
+    const auto hidden = [&](int64_t r) { return s.first(j0 + r) - from; };
+    const auto rest = [&](int64_t r) { return n - hidden(r); };
+    product_of_seen<T>(m, n, s.d, {slope, 1, step}, {q.from(from), q.row, q.col}, k_bar + j0 * s.d,
+                       hidden, rest);
+    product_of_seen<T>(m, n, s.e, {w, 1, step}, {bar.from(from), bar.row, bar.col},
+                       v_bar + j0 * s.e, hidden, rest);
+  }
+};
+
+constexpr int64_t near_pairs = 1 << 16;  // weights and slopes of a head that stay in L2
+
+// All pairs of a head at once where they stay near, else each side by itself with the weights made
+// twice. The bits are the same: every sum is one chain.
 template <class T>
 void run_backward(const Call& c) {
   const Sizes s = sizes_of(c);
-  const int64_t query_tiles = (s.queries + tile_queries - 1) / tile_queries,
-                key_tiles = (s.keys + tile_queries - 1) / tile_queries;
-  const int64_t each = query_tiles + key_tiles;
-  const bool biased = c.in.size() > 6;
-  parallel_for(s.heads * each, [&](int64_t unit) {
-    const int64_t h = unit / each;
-    const auto q = head_of<const T>(c.in[0], h), k = head_of<const T>(c.in[1], h),
-               v = head_of<const T>(c.in[2], h), bar = head_of<const T>(c.in[4], h);
-    const auto lse = numbers_of<const T>(c.in[3], h), delta = numbers_of<const T>(c.in[5], h);
-    const auto bias = biased ? head_of<const T>(c.in[6], h) : Head<const T>{};
-    const double scale = s.scale;
-    if (const int64_t tile = unit % each; tile < query_tiles) {
-      const int64_t i0 = tile * tile_queries, m = std::min(tile_queries, s.queries - i0);
-      T* q_bar = c.out[0].as<T>() + (h * s.queries + i0) * s.d;
-      const int64_t n = s.seen(i0 + m - 1);
-      if (n == 0) return static_cast<void>(std::fill(q_bar, q_bar + m * s.d, T(0)));
+  const auto tiles_of = [](int64_t rows) { return (rows + tile_queries - 1) / tile_queries; };
+  const int64_t query_tiles = tiles_of(s.queries), key_tiles = tiles_of(s.keys);
+  const auto least = [](int64_t rows, int64_t at) { return std::min(tile_queries, rows - at); };
+  if (s.queries * s.keys <= near_pairs && s.heads >= thread_count()) {
+    parallel_for(s.heads, [&](int64_t h) {
+      const WayBack<T> way(s, c, h);
+      T* w = attention_rooms().scores.at_least<T>(s.queries * s.keys);
+      T* slope = attention_rooms().slopes.at_least<T>(s.queries * s.keys);
+      for (int64_t i0 = 0; i0 < s.queries; i0 += tile_queries) {
+        const int64_t m = least(s.queries, i0), n = s.seen(i0 + m - 1);
+        T *own_w = w + i0 * s.keys, *own_slope = slope + i0 * s.keys;
+        // A tile of keys that its first query sees holds up to so many more.
+        way.weigh(i0, i0 + m, 0, n, own_w, own_slope, s.keys, least(s.keys, n));
+        way.to_queries(i0, m, n, own_slope, s.keys);
+      }
+      for (int64_t j0 = 0; j0 < s.keys; j0 += tile_queries) {
+        const int64_t from = s.first(j0);
+        way.to_keys(j0, least(s.keys, j0), from, w + from * s.keys + j0, slope + from * s.keys + j0,
+                    s.keys);
+      }
+    });
+    return;
+  }
+  parallel_for(s.heads * (query_tiles + key_tiles), [&](int64_t unit) {
+    const WayBack<T> way(s, c, unit / (query_tiles + key_tiles));
+    const int64_t tile = unit % (query_tiles + key_tiles);
+    if (tile < query_tiles) {
+      const int64_t i0 = tile * tile_queries, m = least(s.queries, i0), n = s.seen(i0 + m - 1);
       T* w = attention_rooms().scores.at_least<T>(m * n);
       T* slope = attention_rooms().slopes.at_least<T>(m * n);
-      gemm(m, n, s.d, q.from(i0), q.row, q.col, k.at, k.col, k.row, w, n);
-      gemm(m, n, s.e, bar.from(i0), bar.row, bar.col, v.at, v.col, v.row, slope, n);
-      for (int64_t r = 0; r < m; ++r) {
-        const int64_t own = s.seen(i0 + r);
-        T *of_row = w + r * n, *slopes = slope + r * n;
-        scaled(of_row, own, scale, biased ? bias.from(i0 + r) : nullptr, bias.col);
-        exp_row(of_row, own, finite_lse(*lse.from(i0 + r)));
-        const auto less = static_cast<double>(*delta.from(i0 + r));
-        map_row(slopes, of_row, own, [less, scale](auto g, auto weight) HWY_ATTR {
-          return weight * (g - decltype(g)(less)) * decltype(g)(scale);
-        });
-        std::fill(slopes + own, slopes + n, T(0));
-      }
-      product_of_seen(
-          m, n, s.d, slope, k, q_bar, [](int64_t) { return int64_t{0}; },
-          [&](int64_t r) { return s.seen(i0 + r); });
+      way.weigh(i0, i0 + m, 0, n, w, slope, n, 0);
+      way.to_queries(i0, m, n, slope, n);
     } else {
-      const int64_t j0 = (tile - query_tiles) * tile_queries,
-                    m = std::min(tile_queries, s.keys - j0);
-      T* k_bar = c.out[1].as<T>() + (h * s.keys + j0) * s.d;
-      T* v_bar = c.out[2].as<T>() + (h * s.keys + j0) * s.e;
+      const int64_t j0 = (tile - query_tiles) * tile_queries, m = least(s.keys, j0);
       const int64_t from = s.first(j0), n = s.queries - from;
-      if (n == 0) {
-        std::fill(k_bar, k_bar + m * s.d, T(0));
-        std::fill(v_bar, v_bar + m * s.e, T(0));
-        return;
-      }
       T* w = attention_rooms().scores.at_least<T>(m * n);
       T* slope = attention_rooms().slopes.at_least<T>(m * n);
-      T* logs = attention_rooms().part.at_least<T>(2 * n);
-      T* less = logs + n;
-      for (int64_t i = 0; i < n; ++i) {
-        logs[i] = finite_lse(*lse.from(from + i));
-        less[i] = *delta.from(from + i);
-      }
-      gemm(m, n, s.d, k.from(j0), k.row, k.col, q.from(from), q.col, q.row, w, n);
-      gemm(m, n, s.e, v.from(j0), v.row, v.col, bar.from(from), bar.col, bar.row, slope, n);
-      for (int64_t r = 0; r < m; ++r) {
-        const int64_t blind = s.first(j0 + r) - from;  // queries that do not see this key
-        T *of_row = w + r * n, *slopes = slope + r * n;
-        scaled(of_row, n, scale, biased ? bias.from(from) + (j0 + r) * bias.col : nullptr,
-               bias.row);
-        map_row(of_row, logs, n,
-                [](auto x, auto log) HWY_ATTR { return min(x - log, decltype(x)(0.0)); });
-        exp_row(of_row, n, T(0));
-        map_row(slopes, less, n, [](auto g, auto d) HWY_ATTR { return g - d; });
-        map_row(slopes, of_row, n,
-                [scale](auto g, auto weight) HWY_ATTR { return weight * g * decltype(g)(scale); });
-        std::fill(of_row, of_row + blind, T(0));
-        std::fill(slopes, slopes + blind, T(0));
-      }
-      const auto hidden = [&](int64_t r) { return s.first(j0 + r) - from; };
-      const auto rest = [&](int64_t r) { return n - hidden(r); };
-      product_of_seen<T>(m, n, s.d, slope, {q.from(from), q.row, q.col}, k_bar, hidden, rest);
-      product_of_seen<T>(m, n, s.e, w, {bar.from(from), bar.row, bar.col}, v_bar, hidden, rest);
+      way.weigh(from, s.queries, j0, j0 + m, w, slope, m, 0);
+      way.to_keys(j0, m, from, w, slope, m);
     }
   });
 }
