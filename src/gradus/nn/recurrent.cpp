@@ -70,7 +70,10 @@ class Unrolled {
   // as many c of an LSTM, each (N, H), lie in order of time, the first state before them all, or
   // behind in reverse. What the steps keep is (T, N, H) each.
   std::pair<Tensor, std::vector<Tensor>> forward(std::span<const Tensor> x) const {
-    const Tensor w = transpose(x[1]);
+    // Turned once where many products read it.
+    const Tensor w = steps_ > 2 ? reshape(reshape(transpose(x[1]), {x[1].size()}),
+                                          {x[1].shape()[1], x[1].shape()[0]})
+                                : transpose(x[1]);
     std::vector<Tensor> h(places()), c(places());
     std::vector<std::vector<Tensor>> kept;
     RecurrentState s = {x[2], is_lstm() ? x[3] : Tensor()};
