@@ -34,7 +34,8 @@ Tensor plain_attention(const Tensor& q, const Tensor& k, const Tensor& v,
 }
 
 TEST(Attention, in_tiles_is_attention_with_all_scores_and_so_are_its_gradients) {
-  const std::pair<int64_t, int64_t> sizes[] = {{5, 5}, {33, 70}, {70, 33}, {1, 9}, {40, 600}};
+  const std::pair<int64_t, int64_t> sizes[] = {{5, 5}, {33, 70},  {70, 33},
+                                               {1, 9}, {40, 600}, {260, 270}};
   for (const DType dtype : {DType::f32, DType::f64})
     for (const auto& [queries, keys] : sizes)
       for (const bool causal : {false, true})
@@ -83,12 +84,39 @@ TEST(Attention, has_the_same_bits_with_any_number_of_threads_and_as_a_plan) {
   const std::vector<Tensor> one = f(at);
   set_thread_count(2);
   const std::vector<Tensor> two = f(at);
+  // More threads than heads: tiles of queries and of keys go apart.
+  set_thread_count(16);
+  const std::vector<Tensor> many = f(at);
+  set_thread_count(2);
   Plan plan = compile(f, {at[0], at[1], at[2]});
   plan.run();
   set_thread_count(threads);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(numbers(one[i]), numbers(two[i])) << i;
+    EXPECT_EQ(numbers(one[i]), numbers(many[i])) << i;
     EXPECT_EQ(numbers(one[i]), numbers(plan.output_tensor(static_cast<int>(i)))) << i;
+  }
+}
+
+TEST(SelfAttention, and_all_its_derivatives_are_those_of_attention_on_three_slices) {
+  const int64_t heads = 2, width = 6;
+  const Tensor qkv = drawn(1, {2, 5, 3 * width}), direction = drawn(2, {2, 5, 3 * width});
+  for (const bool causal : {false, true}) {
+    const auto loss = [](const Tensor& y) { return sum(y * y * y); };
+    const auto whole = [&](const Tensor& x) {
+      return loss(self_attention(x, heads, {.causal = causal}));
+    };
+    const auto sliced = [&](const Tensor& x) {
+      const auto part = [&](int64_t i) {
+        return split_heads(slice_axis(x, -1, {i * width, (i + 1) * width}), heads);
+      };
+      return loss(join_heads(attention(part(0), part(1), part(2), {.causal = causal})));
+    };
+    EXPECT_EQ(number(whole(qkv)), number(sliced(qkv)));
+    EXPECT_EQ(numbers(grad(whole)(qkv)), numbers(grad(sliced)(qkv)));
+    expect_near(jvp(whole)(qkv, direction).derivative,
+                {number(jvp(sliced)(qkv, direction).derivative)}, 1e-11);
+    expect_near(hvp(whole)(qkv, direction), numbers(hvp(sliced)(qkv, direction)), 1e-11);
   }
 }
 

@@ -1,14 +1,17 @@
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
+#include <gradus/diff/custom.h>
 #include <gradus/nn/attention.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/init.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
 #include <cmath>
+#include <memory>
 
 namespace gradus {
 namespace {
@@ -90,14 +93,49 @@ Tensor join_heads(const Tensor& x) {
   return reshape(y, shape);
 }
 
+// The cotangents of queries, keys and values are put side by side once: the rules of three slices
+// would pad each of them and add the three.
+Tensor self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options) {
+  const int64_t width = qkv.shape().back() / 3;
+  Attrs attrs;
+  attrs.a = {options.causal ? 1 : 0};
+  attrs.number = options.scale.value_or(1 / std::sqrt(static_cast<double>(width / heads)));
+  const auto parts = [heads, width](const Tensor& x) {
+    std::vector<Tensor> all;
+    for (int64_t i = 0; i < 3; ++i)
+      all.push_back(split_heads(slice_axis(x, -1, {i * width, (i + 1) * width}), heads));
+    return all;
+  };
+  const std::vector<Tensor> y = apply_many(op::attention, parts(qkv), attrs);
+  CustomRule rule{.name = "self_attention",
+                  .value = [joined = join_heads(y[0])](std::span<const Tensor>) { return joined; }};
+  // Of the logsumexp there is no cotangent: that of qkv says all.
+  rule.pull = [parts, attrs, heads](std::span<const Tensor> x, const Tensor& out,
+                                    const Tensor& bar) {
+    std::vector<Tensor> in = parts(x[0]);
+    in.insert(in.end(),
+              {x[1], split_heads(bar, heads), sum(split_heads(bar * out, heads), {.axis = -1})});
+    std::vector<Tensor> bars = apply_many(op::attention_grad, in, attrs);
+    for (Tensor& b : bars) b = swap_axes(b, 1, 2);
+    return std::vector<Tensor>{reshape(concatenate(bars, 2), x[0].shape()), Tensor()};
+  };
+  return apply_custom(std::make_shared<const CustomRule>(std::move(rule)), {{qkv, y[1]}});
+}
+
 Tensor MultiheadAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v, Pass& pass,
                                       const AttentionOptions& options) const {
   const Tensor joined = [&] {
     const Scope scope(path);
     // The same tensor thrice is self-attention.
     const auto same = [](const Tensor& a, const Tensor& b) { return &a == &b; };
-    const Heads h = same(q, k) && same(k, v) ? projected(*this, q) : projected(*this, q, k, v);
-    if (dropout == 0 || !pass.is_training()) return join_heads(attention(h.q, h.k, h.v, options));
+    const bool itself = same(q, k) && same(k, v), drops = dropout > 0 && pass.is_training();
+    if (itself && !drops && heads == key_heads && options.mask.is_absent() &&
+        !in_proj_weight.is_absent()) {
+      check(*this, q, "in", out_proj.inputs());
+      return self_attention(project(q, in_proj_weight, in_proj_bias), heads, options);
+    }
+    const Heads h = itself ? projected(*this, q) : projected(*this, q, k, v);
+    if (!drops) return join_heads(attention(h.q, h.k, h.v, options));
     const Tensor w = gradus::dropout(attention_weights(h.q, h.k, options), dropout, pass, path);
     Shape shape = w.shape();
     if (heads == key_heads) return join_heads(matmul(w, h.v));

@@ -44,18 +44,17 @@ Tensor GptBlock::operator()(const Tensor& x, Pass& pass, KeyValueCache* cache) c
   const Tensor qkv = c_attn(ln_1(x));
   const Tensor joined = [&] {
     const Scope scope(c_attn.path);
+    if (cache == nullptr) return self_attention(qkv, heads, {.causal = true});
     const int64_t width = x.shape().back();
     const auto part = [&](int64_t i) {
       return split_heads(slice_axis(qkv, -1, {i * width, (i + 1) * width}), heads);
     };
     Tensor k = part(1), v = part(2);
-    if (cache != nullptr) {
-      if (!cache->keys.is_absent()) {
-        k = concatenate({cache->keys, k}, 2);
-        v = concatenate({cache->values, v}, 2);
-      }
-      *cache = {k, v};
+    if (!cache->keys.is_absent()) {
+      k = concatenate({cache->keys, k}, 2);
+      v = concatenate({cache->values, v}, 2);
     }
+    *cache = {k, v};
     return join_heads(attention(part(0), k, v, {.causal = true}));
   }();
   const Tensor h = x + gradus::dropout(attn_proj(joined), dropout, pass, attn_proj.path);
