@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -126,7 +127,7 @@ void exercises(Page& page) {
           {1.1817, "bend forgotten", "This is the sum. The state is its tanh."},
           {0.881161, "old state taken", "You used the state after the first step twice."},
           {0.593176, "weight on the input as well", "The 0.5 multiplies the state, not x."},
-          {0.9051, "all three added first", "Each step bends before the next one begins."}}});
+          {0.848284, "bent only at the end", "Each step bends before the next one begins."}}});
   page.exercise(Predict{
       .name = "lstm-parameters",
       .answer = 192,
@@ -139,7 +140,7 @@ void exercises(Page& page) {
            "That is a GRU. An LSTM has the input, forget and output gates and "
            "the candidate."},
           {128, "state not read", "Each gate reads the four numbers of the old state as well."},
-          {224, "cell read by the gates", "Gates read the input and h. They do not look at c."},
+          {256, "cell read by the gates", "Gates read the input and h. They do not look at c."},
           {112, "one bias and no state", "Each gate has two matrices and two biases."}}});
   static const struct {
     double w;
@@ -533,6 +534,27 @@ LESSON(page) {
                                 .x_label = "steps back",
                                 .lines = fall,
                                 .log = true});
+  std::vector<Line> rays(1);
+  rays[0].label = "1";
+  rays[0].colour = "var(--muted)";
+  for (int i = 0; i <= 120; ++i) {
+    const double turn = i * std::acos(-1.0) / 60;
+    rays[0].x.push_back(std::cos(turn));
+    rays[0].y.push_back(std::sin(turn));
+  }
+  const Eigvals values = eigvals(with_radius(1.1));
+  const Vector re = numbers(values.re), im = numbers(values.im);
+  std::vector<std::pair<double, double>> tips;
+  for (size_t i = 0; i < re.size(); ++i) tips.emplace_back(im[i], re[i]);
+  std::ranges::sort(tips);
+  for (const auto& [y, across] : tips)
+    rays.push_back({.label = "", .x = {0, across}, .y = {0, y}, .colour = "var(--accent)"});
+  page.picture("rays", Plot{.id = "rays",
+                            .title = "Eigenvalues of the matrix of 1.1 in the complex plane",
+                            .x_label = "real part",
+                            .lines = rays,
+                            .width = 320,
+                            .height = 300});
   page.bind("back", back);
   page.bind("units16", 16);
 
