@@ -864,6 +864,15 @@ struct WeightSums {
     const int64_t unmasked = dense ? count : whole;
     T* const cotangents = rooms.cotangents.at_least<T>(kDotRows * apart_by);
     const Full<T> d;
+    // What the next piece is made from is fetched meanwhile, where it lies side by side.
+    const int64_t then = std::min(examples, s.examples - n1), steps = tiles() * ceil_div(k, 4);
+    const bool x_near = then == 1 || (s.groups == 1 && many == s.in_each);
+    const int64_t plane_x = planes.h * planes.w;
+    Ahead x_ahead(x + ((n1 * s.groups + g) * s.in_each + c0) * plane_x,
+                  bands() == 1 && x_near ? then * many * plane_x : 0, steps);
+    Ahead y_ahead(y + (n1 * s.groups + g) * s.out_each * places,
+                  bands() == 1 && (then == 1 || s.groups == 1) ? then * s.out_each * places : 0,
+                  steps);
     for (int64_t tile = 0; tile < tiles(); ++tile) {
       const int64_t m = row_of(tile), high = row_of(tile + 1) - m;
       T* to = cotangents;
@@ -878,6 +887,8 @@ struct WeightSums {
       const int64_t bunches = ceil_div(k, dot_taps(high));
       for (int64_t b = 0; b < bunches; ++b) {
         const int64_t t0 = k * b / bunches, t1 = k * (b + 1) / bunches;
+        x_ahead.go_on();
+        y_ahead.go_on();
         dot_tile_of<T>(high, t1 - t0, std::make_integer_sequence<int, kDotRows>())(
             runs, unmasked, count, cotangents, dense ? patches : near, at + t0,
             sums + (m * k + high * t0) * L, resume);
