@@ -58,7 +58,7 @@ Shape parse_shape(const std::string& word, int axes) {
   return shape;
 }
 
-Summary of_model(const NamedModel& m, const SummaryWords& w) {
+ModelSummary of_model(const NamedModel& m, const SummaryWords& w) {
   Type input = m.input;
   if (!w.input.empty()) {
     const Shape one = parse_shape(w.input, input.shape.size() - 1);
@@ -75,22 +75,22 @@ void shape_is_settled(const SummaryWords& w) {
 }
 
 // Whose names and shapes are those of a known model is described as that model.
-Summary of_file(const std::string& path, const SummaryWords& w) {
+ModelSummary of_file(const std::string& path, const SummaryWords& w) {
   const StateDict tensors = read_safetensors(path).tensors;
   const NamedModel* known = model_of(tensors);
   if (known == nullptr) shape_is_settled(w);
-  Summary s = known != nullptr ? of_model(*known, w) : summarise(tensors);
+  ModelSummary s = known != nullptr ? of_model(*known, w) : summarise(tensors);
   s.says = fs::path(path).filename().string() + (known != nullptr ? ": " + s.says : "");
   return s;
 }
 
-Summary of_mlp(const std::string& word, int64_t batch) {
+ModelSummary of_mlp(const std::string& word, int64_t batch) {
   const MlpSpec spec = parse_mlp(word);
   return summarise(Model(describe(spec), make_mlp(spec, {})),
                    {DType::f32, {batch, spec.sizes.front()}});
 }
 
-Summary of_recipe(const Recipe& recipe, int64_t batch) {
+ModelSummary of_recipe(const Recipe& recipe, int64_t batch) {
   TrainConfig config;
   recipe.defaults(config);
   const auto assignment = recipe.assign(config);
@@ -113,7 +113,7 @@ Summary of_recipe(const Recipe& recipe, int64_t batch) {
                               (close ? " Did you mean '" + std::string(*close) + "'?" : ""));
 }
 
-Summary summary_of(const SummaryWords& w) {
+ModelSummary summary_of(const SummaryWords& w) {
   if (w.batch < 1 || w.batch > 1 << 20)
     raise(ErrorKind::usage,
           "summary: --batch is " + std::to_string(w.batch) + ". It must be from 1 to 1048576.");
@@ -132,7 +132,7 @@ std::string shape_text(const Shape& shape) {
   return shape.empty() ? "" : to_string(shape);
 }
 
-std::string table(const Summary& s) {
+std::string table(const ModelSummary& s) {
   const bool computed = s.flops > 0;
   std::vector<std::vector<std::string>> rows = {{"layer", "output", "parameters", "FLOPs"}};
   for (const LayerSummary& l : s.layers)
@@ -165,7 +165,7 @@ std::string table(const Summary& s) {
          " with gradients, Adam and all activations\n";
 }
 
-std::string to_json(const Summary& s) {
+std::string to_json(const ModelSummary& s) {
   const auto number = [](double x) { return text::number17(x); };
   std::string out = "{\"model\":" + text::quote_json(s.says) +
                     ",\"parameters\":" + std::to_string(s.parameters) +
@@ -205,7 +205,7 @@ void add_summary(Command& command, const Settings& settings) {
   command.example("gradus summary gpt2 --json");
   command.example("gradus summary resnet50 --input 3x160x160 --batch 32");
   command.runs([w, &settings] {
-    const Summary s = summary_of(*w);
+    const ModelSummary s = summary_of(*w);
     print(settings.json ? to_json(s) : table(s));
     return static_cast<int>(done);
   });

@@ -13,20 +13,20 @@ std::string module_of(const std::string& path) {
   return dot == std::string::npos ? "" : path.substr(0, dot);
 }
 
-LayerSummary& layer_at(Summary& s, const std::string& path) {
+LayerSummary& layer_at(ModelSummary& s, const std::string& path) {
   const auto found = std::ranges::find(s.layers, path, &LayerSummary::path);
   if (found != s.layers.end()) return *found;
   s.layers.push_back({.path = path});
   return s.layers.back();
 }
 
-void add_parameter(Summary& s, const std::string& path, const Tensor& x) {
+void add_parameter(ModelSummary& s, const std::string& path, const Tensor& x) {
   layer_at(s, module_of(path)).parameters += x.size();
   s.parameters += x.size();
   s.parameter_bytes += byte_count(x.type());
 }
 
-void add_statistic(Summary& s, const std::string& path, const Tensor& x) {
+void add_statistic(ModelSummary& s, const std::string& path, const Tensor& x) {
   layer_at(s, module_of(path)).statistics += x.size();
   s.statistics += x.size();
 }
@@ -47,13 +47,13 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-Summary summarise(const Model& made, const Type& input) {
+ModelSummary summarise(const Model& made, const Type& input) {
   Tape tape("summarise", true);
   std::vector<Tensor> places;  // of the model's tensors: their types alone
   for (const auto& [path, p] : state_dict(made))
     places.push_back(tape.tensor(tape.input(p.type(), path)));
   const Model model = with_state(made, places);
-  Summary s{.says = model.says(), .input = input};
+  ModelSummary s{.says = model.says(), .input = input};
   const Tensor x = tape.tensor(tape.input(input, "input"));
   const size_t first = tape.step_count();
   Pass pass;
@@ -61,7 +61,7 @@ Summary summarise(const Model& made, const Type& input) {
   s.output = y.type();
 
   // Fields by name; a module without steps of its own keeps its place in the list of fields.
-  Summary fields;
+  ModelSummary fields;
   each_parameter(model,
                  [&](const std::string& path, const Tensor& p) { add_parameter(fields, path, p); });
   each_statistic(model, [&](const std::string& path, const Statistic& p) {
@@ -106,8 +106,8 @@ Summary summarise(const Model& made, const Type& input) {
   return s;
 }
 
-Summary summarise(const StateDict& tensors) {
-  Summary s;
+ModelSummary summarise(const StateDict& tensors) {
+  ModelSummary s;
   for (size_t i = 0; i < tensors.size(); ++i) {
     const auto& [path, x] = tensors[i];
     const bool shared = std::ranges::any_of(std::span(tensors).first(i),

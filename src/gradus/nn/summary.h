@@ -19,7 +19,7 @@ struct LayerSummary {
   int64_t activation_bytes = 0;  // that its steps write
 };
 
-struct Summary {
+struct ModelSummary {
   std::string says;
   Type input, output;
   std::vector<LayerSummary> layers;  // in the order of their first steps
@@ -32,10 +32,10 @@ struct Summary {
 };
 
 // Evaluating. A tensor that two layers share stands once among the model's fields, and counts once.
-Summary summarise(const Model& model, const Type& input);
+ModelSummary summarise(const Model& model, const Type& input);
 
 // Tensors of a file under the modules that their names say. Running statistics and causal masks are
 // no parameters; a matrix whose bytes are those of an earlier one counts once.
-Summary summarise(const StateDict& tensors);
+ModelSummary summarise(const StateDict& tensors);
 
 }  // namespace gradus
