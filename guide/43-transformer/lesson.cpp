@@ -580,7 +580,7 @@ void counting(Page& page) {
                               text::grouped(yours.width) + ", " + text::grouped(yours.vocabulary) +
                               " tokens and " + text::grouped(yours.context) + " places");
   const Model model("GPT-2", gpt2);
-  const Summary all = summarise(model, {DType::i64, {1, 1024}});
+  const ModelSummary all = summarise(model, {DType::i64, {1, 1024}});
   page.bind("operations", all.flops / 1024 / 1e6, 0);
   page.bind("operations_ratio", all.flops / 1024 / static_cast<double>(parameter_count(gpt2)), 2);
   page.bind("full", 1024);

@@ -73,7 +73,7 @@ TEST(Summary, a_file_is_known_by_its_names_and_shapes) {
 
 TEST(Summary, a_perceptron_by_hand) {
   const MlpSpec spec = parse_mlp("mlp:3-4-2");
-  const Summary s = summarise(Model("m", make_mlp(spec, {})), {DType::f32, {5, 3}});
+  const ModelSummary s = summarise(Model("m", make_mlp(spec, {})), {DType::f32, {5, 3}});
   ASSERT_EQ(s.layers.size(), 2u);
   EXPECT_EQ(s.layers[0].path, "0");
   EXPECT_EQ(s.layers[0].output, (Shape{5, 4}));
@@ -88,7 +88,7 @@ TEST(Summary, a_perceptron_by_hand) {
 
 TEST(Summary, layers_add_up_to_the_model) {
   const NamedModel* m = find_model("resnet20");
-  const Summary s = summarise(m->make({}), m->input);
+  const ModelSummary s = summarise(m->make({}), m->input);
   int64_t parameters = 0, statistics = 0;
   double flops = 0;
   for (const LayerSummary& l : s.layers) {
@@ -109,7 +109,7 @@ TEST(Summary, a_file_counts_what_is_shared_once_and_statistics_apart) {
                           {"bn.weight", ones({4}, DType::f32)},
                           {"bn.running_mean", ones({4}, DType::f32)},
                           {"lm_head.weight", row_major}};
-  const Summary s = summarise(file);
+  const ModelSummary s = summarise(file);
   EXPECT_EQ(s.parameters, 16);
   EXPECT_EQ(s.statistics, 4);
   ASSERT_EQ(s.layers.size(), 2u);
