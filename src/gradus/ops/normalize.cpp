@@ -6,6 +6,7 @@
 
 #include <hwy/foreach_target.h>
 
+#include <gradus/ops/by_float-inl.h>
 #include <gradus/ops/reduce-inl.h>
 
 #include <cmath>
@@ -14,7 +15,7 @@
 #define GRADUS_NORMALIZE_TABLE
 namespace gradus {
 struct NormalizeTable {
-  Call::Run softmax[2], log_softmax[2], layer_norm[2];  // f32, f64
+  FloatRuns softmax, log_softmax, layer_norm;
 };
 }  // namespace gradus
 #endif
@@ -121,17 +122,9 @@ void run_layer_norm(const Call& c) {
 }
 
 const NormalizeTable* normalize_table() {
-  static constexpr NormalizeTable t = {
-#if HWY_HAVE_FLOAT64
-    {run_softmax<float>, run_softmax<double>},
-    {run_log_softmax<float>, run_log_softmax<double>},
-    {run_layer_norm<float>, run_layer_norm<double>}
-#else
-    {run_softmax<float>},
-    {run_log_softmax<float>},
-    {run_layer_norm<float>}
-#endif
-  };
+  static constexpr NormalizeTable t = {GRADUS_BY_FLOAT(run_softmax),
+                                       GRADUS_BY_FLOAT(run_log_softmax),
+                                       GRADUS_BY_FLOAT(run_layer_norm)};
   return &t;
 }
 
@@ -151,10 +144,8 @@ namespace {
 
 HWY_EXPORT(normalize_table);
 
-template <auto member>
-Kernel by_float(const Op&, std::span<const Type> in, const Type&) {
-  static const NormalizeTable* const t = HWY_DYNAMIC_DISPATCH(normalize_table)();
-  return {(t->*member)[static_cast<size_t>(in[0].dtype)]};
+const NormalizeTable* kernels() {
+  return HWY_DYNAMIC_DISPATCH(normalize_table)();
 }
 
 Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
@@ -216,7 +207,7 @@ constinit const Op softmax{.name = "softmax",
                            .math = "softmax(x)_i = e^x_i / sum_j e^x_j",
                            .kind = Kind::custom,
                            .type = same_type,
-                           .kernel = by_float<&NormalizeTable::softmax>,
+                           .kernel = by_float<kernels, &NormalizeTable::softmax>,
                            .rule = {.pull = softmax_pull, .push = softmax_push},
                            .batch = batch_leading,
                            .work = each_element<5>,
@@ -226,7 +217,7 @@ constinit const Op log_softmax{.name = "log_softmax",
                                .math = "log_softmax(x)_i = x_i - ln sum_j e^x_j",
                                .kind = Kind::custom,
                                .type = same_type,
-                               .kernel = by_float<&NormalizeTable::log_softmax>,
+                               .kernel = by_float<kernels, &NormalizeTable::log_softmax>,
                                .rule = {.pull = log_softmax_pull, .push = log_softmax_push},
                                .batch = batch_leading,
                                .work = each_element<6>,
@@ -236,7 +227,7 @@ constinit const Op layer_norm{.name = "layer_norm",
                               .math = "layer_norm(x) = (x - mean(x)) / sqrt(var(x) + epsilon)",
                               .kind = Kind::custom,
                               .type = same_type,
-                              .kernel = by_float<&NormalizeTable::layer_norm>,
+                              .kernel = by_float<kernels, &NormalizeTable::layer_norm>,
                               .rule = {.pull = layer_norm_pull, .push = layer_norm_push},
                               .batch = batch_leading,
                               .work = each_element<6>,
