@@ -171,6 +171,25 @@ TEST(Views, of_views_read_the_right_numbers) {
   EXPECT_EQ(to_string(row(move_axis(x, -1, 0), 3)), "[[ 3  7 11]\n [15 19 23]]");
 }
 
+TEST(Views, of_many_numbers_are_copied_in_shares_that_leave_out_none) {
+  // Numbers of 1 and 8 bytes; rows of the first axis in shares of several, one, and less than one.
+  for (const Shape& shape : {Shape{700, 3, 50}, Shape{5, 131, 199}, Shape{2, 70'000, 1}}) {
+    const Tensor x = reshape(iota(element_count(shape)), shape);
+    const int64_t n = shape[0], rows = shape[1], columns = shape[2];
+    const Tensor turned = reshape(permute(x, {1, 2, 0}), {x.size()});
+    const Tensor late = reshape(permute(greater(x, 40'000), {1, 2, 0}), {x.size()});
+    const auto numbers = values<int64_t>(turned);
+    const auto bits = values<bool>(late);
+    for (int64_t i = 0, at = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        for (int64_t k = 0; k < n; ++k, ++at) {
+          const int64_t wanted = (k * rows + i) * columns + j;
+          ASSERT_EQ(numbers[static_cast<size_t>(at)], wanted) << to_string(shape);
+          ASSERT_EQ(bits[static_cast<size_t>(at)], wanted > 40'000) << to_string(shape);
+        }
+  }
+}
+
 TEST(Views, keep_their_memory_alive) {
   Tensor last;
   {

@@ -237,15 +237,7 @@ void copy_words(const View& from, const View& to) {
   }
 }
 
-}  // namespace
-
-void copy(const View& from, const View& to) {
-  const int64_t count = element_count(from.shape);
-  if (count == 0) return;
-  if (from.is_row_major() && to.is_row_major()) {
-    std::memcpy(to.data, from.data, static_cast<size_t>(count * size_of(from.dtype)));
-    return;
-  }
+void copy_any(const View& from, const View& to) {
   switch (size_of(from.dtype)) {
     case 1:
       return copy_words<Raw<uint8_t>>(from, to);
@@ -256,6 +248,29 @@ void copy(const View& from, const View& to) {
     default:
       return copy_words<Raw<uint64_t>>(from, to);
   }
+}
+
+}  // namespace
+
+void copy(const View& from, const View& to) {
+  const int64_t count = element_count(from.shape);
+  if (count == 0) return;
+  if (from.is_row_major() && to.is_row_major()) {
+    std::memcpy(to.data, from.data, static_cast<size_t>(count * size_of(from.dtype)));
+    return;
+  }
+  if (count < worth_threads) return copy_any(from, to);
+  View both[] = {from, to};
+  collapse(both);
+  const int64_t rows = both[0].shape[0], each = std::max<int64_t>(chunk * rows / count, 1);
+  parallel_for((rows + each - 1) / each, [&](int64_t c) {
+    View part[] = {both[0], both[1]};
+    for (View& v : part) {
+      v.shape[0] = std::min(each, rows - c * each);
+      v.data += c * each * v.strides[0] * size_of(v.dtype);
+    }
+    copy_any(part[0], part[1]);
+  });
 }
 
 }  // namespace gradus
