@@ -228,8 +228,7 @@ void run_forward(const Call& c) {
         const T kept = top[r] == never ? T(0) : std::exp(top[r] - above);
         total[r] = total[r] * kept + exp_row(row, own, above);
         top[r] = above;
-        if (j0 > 0)
-          for (int64_t t = 0; t < s.e; ++t) y[r * s.e + t] *= kept;
+        if (j0 > 0) scaled<T>(y + r * s.e, s.e, static_cast<double>(kept), nullptr, 0);
       }
       const Head<const T> values{v.from(j0), v.row, v.col};
       const auto none = [](int64_t) { return int64_t{0}; };
@@ -238,13 +237,13 @@ void run_forward(const Call& c) {
       } else {
         T* more = attention_rooms().part.at_least<T>(m * s.e);
         product_of_seen<T>(m, n, s.e, {x, n, 1}, values, more, none, seen);
-        for (int64_t t = 0; t < m * s.e; ++t) y[t] += more[t];
+        map_row(y, more, m * s.e, [](auto a, auto b) HWY_ATTR { return a + b; });
       }
     }
     for (int64_t r = 0; r < m; ++r) {
       // A query that sees nothing gives zeros.
       const T share = total[r] == 0 ? T(0) : T(1) / total[r];
-      for (int64_t t = 0; t < s.e; ++t) y[r * s.e + t] *= share;
+      scaled<T>(y + r * s.e, s.e, static_cast<double>(share), nullptr, 0);
       lse[r] = total[r] == 0 ? never : top[r] + std::log(total[r]);
     }
   });
