@@ -70,6 +70,10 @@ recipe lenet5 --examples 600 --epochs 4 --checkpoint-every 3 --mixup 0.2 --augme
 recipe resnet20 --examples 60 --epochs 2 --batch 16 --checkpoint-every 1 --average ema --patience 5
 recipe mlp-digits --examples 2000 --epochs 12 --checkpoint-every 7 --precision fp16 --dropout 0.2
 recipe skipgram --epochs 2 --checkpoint-every 50
+cat "$0" "$0" "$0" >"$folder/text"
+recipe char-lstm "$folder/text" --epochs 2 --model lstm:1-16-32 --checkpoint-every 3
+recipe gpt "$folder/text" --epochs 2 --model gpt:1-2-8-32 --checkpoint-every 3
+recipe seq2seq-reverse --examples 300 --epochs 2 --checkpoint-every 2
 
 # A full disk: a file may grow to 16 kB only, as if no more were free.
 full="$gradus train digits --examples 2000 --epochs 40 --seed 3 --quiet --progress none --checkpoint-every 30"
@@ -89,4 +93,4 @@ ls "$folder"/full/checkpoints/*.part-* >/dev/null 2>&1 && fail "a full disk left
 $full --out "$folder/full" --resume >/dev/null || fail "the run did not go on after the disk was full"
 $full --out "$folder/roomy" >/dev/null || fail "the run beside it failed"
 cmp -s "$folder/full/model.safetensors" "$folder/roomy/model.safetensors" || fail "other bits after a full disk"
-echo "20 kills, 1 interrupt, 1 and 2 threads, 4 recipes, 1 full disk: the same bits"
+echo "20 kills, 1 interrupt, 1 and 2 threads, 7 recipes, 1 full disk: the same bits"
