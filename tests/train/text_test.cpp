@@ -84,6 +84,16 @@ TEST(NGram, fitted_weights_sum_to_1_and_beat_the_longest_history_alone) {
   EXPECT_LT(mixed.loss(rest), NGram(learnt, letters.count(), 4, Smoothing::add_one).loss(rest));
 }
 
+// 90 times 0 are counted; of the ten that fit the weights seven are 0, three are 1. With weight w
+// on 1 / 4, 7 ln(1 - 3 w / 4) + 3 ln(w / 4) is greatest where 3 (1 - 3 w / 4) = 21 w / 4: w = 0.4.
+TEST(NGram, fitted_weights_are_the_optimum) {
+  std::vector<int64_t> tokens(100, 0);
+  tokens[97] = tokens[98] = tokens[99] = 1;
+  const NGram model(tokens, 4, 1);
+  EXPECT_NEAR(model.weights()[0], 0.4, 1e-9);
+  EXPECT_NEAR(model.weights()[1], 0.6, 1e-9);
+}
+
 TEST(NGram, what_it_draws_follows_its_history_and_the_numbers) {
   const NGram model(cat, 6, 2, Smoothing::none);
   const std::vector<double> u = {0.1, 0.5, 0.5};
