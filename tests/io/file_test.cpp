@@ -61,11 +61,48 @@ TEST(File, that_cannot_be_written_says_why_and_leaves_nothing) {
   const std::string folder = scratch.path("folder");
   std::filesystem::create_directory(folder);
   EXPECT_EQ(error_of([&] { write_file_atomically(folder, as_bytes("x")); }),
-            "file: " + folder + ": cannot be written: Is a directory.");
+            "file: " + folder + ": is a folder. Give a regular file.");
   const std::string lost = scratch.path("no/such/folder/x");
   EXPECT_EQ(error_of([&] { write_file_atomically(lost, as_bytes("x")); }),
             "file: " + lost + ": cannot be written: No such file or directory.");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(scratch.path("")), {}), 1);
+}
+
+TEST(File, behind_links_is_written_and_the_links_stay) {
+  namespace fs = std::filesystem;
+  const Scratch scratch;
+  fs::create_directory(scratch.path("far"));
+  const std::string target = scratch.write("far/target", "old");
+  const std::string near = scratch.path("near"), twice = scratch.path("twice");
+  fs::create_symlink("far/target", near);
+  fs::create_symlink(fs::absolute(near), twice);
+  write_file_atomically(twice, as_bytes("new"));
+  EXPECT_EQ(as_text(FileBytes(target).bytes()), "new");
+  EXPECT_TRUE(fs::is_symlink(near) && fs::is_symlink(twice));
+  const std::string dangling = scratch.path("dangling"), made = scratch.path("far/made");
+  fs::create_symlink("far/made", dangling);
+  write_file_atomically(dangling, as_bytes("first"));
+  EXPECT_EQ(as_text(FileBytes(made).bytes()), "first");
+  EXPECT_TRUE(fs::is_symlink(dangling));
+  const std::string round = scratch.path("round");
+  fs::create_symlink("round", round);
+  EXPECT_EQ(error_of([&] { write_file_atomically(round, as_bytes("x")); }),
+            "file: " + round + ": cannot be written: Too many levels of symbolic links.");
+}
+
+TEST(File, is_never_put_in_the_place_of_a_device_or_a_pipe) {
+  const Scratch scratch;
+  const std::string pipe = scratch.path("pipe"), link = scratch.path("link");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::filesystem::create_symlink("pipe", link);
+  for (const std::string& path : {pipe, link}) {
+    EXPECT_EQ(error_of([&] { write_file_atomically(path, as_bytes("x")); }),
+              "file: " + path + ": is a pipe. Give a regular file.");
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe) && std::filesystem::is_symlink(link));
+  EXPECT_EQ(error_of([] { write_file_atomically("/dev/null", as_bytes("x")); }),
+            "file: /dev/null: is a device. Give a regular file.");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
 TEST(File, name_with_a_newline_stays_one_line) {

@@ -49,6 +49,20 @@ void refuse_unless_regular(const std::string& path, const struct stat& status) {
   refuse(path, std::string("is ") + kind + ". Give a regular file.");
 }
 
+// Where links lead, one after another: a file that is there, or the one that a link means to make.
+std::string behind_links(const std::string& path) {
+  std::filesystem::path at = path;
+  std::error_code no_link;
+  constexpr int most_links = 40;  // as Linux
+  for (int i = 0; i < most_links; ++i) {
+    const std::filesystem::path to = std::filesystem::read_symlink(at, no_link);
+    if (no_link) return at.string();
+    at = at.parent_path() / to;
+  }
+  errno = ELOOP;
+  refuse_with_errno(path, "cannot be written");
+}
+
 // Unpacks member after member, a part at a time.
 class Inflater {
  public:
@@ -139,8 +153,11 @@ void release_pages(Bytes bytes) {
 void write_file_atomically(const std::string& path, Bytes bytes) {
   static std::atomic<unsigned> serial{0};
   if (path.find('\0') != std::string::npos) refuse(path, "a file name cannot hold a zero byte.");
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) refuse_unless_regular(path, status);
+  const std::string target = behind_links(path);
   const std::string temporary =
-      path + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(serial++);
+      target + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(serial++);
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) refuse_with_errno(path, "cannot be written");
   const auto give_up = [&] {
@@ -156,8 +173,8 @@ void write_file_atomically(const std::string& path, Bytes bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   if (::fsync(file.get()) != 0 || !file.close()) give_up();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) give_up();
-  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (::rename(temporary.c_str(), target.c_str()) != 0) give_up();
+  std::filesystem::path folder = std::filesystem::path(target).parent_path();
   if (folder.empty()) folder = ".";
   const Descriptor parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Some file systems cannot fsync a folder; the rename itself has happened.

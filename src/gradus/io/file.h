@@ -28,7 +28,8 @@ class FileBytes {
 // Only for parts of a FileBytes.
 void release_pages(Bytes bytes);
 
-// Temporary file in the same folder, fsync, rename, fsync of the folder.
+// Temporary file in the same folder, fsync, rename, fsync of the folder. Through a link its target
+// is written; folders, devices and pipes are refused, as a rename would replace them.
 void write_file_atomically(const std::string& path, Bytes bytes);
 
 // gzip (RFC 1952), several members in a row included.
