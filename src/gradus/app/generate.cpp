@@ -56,12 +56,13 @@ int run(const GenerateWords& w, const Command& command, const Settings& settings
           "}\n");
     return done;
   }
-  print(w.prompt);
-  writer.write(w.prompt, w.tokens, w.sampling, key, [](const std::string& c) {
-    print(c);
+  std::string before = w.prompt;  // told with the first character: what is refused prints nothing
+  writer.write(w.prompt, w.tokens, w.sampling, key, [&](const std::string& c) {
+    print(before + c);
+    before.clear();
     std::fflush(stdout);
   });
-  print("\n");
+  print(before + "\n");
   return done;
 }
 

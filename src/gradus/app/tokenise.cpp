@@ -27,13 +27,21 @@ std::string visible(std::string_view token) {
   return text::valid_utf8(out) ? out : "<" + std::to_string(token.size()) + " bytes>";
 }
 
-int run(const TokeniseWords& w, const Settings& settings) {
+int run(const TokeniseWords& w, const Command& command, const Settings& settings) {
   if (w.kind != "bpe" && w.kind != "char" && w.kind != "word")
     raise(ErrorKind::usage,
           "tokenise: --kind '" + w.kind + "' is unknown. Choose char, word or bpe.");
   if (w.kind != "bpe" && (!w.from.empty() || !w.save.empty()))
     raise(ErrorKind::usage, "tokenise: --vocab and --save go with --kind bpe, but it is " + w.kind +
                                 ". Leave them out.");
+  if (command.given("--merges") && (w.kind != "bpe" || !w.from.empty()))
+    raise(ErrorKind::usage,
+          "tokenise: --merges counts the pairs that --kind bpe learns from the text, but " +
+              (w.kind == "bpe" ? "--vocab brings its own" : "the kind is " + w.kind) +
+              ". Leave it out.");
+  if (w.show < 0)
+    raise(ErrorKind::usage, "tokenise: --show is " + std::to_string(w.show) +
+                                ". It counts the tokens shown, from 0.");
   const std::string text = load_text(w.file);
   std::vector<std::string_view> parts;
   std::optional<BytePairs> pairs;
@@ -61,8 +69,7 @@ int run(const TokeniseWords& w, const Settings& settings) {
     vocabulary = std::ssize(std::set<std::string_view>(parts.begin(), parts.end()));
   }
   const double each = static_cast<double>(text.size()) / static_cast<double>(parts.size());
-  const auto first = std::span(parts).first(
-      std::min(parts.size(), static_cast<size_t>(std::max<int64_t>(w.show, 0))));
+  const auto first = std::span(parts).first(std::min(parts.size(), static_cast<size_t>(w.show)));
   if (settings.json) {
     std::string list;
     for (const std::string_view p : first)
@@ -95,7 +102,7 @@ void add_tokenise(Command& command, const Settings& settings) {
   command.option("--show", w->show, "so many of the first tokens");
   command.example("gradus tokenise book.txt --merges 1000 --save pairs");
   command.example("gradus tokenise other.txt --vocab pairs");
-  command.runs([w, &settings] { return run(*w, settings); });
+  command.runs([w, &command, &settings] { return run(*w, command, settings); });
 }
 
 }  // namespace gradus::app

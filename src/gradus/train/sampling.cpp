@@ -8,8 +8,7 @@
 
 namespace gradus {
 
-std::vector<double> token_probabilities(std::span<const float> logits,
-                                        const SamplingOptions& options) {
+void check_sampling(const SamplingOptions& options) {
   if (!(options.temperature >= 0))
     raise(ErrorKind::usage, "generate: temperature " + text::number(options.temperature) +
                                 ". It divides the logits: 0 takes the likeliest, 1 is the model's "
@@ -20,6 +19,11 @@ std::vector<double> token_probabilities(std::span<const float> logits,
   if (!(options.top_p > 0 && options.top_p <= 1))
     raise(ErrorKind::usage, "generate: top-p " + text::number(options.top_p) +
                                 ". It is a probability above 0, up to 1.");
+}
+
+std::vector<double> token_probabilities(std::span<const float> logits,
+                                        const SamplingOptions& options) {
+  check_sampling(options);
   const size_t n = logits.size();
   std::vector<size_t> order(n);
   std::iota(order.begin(), order.end(), size_t{0});

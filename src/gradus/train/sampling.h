@@ -13,8 +13,9 @@ struct SamplingOptions {
   double top_p = 1;        // among the fewest whose probabilities reach this sum (Holtzman 2020)
 };
 
-// The probabilities that a token is drawn with; those left out are 0. Raises a usage error for a
-// temperature below 0, a top_k below 0 or a top_p outside (0, 1].
+// Raises a usage error for a temperature below 0 or NaN, a top_k below 0, a top_p outside (0, 1].
+void check_sampling(const SamplingOptions& options);
+// The probabilities that a token is drawn with; those left out are 0. Checks the options.
 std::vector<double> token_probabilities(std::span<const float> logits,
                                         const SamplingOptions& options);
 // The token at the place u in [0, 1) of the cumulative probabilities.

@@ -2,7 +2,6 @@
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
-#include <gradus/io/safetensors.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/metrics.h>
 #include <gradus/ops/elementwise.h>
@@ -12,6 +11,7 @@
 #include <gradus/prob/distribution.h>
 #include <gradus/prob/statistics.h>
 #include <gradus/train/models.h>
+#include <gradus/train/run_files.h>
 #include <gradus/train/table.h>
 
 #include <algorithm>
@@ -353,17 +353,13 @@ Certainty certainty(const Evaluation& e, std::span<const int64_t> truth, Key key
 }
 
 TrainedRun load_run(const std::string& folder) {
-  const fs::path base(folder);
-  const std::string toml = (base / "run.toml").string();
-  if (!fs::exists(toml))
-    raise(ErrorKind::file, folder + ": it is not a run folder: run.toml is missing");
+  RunFiles files = read_run(folder);
   TrainedRun run;
-  const TomlEntries entries = read_toml(toml);
-  apply_entries(run.config, entries, toml);
+  run.config = std::move(files.config);
   if (const Recipe* r = find_recipe(run.config.recipe); r && r->assign != assign_table)
     raise(ErrorKind::usage, folder + ": it is a run of " + run.config.recipe +
                                 ", which does not answer rows of a table.");
-  for (const TomlEntry& e : entries) {
+  for (const TomlEntry& e : files.entries) {
     const auto* list = std::get_if<std::vector<std::string>>(&e.value);
     const auto* amounts = std::get_if<std::vector<double>>(&e.value);
     if (e.key == "resolved.task")
@@ -386,14 +382,9 @@ TrainedRun load_run(const std::string& folder) {
   if (run.scaling.scale.size() != n || (run.loss == "bce" && run.like.classes() != 2) ||
       (n != 0 && static_cast<int64_t>(n) != run.like.features) ||
       !fits(run.config, run.like, outputs))
-    raise(ErrorKind::file, toml + ": scaling, features, classes and model do not fit together");
-  const std::string weights = (base / "model.safetensors").string();
-  if (!fs::exists(weights))
-    raise(ErrorKind::file,
-          folder + ": model.safetensors is missing. Finish the run with gradus train --out " +
-              folder + " --resume");
-  run.model = load_state(make_model(run.config, run.like, key_from_seed(0)),
-                         read_safetensors(weights).tensors);
+    raise(ErrorKind::file, (fs::path(folder) / "run.toml").string() +
+                               ": scaling, features, classes and model do not fit together");
+  run.model = load_state(make_model(run.config, run.like, key_from_seed(0)), files.weights);
   return run;
 }
 

@@ -264,6 +264,7 @@ Writer::Writer(const std::string& folder) {
 
 std::string Writer::write(std::string_view prompt, int64_t count, const SamplingOptions& options,
                           Key key, const std::function<void(const std::string&)>& told) const {
+  check_sampling(options);
   std::vector<int64_t> all = characters_.encode(prompt);
   // Nothing was read yet: a line begins, where the text has lines.
   if (all.empty()) {
