@@ -441,6 +441,23 @@ TEST(Losses, contrastive_losses_by_hand) {
   EXPECT_NEAR(number(hinge(Tensor({0.25, 3}), Tensor({-1, 1}), Reduction::sum)), 1.25, 1e-15);
 }
 
+TEST(Layers, refusals_begin_with_the_place_in_the_model) {
+  RMSNorm rms = make_rms_norm(4);
+  rms.path = "layers.3.attention_norm";
+  EXPECT_EQ(message_of([&] {
+              rms(zeros({2, 5}, DType::f32));
+            }),
+            "layers.3.attention_norm: expected features=4, got f32[2,5]. The last axis holds the "
+            "features.");
+  ConvTranspose up = make_conv_transpose({}, 4, 2, {3, 3});
+  up.path = "decoder.up1";
+  EXPECT_EQ(message_of([&] {
+              up(zeros({1, 5, 6, 6}, DType::f32));
+            }),
+            "decoder.up1: expected in=4, got f32[1,5,6,6] for weight f32[4,2,3,3]. The input is "
+            "(N, C, H, W).");
+}
+
 TEST(Losses, contrastive_losses_say_what_they_refuse) {
   const Tensor a = zeros({2, 3}), b = zeros({2, 4});
   EXPECT_EQ(message_of([&] { info_nce(a, b); }),
