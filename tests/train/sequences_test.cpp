@@ -144,5 +144,20 @@ TEST(Pairs, a_small_transformer_learns_to_copy_and_a_run_answers) {
   fs::remove_all(folder);
 }
 
+TEST(EncoderDecoder, says_where_its_sides_do_not_fit) {
+  EncoderDecoder m = make_encoder_decoder(RecurrentKind::gru, key_from_seed(0), 5, 4);
+  Pass pass;
+  const Tensor two = zeros({2, 3}, DType::i64), three = zeros({3, 3}, DType::i64);
+  EXPECT_EQ(m(two, two, pass).shape(), (Shape{2, 3, 5}));
+  EXPECT_EQ(message_of([&] { m(two, three, pass); }),
+            "encoder_decoder: source i64[2,3], target i64[3,3]. They are (N, S) and (N, T), a row "
+            "for each pair.");
+  m.decoder = make_recurrent(RecurrentKind::gru, key_from_seed(1), 4, 6);
+  EXPECT_EQ(message_of([&] { m(two, two, pass); }),
+            "encoder_decoder: the encoder has states of 1 x 4, the decoder of 1 x 6. The decoder "
+            "begins in the state in which the encoder ends: both need one kind, one direction, as "
+            "many layers and as many numbers.");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
        {"ngram", "what counting makes of a text", add_ngram},
        {"tokenise", "a text cut into characters, words or pairs of bytes", add_tokenise},
        {"words", "words as vectors: neighbours and analogies", add_words},
+       {"experiment", "curves that show what an architecture can learn", add_experiment, writes},
        {"summary", "layers, shapes, parameters and operations of a model", add_summary},
        {"inspect", "what a data or weight file holds", add_inspect},
        {"verify", "check every reference number", add_verify},

@@ -31,6 +31,7 @@ void add_tokenise(Command& command, const Settings& settings);
 void add_generate(Command& command, const Settings& settings);
 void add_ngram(Command& command, const Settings& settings);
 void add_words(Command& command, const Settings& settings);
+void add_experiment(Command& command, const Settings& settings);
 void add_summary(Command& command, const Settings& settings);
 void add_inspect(Command& command, const Settings& settings);
 void add_verify(Command& command, const Settings& settings);

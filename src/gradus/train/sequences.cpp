@@ -205,14 +205,8 @@ Tensor TransformerPairs::operator()(const Tensor& x, Pass& pass) const {
 
 Tensor RecurrentPairs::operator()(const Tensor& x, Pass& pass) const {
   const Sides s = sides(x, source);
-  const Tensor there = not_equal(s.source, no_token);
-  const RecurrentResult read =
-      encoder(embedding(s.source), pass, {}, sum(cast(there, DType::i64), {.axis = 1}));
-  const Tensor h = decoder(embedding(s.target), pass, {read.last.h, {}}).output;
-  if (!attends) return head(h);
-  const Tensor seen =
-      attention(h, read.output, read.output, {.scale = 1, .mask = expand_dims(there, 1)});
-  return head(tanh(join(concatenate({h, seen}, -1))));
+  const Tensor there = cast(not_equal(s.source, no_token), DType::i64);
+  return EncoderDecoder::operator()(s.source, s.target, pass, sum(there, {.axis = 1}));
 }
 
 Model make_pairs_model(Key key, const SequenceTask& task, const std::string& word) {
@@ -244,16 +238,9 @@ Model make_pairs_model(Key key, const SequenceTask& task, const std::string& wor
                                             {.dropout = 0, .norm_first = true}),
                            make_linear(part(2), width, vocabulary), task.source_length}));
   }
-  const int64_t code = sizes[0];
-  RecurrentPairs m{.embedding = make_embedding(part(0), vocabulary, code),
-                   .encoder = make_recurrent(RecurrentKind::gru, part(1), code, code),
-                   .decoder = make_recurrent(RecurrentKind::gru, part(2), code, code),
-                   .join = {},
-                   .head = make_linear(part(3), code, vocabulary),
-                   .source = task.source_length,
-                   .attends = attends};
-  if (attends) m.join = make_linear(part(4), 2 * code, code);
-  return Model(word, with_paths(std::move(m)));
+  return Model(word, RecurrentPairs{make_encoder_decoder(RecurrentKind::gru, key, vocabulary,
+                                                         sizes[0], {.attends = attends}),
+                                    task.source_length});
 }
 
 std::unique_ptr<Assignment> assign_sequences(TrainConfig& config) {

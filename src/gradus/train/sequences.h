@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gradus/nn/embedding.h>
-#include <gradus/nn/recurrent.h>
+#include <gradus/nn/encoder_decoder.h>
 #include <gradus/nn/transformer.h>
 #include <gradus/train/recipes.h>
 
@@ -69,26 +69,11 @@ struct TransformerPairs {
   }
 };
 
-// The state in which the encoder ends is all that the decoder learns of the source (Sutskever et
-// al. 2014), unless it attends to the encoder's states (Luong et al. 2015).
-struct RecurrentPairs {
-  Embedding embedding;
-  Recurrent encoder, decoder;
-  Linear join;  // of the decoder's state and what it attends to; absent without attention
-  Linear head;
+// The same by a recurrent encoder and decoder.
+struct RecurrentPairs : EncoderDecoder {
   int64_t source = 0;
-  bool attends = false;
 
   Tensor operator()(const Tensor& x, Pass& pass) const;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit visit) {
-    visit("embedding", self.embedding);
-    visit("encoder", self.encoder);
-    visit("decoder", self.decoder);
-    if (self.attends) visit("join", self.join);
-    visit("head", self.head);
-  }
 };
 
 // "transformer:LAYERS-HEADS-WIDTH", or "gru:CODE" and "gru-attention:CODE", CODE being the numbers
