@@ -1,3 +1,5 @@
+#include "io/scratch.h"
+
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
 #include <gradus/io/cifar.h>
@@ -34,8 +36,23 @@ TEST(Cifar, refuses_what_is_no_whole_batch) {
   bytes.pop_back();
   EXPECT_FALSE(is_cifar(bytes));
   EXPECT_FALSE(is_cifar({}));
-  EXPECT_THROW(read_cifar(bytes, "b.bin"), FileError);
+  EXPECT_EQ(error_of([&] { read_cifar(bytes, "b.bin"); }),
+            "file: b.bin: its 3072 bytes are no whole records: 0 of 3073 and 3072 left over "
+            "(CIFAR-10), 0 of 3074 and 3072 left over (CIFAR-100). Copy the file anew, or give one "
+            "of another kind its own ending.");
   EXPECT_FALSE(is_cifar(batch(1, {10})));
+  EXPECT_EQ(
+      error_of([] {
+        read_cifar(batch(1, {3, 77}), "b.bin");
+      }),
+      "file: b.bin: record 1 has the label 77. Labels of CIFAR-10 run from 0 to 9. The file is "
+      "damaged or of another kind.");
+  EXPECT_EQ(
+      error_of([] {
+        read_cifar(batch(2, {99, 5, 100}), "b.bin");
+      }),
+      "file: b.bin: record 2 has the label 100. Labels of CIFAR-100 run from 0 to 99. The file "
+      "is damaged or of another kind.");
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Cifar {
 
 // Whole records of one kind, CIFAR-10 first, and label bytes in range.
 bool is_cifar(Bytes bytes);
+// Raises a FileError with the bytes left over, or the record whose label is out of range.
 Cifar read_cifar(Bytes bytes, std::string_view name);
 
 }  // namespace gradus
