@@ -87,6 +87,10 @@ int run(const ExperimentWords& w, const Settings& settings) {
   }
   const ExperimentEntry& entry = experiment(w.name);
   require_free(settings.out);
+  std::error_code failed;
+  if (!settings.out.empty() && (fs::create_directories(settings.out, failed), failed))
+    raise(ErrorKind::file, "experiment: --out " + settings.out + " cannot be made: " +
+                               failed.message() + ". Name a folder where you may write.");
   const Experiment e = entry.run({.seed = settings.seed, .quick = w.quick, .note = [&](auto& line) {
                                     note(settings, line + "\n");
                                   }});
@@ -100,7 +104,6 @@ int run(const ExperimentWords& w, const Settings& settings) {
           e.verdict.says + "\n");
   }
   if (!settings.out.empty()) {
-    fs::create_directories(settings.out);
     const std::string path = (fs::path(settings.out) / "report.html").string();
     const std::string command = "gradus experiment " + w.name + (w.quick ? " --quick" : "") +
                                 " --seed " + std::to_string(settings.seed) + " --out FOLDER";

@@ -75,11 +75,6 @@ double mean_of(std::span<const double> x) {
   return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  if (words.size() < 2) return text::join(words, "");
-  return text::join(std::span(words).first(words.size() - 1), ", ") + " and " + words.back();
-}
-
 }  // namespace
 
 int64_t carried_length(const BottleneckCurve& curve) {
@@ -121,7 +116,7 @@ Verdict bottleneck_verdict(std::span<const BottleneckCurve> curves) {
 }
 
 Experiment run_bottleneck(const ExperimentOptions& options) {
-  const Sizes sizes = options.quick ? Sizes{quick_task, {4, 16}, 1500, 32, 400}
+  const Sizes sizes = options.quick ? Sizes{quick_task, {8, 16}, 1500, 32, 400}
                                     : Sizes{full_task, {8, 16, 32, 64, 128}, 2000, 64, 3600};
   const Key key = key_from_seed(options.seed);
   std::vector<BottleneckCurve> curves;

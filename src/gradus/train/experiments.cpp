@@ -46,6 +46,12 @@ const ExperimentEntry& experiment(std::string_view name) {
                               (close ? " Did you mean '" + std::string(*close) + "'?" : ""));
 }
 
+std::string listed(std::span<const std::string> words) {
+  if (words.empty()) return "";
+  const std::string most = text::join(words.first(words.size() - 1), ", ");
+  return most + (most.empty() ? "" : " and ") + words.back();
+}
+
 std::string render_experiment(const Experiment& e, std::string_view command,
                               std::string_view version) {
   std::string out = page::begin(e.title, e.verdict.says);

@@ -48,6 +48,9 @@ std::span<const ExperimentEntry> experiments();
 // Raises a usage error that lists them.
 const ExperimentEntry& experiment(std::string_view name);
 
+// "a", "a and b", "a, b and c".
+std::string listed(std::span<const std::string> words);
+
 // One page with the verdict, the curves and the table; `command` is what makes it again.
 std::string render_experiment(const Experiment& e, std::string_view command,
                               std::string_view version);

@@ -23,11 +23,6 @@ std::string share(double p) {
   return text::fixed(100 * p, 1) + " %";
 }
 
-std::string listed(const std::vector<std::string>& words) {
-  if (words.size() < 2) return text::join(words, "");
-  return text::join(std::span(words).first(words.size() - 1), ", ") + " and " + words.back();
-}
-
 // ------------------------------------------------------------------------------------- distance
 
 struct Spectrum {
@@ -174,7 +169,8 @@ BagOrRecurrent make_order_model(Key key, bool bag) {
 Rows order_rows(int64_t count, Key key) {
   std::vector<int64_t> x(static_cast<size_t>(count * order_places)), y(static_cast<size_t>(count)),
       at(static_cast<size_t>(count));
-  fill_integers(split(key, 0), 2, order_tokens, x);
+  fill_integers(split(key, 0), 0, order_tokens - 2, x);
+  for (int64_t& token : x) token += 2;
   fill_integers(split(key, 1), 0, order_places * (order_places - 1), at);
   for (int64_t r = 0; r < count; ++r) {
     const int64_t drawn = at[static_cast<size_t>(r)], a = drawn / (order_places - 1);
@@ -215,13 +211,12 @@ Verdict distance_verdict(std::span<const DistanceCurve> curves) {
     all_vanish = all_vanish && c.driven_growth < 1;
   }
   const std::string distance = std::to_string(curves.front().small.size() - 1);
-  return {follows, "With spectral radii of " + listed(radii) +
-                       " the gradient changes by factors of " + listed(factors) + " a step, to " +
-                       listed(ends) + " over " + distance + " steps: " +
-                       (follows ? "the radius to the power of the distance"
-                                : "not the radius to the power of the distance") +
-                       ". With inputs of size 1, which bend tanh, the factors are " +
-                       listed(driven) + (all_vanish ? ": it vanishes at every radius." : ".")};
+  return {follows,
+          "With spectral radii of " + listed(radii) + " the gradient changes by factors of " +
+              listed(factors) + " a step, to " + listed(ends) + " over " + distance +
+              " steps: " + (follows ? "the radius at every step" : "not the radius at every step") +
+              ". With inputs of size 1, which bend tanh, the factors are " + listed(driven) +
+              (all_vanish ? ": it vanishes at every radius." : ".")};
 }
 
 Experiment run_distance(const ExperimentOptions& options) {
