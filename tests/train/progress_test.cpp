@@ -192,6 +192,15 @@ TEST(ConfigurationTable, says_model_data_optimiser_and_the_first_loss) {
             "before  loss 2.34; chance is ln 10 = 2.303, so the start is sane\n");
 }
 
+TEST(ConfigurationTable, of_word_pairs_counts_the_noise_words_instead_of_classes) {
+  RunRecord run = records::healthy();
+  run.loss_name = "negative sampling";
+  run.data_source = "lessons";
+  run.classes = 6;
+  EXPECT_THAT(configuration_table(run, {}),
+              testing::HasSubstr("lessons, 1 right word against 5 of noise"));
+}
+
 TEST(ConfigurationTable, wraps_in_a_narrow_terminal) {
   EXPECT_THAT(configuration_table(records::healthy(), {.width = 50}),
               HasSubstr("model   MLP 64-128-64-10 relu\n        17 226 parameters"));

@@ -282,6 +282,93 @@ TEST(StartSentence, names_chance_by_its_logarithm) {
             "loss 0.71; chance is ln 2 = 0.693, so the start is sane");
 }
 
+TEST(StartSentence, holds_an_even_start_against_even_answers_where_frequencies_are_uneven) {
+  RunRecord run = records::healthy();
+  run.classes = 94;
+  run.chance_loss = 3.309;
+  run.start_loss = 4.5;
+  EXPECT_EQ(
+      start_sentence(run),
+      "loss 4.5; chance is 3.309 by the frequencies, and ln 94 = 4.543 if all are alike, so the "
+      "start is sane");
+  run.chance_loss = 1.5;
+  EXPECT_THAT(start_sentence(run), HasSubstr("so the start is sane"));
+  const Check* start = nullptr;
+  const Reading r = read_run(run);
+  start = find(r, "Loss before step 1");
+  ASSERT_NE(start, nullptr);
+  EXPECT_EQ(start->level, Level::fine);
+}
+
+// A text's windows: no labels, no rows, no confusion matrix.
+RunRecord of_text(std::vector<double> train, std::vector<double> val) {
+  RunRecord run = records::healthy();
+  run.unit = "tokens";
+  run.classes = 94;
+  run.class_names.clear();
+  run.confusion.clear();
+  run.mistakes.clear();
+  run.chance_loss = 3.309;
+  run.start_loss = 4.54;
+  records::set_curves(run, train, val, std::vector<double>(train.size(), 0.2),
+                      std::vector<double>(train.size(), 0.2));
+  return run;
+}
+
+TEST(Reading, after_few_steps_a_text_is_not_judged_and_has_no_labels) {
+  const Reading r = read_run(of_text({3.4}, {3.12}));
+  EXPECT_EQ(r.level, Level::note);
+  EXPECT_EQ(r.verdict, "Too few steps to tell: after 22 steps the loss went from 4.54 to 3.4.");
+  EXPECT_EQ(r.next, std::vector<std::string>{"Try `--epochs 10`, for some hundred steps."});
+  EXPECT_THAT(all_of(r), Not(HasSubstr("label")));
+  const Reading later =
+      read_run(of_text(std::vector<double>(20, 3.3), std::vector<double>(20, 3.3)));
+  EXPECT_EQ(later.verdict, "Nothing was learned: the loss stayed at that of guessing.");
+  EXPECT_THAT(all_of(later), Not(HasSubstr("label")));
+}
+
+TEST(Reading, a_small_text_learned_by_heart_is_overfitting) {
+  RunRecord run = of_text({3.13, 2.65}, {3.01, 3.06});
+  run.unit = "pairs";
+  run.classes = 6;
+  run.chance_loss = 6 * std::log(2.0);
+  run.start_loss = run.chance_loss;
+  for (EpochRecord& e : run.epochs) e.update_ratio = 0.3;
+  run.spectra[0].after[0] = 20 * run.spectra[0].before[0];
+  const Reading r = read_run(run);
+  EXPECT_EQ(r.level, Level::note);
+  EXPECT_EQ(r.verdict, "Overfitting since epoch 1; the loss is 3.06 on what was held out.");
+  EXPECT_THAT(all_of(r), Not(HasSubstr("label")));
+  EXPECT_THAT(all_of(r), Not(HasSubstr("rate is too high")));
+}
+
+TEST(Reading, a_rate_out_of_all_proportion_is_answered_with_the_methods_usual_one) {
+  RunRecord run = records::diverged();
+  for (auto& [key, value] : run.config)
+    if (key == "lr") value = "1e+20";
+  EXPECT_EQ(read_run(run).next,
+            std::vector<std::string>{"Try `--lr 0.001`, the usual rate of adam."});
+}
+
+TEST(Reading, a_class_never_found_is_not_called_healthy) {
+  RunRecord run = records::healthy();
+  run.confusion[4].assign(10, 0);
+  run.confusion[4][9] = 40;
+  const Reading r = read_run(run);
+  EXPECT_EQ(r.level, Level::note);
+  EXPECT_EQ(
+      r.verdict,
+      "It learned, but not class '4', of which 0 of 40 are right; 96.8 % right on data it has "
+      "not seen.");
+  EXPECT_EQ(find(r, "Weakest class")->value, "0.0 %");
+}
+
+TEST(IntervalName, is_wilsons_where_every_resample_would_be_the_same) {
+  EXPECT_EQ(interval_name(1), "by Wilson's 95 % interval, as all are right");
+  EXPECT_EQ(interval_name(0), "by Wilson's 95 % interval, as none is right");
+  EXPECT_EQ(interval_name(0.5), "in 95 % of resamples");
+}
+
 TEST(TopConfusions, come_most_frequent_first) {
   const auto top = top_confusions(records::healthy(), 2);
   ASSERT_EQ(top.size(), 2U);

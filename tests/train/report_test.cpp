@@ -136,6 +136,18 @@ TEST(Report, says_how_sure_it_is) {
   EXPECT_THAT(
       page,
       HasSubstr("accuracy between 97.1\xC2\xA0% and 98.5\xC2\xA0% in 95\xC2\xA0% of resamples"));
+  run.val_accuracy = 1;
+  run.accuracy_high = 1;
+  EXPECT_THAT(render_report(run),
+              HasSubstr("by Wilson&#39;s 95\xC2\xA0% interval, as all are right"));
+}
+
+TEST(Report, shows_a_dash_for_the_ratio_of_a_matrix_of_zeros) {
+  RunRecord run = records::healthy();
+  run.spectra[0].before.assign(4, 0.0);
+  const std::string page = render_report(run);
+  EXPECT_THAT(page, HasSubstr("before</th><td>0</td><td>0</td><td>\xE2\x80\x93</td>"));
+  EXPECT_THAT(page, Not(HasSubstr("<td>nan</td>")));
 }
 
 TEST(Report, draws_no_accuracy_and_no_matrix_for_regression) {

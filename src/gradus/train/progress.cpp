@@ -286,7 +286,10 @@ std::string configuration_table(const RunRecord& run, const Terminal& terminal) 
                          bytes_text(each * static_cast<double>(run.parameters)),
                      terminal);
   std::string data = run.data_source;
-  if (run.task != "regression" && run.classes > 0) data += ", " + counted(run.classes, "class");
+  if (run.loss_name == "negative sampling")
+    data += ", 1 right word against " + std::to_string(run.classes - 1) + " of noise";
+  else if (run.task != "regression" && run.classes > 0)
+    data += ", " + counted(run.classes, "class");
   out += two_columns(
       "data", data,
       text::grouped(run.train_count) + " train / " +

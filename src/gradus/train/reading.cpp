@@ -1,6 +1,7 @@
 // The rules of the reading. First everything is measured (struct Facts), then each group of facts
 // becomes a paragraph and its checks, and last the worst of them gives the verdict.
 #include <gradus/base/text.h>
+#include <gradus/optim/optimiser.h>
 #include <gradus/train/reading.h>
 
 #include <algorithm>
@@ -39,6 +40,8 @@ constexpr double standard_errors = 3;        // one-sided chance of 0.13 % under
 constexpr double uneven_limit = 3;           // largest class over smallest
 constexpr double collapse_share = 0.95;      // of all answers
 constexpr double direction_limit = 0.01;     // of the largest singular value
+constexpr int64_t few_steps = 100;           // in which little can be learned or judged
+constexpr double far_rate = 10;              // times a method's usual rate
 constexpr int64_t few = 20;                  // examples; shares of fewer say little
 constexpr double hardly_moved_limit = 0.01;  // relative change of every singular value
 
@@ -70,6 +73,14 @@ std::string chance_text(const RunRecord& run) {
   return text::significant(chance, 4);
 }
 
+// The loss of a network that answers all classes alike: chance, or ln k where the frequencies of
+// uneven classes make chance lower than that.
+double uninformed(const RunRecord& run) {
+  const bool alike = run.task == "classification" && run.classes >= 2;
+  return alike ? std::fmax(run.chance_loss, std::log(static_cast<double>(run.classes)))
+               : run.chance_loss;
+}
+
 // How far an accuracy lies beyond guessing with the same frequencies of labels and of answers.
 // Agreement expected by chance, and its spread: Fleiss, Cohen and Everitt (1969), the null case
 // of kappa. An accuracy within three standard errors is no better than guessing.
@@ -83,7 +94,8 @@ Guessing guessing_rate(double rate, int64_t examples) {
 }
 
 struct Facts {
-  bool regression = false, finite = true, has_val = false, has_chance = false, square = false;
+  bool regression = false, labelled = false, finite = true, has_val = false, has_chance = false,
+       square = false;
   int64_t epochs = 0, classes = 0, tested = 0;
   double start = 0, chance = 0;  // chance: the yardstick; the start's loss where there is none
   double constant = 0;           // loss of the best constant answer
@@ -277,6 +289,7 @@ void measure_layers(const RunRecord& run, Facts& f) {
 Facts measure(const RunRecord& run) {
   Facts f;
   f.regression = run.task == "regression";
+  f.labelled = run.unit == "examples";  // the others count tokens or pairs of a text
   f.epochs = static_cast<int64_t>(run.epochs.size());
   f.classes = std::max<int64_t>(run.classes, static_cast<int64_t>(run.confusion.size()));
   if (!f.regression) measure_labels(run, f);
@@ -350,17 +363,19 @@ class Reader {
               static_cast<double>(f_.jumps) >= jump_share * static_cast<double>(f_.pairs);
     grew_ = f_.growth > growth_limit;
     hot_ = f_.update > update_limit;
-    const int signs = peaked_ + jumped_ + grew_ + hot_;
+    const bool went_up = peaked_ || jumped_;
+    few_steps_ = f_.finite && !learned_ && !ended_high_ && !went_up && run_.steps < few_steps;
     absurd_start_ = f_.has_chance && f_.start > start_absurd * f_.chance;
-    too_fast_ = f_.finite && (ended_high_ || signs >= 2 || (signs >= 1 && !learned_));
+    too_fast_ = f_.finite && (ended_high_ || (went_up && (peaked_ + jumped_ + grew_ + hot_ >= 2)) ||
+                              (!learned_ && !few_steps_ && (went_up || grew_ || hot_)));
 
     if (f_.has_val) {
-      at_chance_ = f_.regression ? !(f_.val < learned_below * f_.chance)
-                                 : !(f_.val_accuracy > f_.guess.limit);
+      at_chance_ = f_.regression || !f_.labelled ? !(f_.val < learned_below * f_.chance)
+                                                 : !(f_.val_accuracy > f_.guess.limit);
     }
     const double train_right = guessing_rate(f_.guess.expected, run_.train_count).limit;
     memorised_ = f_.finite && f_.has_val && at_chance_ && learned_ &&
-                 (f_.train < memorised_below * f_.constant || f_.regression ||
+                 (f_.train < memorised_below * f_.constant || f_.regression || !f_.labelled ||
                   f_.train_accuracy > std::max(train_right, f_.val_accuracy + gap_limit));
     if (f_.square && f_.tested > 0) {
       const auto a = static_cast<std::size_t>(f_.most_answered);
@@ -377,7 +392,13 @@ class Reader {
                  fell && f_.best_epoch + 1 < e;
       overfit_bad_ = overfit_ && overfit_ratio_ > overfit_strong;
     }
-    if (!f_.regression && f_.has_val && f_.tested > 0) {
+    if (!f_.labelled && f_.has_val && f_.epochs > 0) {
+      const EpochRecord& last = run_.epochs.back();
+      loss_gap_ = (f_.val - f_.train) / f_.chance;
+      wide_gap_ = loss_gap_ > gap_limit;
+      overfit_ = overfit_ || (wide_gap_ && last.val_loss > f_.best_val &&
+                              last.train_loss < run_.epochs[f_.best_epoch].train_loss);
+    } else if (!f_.regression && f_.has_val && f_.tested > 0) {
       gap_ = f_.train_accuracy - f_.val_accuracy;
       const double p = std::clamp(f_.val_accuracy, 0.0, 1.0);
       const double error = std::sqrt(p * (1 - p) / static_cast<double>(f_.tested));
@@ -395,7 +416,7 @@ class Reader {
       if (!first_dead_) first_dead_ = l;
     }
     // A network that fits everything has nothing left to send back.
-    if (!poor_ && learned_) dead_count_ = 0;
+    if ((!poor_ && learned_) || few_steps_) dead_count_ = 0;
     vanished_ = gradient_ratio_ < gradient_low;
     exploded_ = gradient_ratio_ > gradient_high;
   }
@@ -405,7 +426,7 @@ class Reader {
     if (!f_.has_chance) return;
     const double ratio = run_.start_loss / f_.chance;
     const double high = f_.regression ? start_high_regression : start_high;
-    const bool fine = ratio >= start_low && ratio <= high;
+    const bool fine = ratio >= start_low && run_.start_loss <= high * uninformed(run_);
     const Level level = fine                                       ? Level::fine
                         : !(ratio <= start_absurd) || f_.bad_start ? Level::bad
                                                                    : Level::note;
@@ -550,13 +571,20 @@ class Reader {
   }
 
   void advise_smaller_rate() {
+    const std::string_view method = setting(run_, "optimiser");
+    const std::vector<std::string_view> methods = method_names();
+    const bool known = std::ranges::find(methods, method) != methods.end();
+    const double usual = known ? defaults_for(method).lr : not_measured;
     double factor = 10;
     if (std::isfinite(f_.update) && f_.update > update_limit) {
       const double wanted = std::log10(f_.update / update_aim);
       factor = std::pow(10, std::clamp(std::round(wanted), 1.0, 2.0));
     }
     const auto lr = text::parse_double(setting(run_, "lr"));
-    if (lr && std::isfinite(*lr) && *lr > 0) {
+    if (lr && *lr / factor > far_rate * usual) {
+      advise("Try `--lr " + text::significant(usual, 3) + "`, the usual rate of " +
+             std::string(method) + ".");
+    } else if (lr && std::isfinite(*lr) && *lr > 0) {
       advise("Try `--lr " + text::significant(*lr / factor, 3) + "`, a " +
              (factor < 50 ? "tenth" : "hundredth") + " of the present rate.");
     } else {
@@ -588,6 +616,12 @@ class Reader {
                                  ", so the network explains " + percent(explained) +
                                  " of the targets' variance. ";
       }
+    } else if (!f_.labelled) {
+      check(at_chance_ ? Level::bad : Level::fine, "Validation loss",
+            brief(f_.val) + ", " + percent(f_.val / f_.chance) + " of chance",
+            "below " + limit(learned_below));
+      text = "On what was held out the loss is " + brief(f_.val) + " against " + brief(f_.train) +
+             " in training; chance is " + chance_text(run_) + ". ";
     } else if (std::isfinite(f_.val_accuracy)) {
       const std::string most = percent(f_.guess.limit);
       check(at_chance_ ? Level::bad : Level::fine, "Validation accuracy", percent(f_.val_accuracy),
@@ -608,13 +642,17 @@ class Reader {
                         ", by luck (" + brief(standard_errors) + " standard errors) up to " + most +
                         ". ";
     }
-    if (memorised_) {
+    if (memorised_ && !f_.labelled) {
+      text +=
+          "Yet the training loss fell: the text is learned by heart, and nothing carries over. ";
+      advise("More text, fewer epochs or dropout.");
+    } else if (memorised_) {
       text +=
           "Yet the training loss fell: the network learns single examples by heart and finds no "
           "rule that carries over. Labels that do not belong to their "
           "rows (shuffled, shifted by one) look exactly like this. ";
       advise("Check that every label belongs to its row; look at a few examples by eye.");
-    } else if (at_chance_ && !learned_ && !too_fast_) {
+    } else if (at_chance_ && !learned_ && !too_fast_ && !few_steps_) {
       text += "Training and validation agree: nothing was learned beyond a constant answer. ";
     }
     if (std::isfinite(overfit_ratio_)) {
@@ -641,6 +679,16 @@ class Reader {
                     : "The validation loss ended at " + times(overfit_ratio_) +
                           " its best (usual: below " + brief(overfit_limit) + ")";
         text += ", no sign of overfitting. ";
+      }
+    }
+    if (std::isfinite(loss_gap_)) {
+      check(wide_gap_ ? Level::note : Level::fine, "Loss, validation less training",
+            brief(f_.val - f_.train), "below " + brief(gap_limit * f_.chance));
+      if (wide_gap_ && !memorised_ && !overfit_) {
+        text += "It does better on text it has seen: the loss there is lower by " +
+                brief(f_.val - f_.train) + " (usual: less than " + brief(gap_limit * f_.chance) +
+                "). ";
+        advise("More text or weight decay would narrow the gap.");
       }
     }
     if (std::isfinite(gap_)) {
@@ -804,6 +852,17 @@ class Reader {
       }
     }
     const WorstClass worst = worst_class(run_);
+    const double worst_share = static_cast<double>(worst.right) /
+                               static_cast<double>(std::max<int64_t>(worst.examples, 1));
+    missed_ = worst.label >= 0 && !at_chance_ && !collapsed_ && !uneven_ &&
+              worst_share <= f_.guess.expected && worst.examples >= few / 2;
+    if (missed_) {
+      missed_class_ = quoted(class_name(run_, worst.label)) + ", of which " +
+                      text::grouped(worst.right) + " of " + text::grouped(worst.examples) +
+                      " are right";
+      check(Level::note, "Weakest class", percent(worst_share),
+            "above guessing, " + percent(f_.guess.expected));
+    }
     if (worst.label >= 0 && f_.finite && !at_chance_ && !collapsed_) {
       if (worst.right == worst.examples) {
         text += "Every class is answered without a mistake on " +
@@ -834,9 +893,10 @@ class Reader {
     const std::string result =
         f_.regression && f_.has_val && f_.has_chance
             ? "it explains " + percent(1 - f_.val / f_.chance) + " of the variance of new data"
-        : f_.regression ? "the training loss is " + brief(f_.train)
-        : f_.has_val    ? accuracy + " right on data it has not seen"
-                        : percent(f_.train_accuracy) + " right on its training data";
+        : f_.regression              ? "the training loss is " + brief(f_.train)
+        : f_.has_val && !f_.labelled ? "the loss is " + brief(f_.val) + " on what was held out"
+        : f_.has_val                 ? accuracy + " right on data it has not seen"
+                                     : percent(f_.train_accuracy) + " right on its training data";
     if (f_.bad_start) {
       set(Level::bad, "Broken before the first step: the loss is not finite.");
     } else if (!f_.finite) {
@@ -857,7 +917,16 @@ class Reader {
     } else if (memorised_) {
       set(Level::bad, "It memorised: " +
                           (f_.regression ? std::string("on new data it is no better than the mean.")
-                                         : accuracy + " on new data is no better than guessing."));
+                           : f_.labelled ? accuracy + " on new data is no better than guessing."
+                                         : result + ", no better than guessing."));
+    } else if (few_steps_) {
+      set(Level::note, "Too few steps to tell: after " + counted(run_.steps, "step") +
+                           (std::isfinite(f_.start) ? " the loss went from " + brief(f_.start) +
+                                                          " to " + brief(f_.train) + "."
+                                                    : " the loss is " + brief(f_.train) + "."));
+      const int64_t wanted = (2 * few_steps + run_.steps - 1) / std::max<int64_t>(run_.steps, 1);
+      advise("Try `--epochs " + std::to_string(wanted * std::max<int64_t>(f_.epochs, 1)) +
+             "`, for some hundred steps.");
     } else if (dead_count_ > 0) {
       set(Level::bad, "Dead layers: " + text::grouped(dead_count_) + " of " +
                           text::grouped(static_cast<int64_t>(f_.dead.size())) +
@@ -878,9 +947,9 @@ class Reader {
       if (small_steps_ || f_.moved < hardly_moved_limit) {
         advise("The weights hardly moved: try a learning rate ten times larger.");
       }
-      advise(
-          "Check that the labels belong to their rows, and that the features say anything "
-          "about them.");
+      advise(f_.labelled ? "Check that the labels belong to their rows, and that the features say "
+                           "anything about them."
+                         : "Try more epochs, and a learning rate ten times larger or smaller.");
     } else if (collapsed_) {
       set(Level::bad,
           "One answer for nearly everything: " + quoted(class_name(run_, f_.most_answered)) + ", " +
@@ -888,8 +957,10 @@ class Reader {
     } else if (f_.has_val && at_chance_) {
       set(Level::bad, uneven_ ? "It learned the frequencies of the classes and little else."
                               : "What it learned does not carry over to new data.");
-      if (!uneven_) advise("Check that every label belongs to its row.");
-    } else if (overfit_bad_) {
+      if (!uneven_ && f_.labelled) advise("Check that every label belongs to its row.");
+    } else if (missed_) {
+      set(Level::note, "It learned, but not class " + missed_class_ + "; " + result + ".");
+    } else if (overfit_bad_ || (overfit_ && !f_.labelled)) {
       set(Level::note, "Overfitting since epoch " +
                            text::grouped(run_.epochs[f_.best_epoch].epoch) + "; " + result + ".");
     } else if (falling_ && poor_) {
@@ -941,9 +1012,11 @@ class Reader {
   bool hot_ = false, too_fast_ = false, absurd_start_ = false, at_chance_ = false;
   bool memorised_ = false, collapsed_ = false, overfit_ = false, overfit_bad_ = false;
   bool falling_ = false, poor_ = false, small_steps_ = false, vanished_ = false, exploded_ = false;
-  bool uneven_ = false, wide_gap_ = false;
+  bool uneven_ = false, wide_gap_ = false, few_steps_ = false, missed_ = false;
+  std::string missed_class_;
   double peak_ratio_ = not_measured, overfit_ratio_ = not_measured, answered_ = 0;
-  double gradient_ratio_ = not_measured, majority_share_ = 0, gap_ = not_measured;
+  double gradient_ratio_ = not_measured, majority_share_ = 0, gap_ = not_measured,
+         loss_gap_ = not_measured;
   int64_t dead_count_ = 0;
   std::optional<std::size_t> first_dead_;
 };
@@ -964,17 +1037,27 @@ std::string start_sentence(const RunRecord& run) {
   if (!(std::isfinite(chance) && chance > 0)) return text;
   text += regression ? "; always answering the mean gives " : "; chance is ";
   text += chance_text(run);
-  const double ratio = start / chance;
+  const double ratio = start / chance, alike = uninformed(run);
   const double high = regression ? start_high_regression : start_high;
-  if (ratio > high) {
-    return text + ", so the start is " + times(ratio) + " that (sane: up to " + brief(high) +
-           "): the initial weights or the inputs are too large";
+  if (alike > 1.1 * chance) {
+    text += " by the frequencies, and ln " + std::to_string(run.classes) + " = " +
+            text::fixed(alike, 3) + " if all are alike";
+  }
+  if (start > high * alike) {
+    return text + ", so the start is " + times(start / alike) + " that (sane: up to " +
+           brief(high) + "): the initial weights or the inputs are too large";
   }
   if (ratio < start_low) {
     return text + ", so these weights already know something (an untrained start: at least " +
            brief(start_low) + " of it)";
   }
   return text + ", so the start is sane";
+}
+
+std::string interval_name(double accuracy) {
+  if (accuracy == 1) return "by Wilson's 95 % interval, as all are right";
+  if (accuracy == 0) return "by Wilson's 95 % interval, as none is right";
+  return "in 95 % of resamples";
 }
 
 WorstClass worst_class(const RunRecord& run) {

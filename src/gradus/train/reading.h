@@ -32,6 +32,10 @@ Reading read_run(const RunRecord& run);
 // against that of guessing.
 std::string start_sentence(const RunRecord& run);
 
+// What the interval of an accuracy is called: "in 95 % of resamples", or Wilson's where all
+// answers are right, or none.
+std::string interval_name(double accuracy);
+
 // The class most often answered wrongly, by share; -1 where there is none.
 struct WorstClass {
   int64_t label = -1, examples = 0, right = 0;
