@@ -30,7 +30,7 @@ std::pair<std::string, std::string> reversed(Key key) {
 }
 
 constexpr SequenceTask full_task{"reverse", "0123456789", 12, 12, reversed<12>},
-    quick_task{"reverse", "0123456789", 4, 4, reversed<4>};
+    quick_task{"reverse", "0123456789", 7, 7, reversed<7>};
 
 struct Sizes {
   const SequenceTask& task;
@@ -116,7 +116,7 @@ Verdict bottleneck_verdict(std::span<const BottleneckCurve> curves) {
 }
 
 Experiment run_bottleneck(const ExperimentOptions& options) {
-  const Sizes sizes = options.quick ? Sizes{quick_task, {8, 16}, 1500, 32, 400}
+  const Sizes sizes = options.quick ? Sizes{quick_task, {8, 32}, 1500, 32, 700}
                                     : Sizes{full_task, {8, 16, 32, 64, 128}, 2000, 64, 3600};
   const Key key = key_from_seed(options.seed);
   std::vector<BottleneckCurve> curves;
