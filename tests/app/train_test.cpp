@@ -124,5 +124,63 @@ TEST(TrainVerb, trains_a_recipe_on_files_in_mnists_format_and_says_how_sure_it_i
   EXPECT_EQ(rows, 1500);
 }
 
+TEST(TrainVerb, reports_a_run_that_a_mad_rate_blew_up) {
+  for (const char* how : {"--lr 1e20", "--lr 1e300", "--optimiser sgd --lr 1e20"}) {
+    const Scratch folder;
+    const std::string out = folder.path("run");
+    const bool sgd = std::string(how).starts_with("--optimiser");
+    const Outcome o = run("train digits --examples 500 --epochs 1 --progress none " +
+                          std::string(how) + " --out " + out);
+    EXPECT_EQ(o.status, 4) << how << "\n" << o.out;
+    EXPECT_NE(o.out.find("bad     Diverged: the loss stopped being a number at step "),
+              std::string::npos)
+        << o.out;
+    EXPECT_NE(o.out.find(sgd ? "next    Try `--lr 0.001`, the usual rate of sgd.\n"
+                             : "next    Try `--lr 0.001`, the usual rate of adam.\n"),
+              std::string::npos)
+        << o.out;
+    EXPECT_NE(folder.read("run/report.html").find("Diverged: the loss stopped being a number"),
+              std::string::npos);
+  }
+}
+
+TEST(EvalVerb, names_wilsons_interval_where_all_is_right_and_the_rows_left_out) {
+  const Scratch folder;
+  std::string rows = "a,b,side\n";
+  for (int i = 0; i < 100; ++i) rows += "5,1,right\n-5,1,left\n";
+  const std::string data = folder.write("sides.csv", rows),
+                    gaps = folder.write("gaps.csv", rows + ",1,left\n5,1,\n"),
+                    out = folder.path("run");
+  ASSERT_EQ(run("train " + data +
+                " --model mlp:2-4-2 --epochs 10 --lr 0.1 --missing drop "
+                "--quiet --out " +
+                out)
+                .status,
+            0);
+  for (const std::string& file : {data, gaps})
+    expect_parts("eval " + out + " " + file + " 2>/dev/null", 0,
+                 {"accuracy     100.0 %, between 98.1 % and 100.0 % by Wilson's 95 % interval, as "
+                  "all are right\n",
+                  "\nexamples     200\n"});
+  expect_all(run("eval " + out + " " + gaps + " 2>&1 >/dev/null"), "eval", 0,
+             gaps + ": 2 of 202 rows lack a value; left out, as in training.\n");
+}
+
+TEST(TrainVerb, says_where_a_cifar_batch_is_broken) {
+  const Scratch folder;
+  const std::string batch(3073, '\0');
+  const std::string cut = folder.write("cut.bin", (batch + batch).substr(0, 6000)),
+                    odd = folder.write("odd.bin", batch + "M" + batch.substr(1));
+  expect("train " + cut + " 2>&1", 2,
+         "gradus train: " + cut +
+             ": its 6000 bytes are no whole records: 1 of 3073 and 2927 left over (CIFAR-10), 1 of "
+             "3074 and 2926 left over (CIFAR-100). Copy the file anew, or give one of another kind "
+             "its own ending.\n");
+  expect("train " + odd + " 2>&1", 2,
+         "gradus train: " + odd +
+             ": record 1 has the label 77. Labels of CIFAR-10 run from 0 to 9. The file is damaged "
+             "or of another kind.\n");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -6,6 +6,7 @@
 #include <gradus/io/file.h>
 #include <gradus/io/idx.h>
 #include <gradus/io/npy.h>
+#include <gradus/train/reading.h>
 #include <gradus/train/trainer.h>
 
 #include <algorithm>
@@ -60,15 +61,20 @@ Loaded load(const Options& o, const Settings& settings, bool labelled) {
   config.labels = o.labels;
   config.examples = 0;
   l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
-  if (!labelled && config.missing == "drop") {
-    // An answer for every row, so that rows and answers keep their numbers.
-    const int64_t whole = l.data.examples;
-    config.missing = "mean";
-    l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
-    if (l.data.examples > whole) {
+  if (config.missing == "drop") {
+    const int64_t incomplete = l.data.incomplete;
+    if (labelled && incomplete > 0)
+      note(settings, o.data + ": " + std::to_string(incomplete) + " of " +
+                         counted(l.data.examples + incomplete, "row") +
+                         (incomplete == 1 ? " lacks" : " lack") +
+                         " a value; left out, as in training.\n");
+    if (!labelled && incomplete > 0) {
+      // An answer for every row, so that rows and answers keep their numbers.
+      config.missing = "mean";
+      l.data = load_dataset(config, o.data, settings.seed, &l.run.like, labelled);
       l.gaps = gaps_of(o.data, l.data.feature_names);
       const auto first = std::ranges::find(l.gaps, true) - l.gaps.begin();
-      note(settings, o.data + ": " + std::to_string(l.data.examples - whole) + " of " +
+      note(settings, o.data + ": " + std::to_string(incomplete) + " of " +
                          std::to_string(l.data.examples) +
                          " rows lack a number, the first is row " + std::to_string(first + 1) +
                          ". Their answers are left empty, as training left such rows out.\n");
@@ -114,7 +120,7 @@ std::function<int()> add_eval_run(Command& command, const Settings& settings) {
             "}\n");
     else if (classes)
       print("accuracy     " + percent(e.accuracy) + ", between " + percent(sure.low) + " and " +
-            percent(sure.high) + " in 95 % of resamples\nloss         " +
+            percent(sure.high) + " " + interval_name(e.accuracy) + "\nloss         " +
             text::significant(e.loss, 6) + "\ncalibration  off by " +
             percent(sure.calibration_error) + " (confidence against the share that is right)" +
             "\nexamples     " + std::to_string(e.examples) + "\n");

@@ -24,6 +24,10 @@ namespace {
 // More different whole numbers than this are amounts, not classes.
 constexpr int64_t most_levels = 64;
 
+bool may_be_text(Bytes bytes) {
+  return std::ranges::find(bytes, std::byte{0}) == bytes.end();
+}
+
 [[noreturn]] void data_error(const std::string& source, const std::string& why) {
   raise(ErrorKind::file, source + ": " + why);
 }
@@ -270,6 +274,7 @@ Dataset from_csv(const TrainConfig& config, const std::string& path, const Datas
       numbers.push_back(table.columns[*label].numbers[r]);
   }
   d.features = std::ssize(used);
+  d.incomplete = table.rows - d.examples;
   if (!label) return d;
   if (table.columns[*label].is_text)
     name_classes(d, texts, like);
@@ -347,7 +352,7 @@ Dataset load_dataset(const TrainConfig& config, const std::string& source, uint6
       }
       take_features(d, *x);
       if (y && labelled) take_label_tensor(d, *y, source, like, config.loss);
-    } else if (source.ends_with(".bin") && is_cifar(file.bytes())) {
+    } else if (source.ends_with(".bin") && (is_cifar(file.bytes()) || !may_be_text(file.bytes()))) {
       const Cifar batch = read_cifar(file.bytes(), source);
       take_features(d, batch.images);
       if (labelled) take_label_tensor(d, batch.labels, source, like, config.loss);

@@ -17,6 +17,7 @@ struct Dataset {
   std::vector<std::string> feature_names, class_names;
   std::string label_name;  // of a CSV with a header; then feature_names are its names too
   std::string left_out;    // "'age', 'pay'": columns of a CSV that were not there in training
+  int64_t incomplete = 0;  // rows of a CSV left out because they lack a value
   int64_t image_rows = 0, image_cols = 0;  // 0 where an example is not a picture
 
   // Planes of a picture: 1 grey, 3 red, green and blue.

@@ -571,7 +571,7 @@ class Reader {
   }
 
   void advise_smaller_rate() {
-    const std::string_view method = setting(run_, "optimiser");
+    const std::string_view method = run_.optimiser;
     const std::vector<std::string_view> methods = method_names();
     const bool known = std::ranges::find(methods, method) != methods.end();
     const double usual = known ? defaults_for(method).lr : not_measured;

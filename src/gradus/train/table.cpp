@@ -338,10 +338,19 @@ Evaluation evaluate(const Model& model, const Dataset& data, std::string_view lo
 
 Certainty certainty(const Evaluation& e, std::span<const int64_t> truth, Key key) {
   Certainty c;
-  if (e.predicted.empty()) return c;
+  const auto finite = [](double p) { return std::isfinite(p); };
+  if (e.predicted.empty() || !std::ranges::all_of(e.confidence, finite)) return c;
   std::vector<int64_t> right;
   for (size_t i = 0; i < truth.size(); ++i) right.push_back(e.predicted[i] == truth[i]);
   c.calibration_error = reliability(e.confidence, right, 15).expected_error;
+  if (e.accuracy == 0 || e.accuracy == 1) {
+    // Every resample would be the same. Wilson (1927, "Probable inference") for 0 or n of n.
+    const double n = static_cast<double>(right.size()), z = 1.959963984540054;
+    const double away = z * z / (n + z * z);
+    c.low = e.accuracy == 1 ? 1 - away : 0;
+    c.high = e.accuracy == 1 ? 1 : away;
+    return c;
+  }
   // Resampling n shares of 0 and 1 is drawing how many are right: the mean of a binomial draw.
   constexpr int64_t resamples = 2000;
   const auto n = static_cast<double>(right.size());

@@ -73,7 +73,8 @@ Evaluation evaluate(const Model& model, const Dataset& data, std::string_view lo
 struct Certainty {
   // Expected calibration error: how far the confidence is from the share that is right, on average.
   double calibration_error = not_measured;
-  // Of the accuracy: 95 % of resamples of the examples lie between.
+  // Of the accuracy: 95 % of resamples of the examples lie between; Wilson's 95 % interval where
+  // all answers are right, or none. Not measured where a confidence is no number.
   double low = not_measured, high = not_measured;
 };
 Certainty certainty(const Evaluation& e, std::span<const int64_t> truth, Key key);
