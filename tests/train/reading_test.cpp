@@ -342,6 +342,17 @@ TEST(Reading, a_small_text_learned_by_heart_is_overfitting) {
   EXPECT_THAT(all_of(r), Not(HasSubstr("rate is too high")));
 }
 
+TEST(Reading, two_epochs_are_too_few_to_speak_of_a_plateau) {
+  RunRecord run = of_text({3.1, 2.9}, {3.0, 2.95});
+  run.steps = 200;
+  const Reading r = read_run(run);
+  EXPECT_EQ(
+      r.verdict,
+      "Learned, but 2 epochs cannot show whether it is done: the loss is 2.95 on what was held "
+      "out.");
+  EXPECT_EQ(r.next, std::vector<std::string>{"Try `--epochs 4`."});
+}
+
 TEST(Reading, a_rate_out_of_all_proportion_is_answered_with_the_methods_usual_one) {
   RunRecord run = records::diverged();
   run.optimiser = "adam";

@@ -966,6 +966,10 @@ class Reader {
     } else if (falling_ && poor_) {
       set(Level::note, "Not finished: the loss was still falling; " + result + ".");
       advise_more();
+    } else if (poor_ && !overfit_ && !wide_gap_ && !std::isfinite(f_.drop)) {
+      set(Level::note, "Learned, but " + counted(f_.epochs, "epoch") +
+                           " cannot show whether it is done: " + result + ".");
+      advise("Try `--epochs " + std::to_string(std::max<int64_t>(4, 2 * f_.epochs)) + "`.");
     } else if (poor_ && !overfit_ && !wide_gap_) {
       set(Level::note, "Underfitting: the loss levelled off at " +
                            of_constant(f_.has_val ? f_.val : f_.train) + ".");
