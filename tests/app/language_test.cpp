@@ -110,6 +110,17 @@ TEST_F(LanguageVerbs, tokenise_says_what_is_wrong) {
           "own. Leave it out.");
   refused("tokenise", cat_ + " --merges -1",
           "byte pairs: -1 merges. It is the count of pairs to join, 0 or more.");
+  refused("tokenise", cat_ + " --merges 9999999999",
+          "--merges is 9999999999. It must be from 0 to 10000000.");
+  refused("tokenise", cat_ + " --merges 99999999999999999999",
+          "--merges: 99999999999999999999 is beyond the whole numbers of 64 bits, which end at "
+          "9223372036854775807. See gradus help tokenise.");
+  refused("tokenise", cat_ + " --show -99999999999999999999",
+          "--show: -99999999999999999999 is beyond the whole numbers of 64 bits, which begin at "
+          "-9223372036854775808. See gradus help tokenise.");
+  refused("tokenise", cat_ + " --seed 99999999999999999999",
+          "--seed: 99999999999999999999 is beyond the whole numbers of 64 bits, which end at "
+          "18446744073709551615. See gradus help tokenise.");
   refused("tokenise", cat_ + " --show -3", "--show is -3. It counts the tokens shown, from 0.");
   refused("tokenise", cat_ + " --vocab " + folder_ + "/none",
           folder_ + "/none/vocab.json: cannot be opened: No such file or directory.");
@@ -159,6 +170,12 @@ TEST_F(LanguageVerbs, generate_transforms_with_a_task) {
           "reverse: 'a' is no symbol of the task. It takes 0123456789.");
   refused("generate", folder + " --prompt 12345678901",
           "reverse: '12345678901' has 11 symbols. The task takes 10 at most.");
+  refused("generate", folder,
+          folder + " transforms what it is given, but nothing is. Give --prompt TEXT, the source.");
+  refused("generate", folder + " --prompt 123 --beam 1000000000",
+          "--beam is 1000000000. It must be from 1 to 1024.");
+  EXPECT_EQ(run("generate " + folder + " --prompt 12 --beam 2").out.substr(0, 24),
+            "target  log-probability\n");
   refused("generate", folder + " --prompt 123 --beam 0",
           "beam_search: a beam of 0. It is the count of prefixes that go on, 1 at least.");
   expect_parts("generate " + folder + " --prompt 12 --beam 2 --json", 0,

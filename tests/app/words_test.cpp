@@ -36,6 +36,14 @@ TEST_F(WordsVerb, answers_from_a_file) {
                       "\"cosine\":0.95856"});
 }
 
+TEST_F(WordsVerb, notes_an_answer_that_says_nothing) {
+  expect("words " + write("zero.txt", "a 0 0\nb 1 2\nc 2 1\n") + " near a --top 1 2>&1", 0,
+         "gradus words: every cosine is 0. The vector asked about is zero, or at right angles to "
+         "all others.\nb   0.0000\n");
+  expect("words " + write("three.txt", "a 1 0\nb 1 2\nc 2 1\n") + " analogy a b c 2>&1", 0,
+         "gradus words: no word is left beside those asked about.\n");
+}
+
 TEST_F(WordsVerb, exports_what_it_reads) {
   const std::string out = folder_ + "/out.txt";
   expect("words " + file_ + " export " + out, 0, "wrote " + out + ": 5 words, 3 numbers each\n");

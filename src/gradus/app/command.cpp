@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -104,9 +105,26 @@ std::string not_negative(const std::string& word) {
   return word.substr(begin) + " is below 0. A seed or a count starts at 0";
 }
 
+// CLI11 would take the largest number for any beyond it.
+std::string fits_int64(const std::string& word) {
+  errno = 0;
+  const long long number = std::strtoll(word.c_str(), nullptr, 0);
+  if (errno != ERANGE) return "";
+  return word + " is beyond the whole numbers of 64 bits, which " +
+         (number < 0 ? "begin at " : "end at ") + std::to_string(number);
+}
+
+std::string fits_uint64(const std::string& word) {
+  errno = 0;
+  const unsigned long long number = std::strtoull(word.c_str(), nullptr, 0);
+  if (errno != ERANGE) return "";
+  return word + " is beyond the whole numbers of 64 bits, which end at " + std::to_string(number);
+}
+
 void add_common(CLI::App& app, Settings& s) {
   app.add_option("--seed", s.seed, "seed of every random number")
       ->check(not_negative)
+      ->check(fits_uint64)
       ->type_name("N")
       ->take_last();
   app.add_flag("--json", s.json, "print one JSON value");
@@ -223,13 +241,18 @@ void Command::option(const std::string& name, std::string& value, const std::str
 
 void Command::option(const std::string& name, int64_t& value, const std::string& says,
                      const std::string& placeholder) {
-  app_->add_option(name, value, says)->type_name(placeholder)->take_last()->capture_default_str();
+  app_->add_option(name, value, says)
+      ->check(fits_int64)
+      ->type_name(placeholder)
+      ->take_last()
+      ->capture_default_str();
 }
 
 void Command::option(const std::string& name, uint64_t& value, const std::string& says,
                      const std::string& placeholder) {
   app_->add_option(name, value, says)
       ->check(not_negative)
+      ->check(fits_uint64)
       ->type_name(placeholder)
       ->take_last()
       ->capture_default_str();

@@ -19,8 +19,17 @@ struct GenerateWords {
 };
 
 int transform_prompt(const GenerateWords& w, const Settings& settings) {
+  constexpr int64_t widest = 1024;
+  if (w.prompt.empty())
+    raise(ErrorKind::usage, "generate: " + w.run +
+                                " transforms what it is given, but nothing is. Give --prompt TEXT, "
+                                "the source.");
+  if (w.beam > widest)
+    raise(ErrorKind::usage, "generate: --beam is " + std::to_string(w.beam) +
+                                ". It must be from 1 to " + std::to_string(widest) + ".");
   const auto found = transform(w.run, w.prompt, w.beam);
-  std::string json = "{\"source\":" + text::quote_json(w.prompt) + ",\"results\":[", lines;
+  std::string json = "{\"source\":" + text::quote_json(w.prompt) + ",\"results\":[";
+  std::string lines = w.beam == 1 || settings.quiet ? "" : "target  log-probability\n";
   for (size_t i = 0; i < found.size(); ++i) {
     const auto& [text, log_prob] = found[i];
     json += std::string(i ? "," : "") + "{\"text\":" + text::quote_json(text) +

@@ -39,6 +39,9 @@ int run(const TokeniseWords& w, const Command& command, const Settings& settings
           "tokenise: --merges counts the pairs that --kind bpe learns from the text, but " +
               (w.kind == "bpe" ? "--vocab brings its own" : "the kind is " + w.kind) +
               ". Leave it out.");
+  if (constexpr int64_t most = 10'000'000; w.merges > most)
+    raise(ErrorKind::usage, "tokenise: --merges is " + std::to_string(w.merges) +
+                                ". It must be from 0 to " + std::to_string(most) + ".");
   if (w.show < 0)
     raise(ErrorKind::usage, "tokenise: --show is " + std::to_string(w.show) +
                                 ". It counts the tokens shown, from 0.");

@@ -5,6 +5,7 @@
 #include <gradus/base/text.h>
 #include <gradus/train/skipgram.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace gradus::app {
@@ -33,6 +34,11 @@ int answer(const std::vector<Words::Near>& near, const std::string& json,
     list += std::string(list.empty() ? "" : ",") + "{\"word\":" + text::quote_json(n.word) +
             ",\"cosine\":" + text::number17(n.cosine) + "}";
   }
+  if (near.empty()) note(settings, "gradus words: no word is left beside those asked about.\n");
+  if (!near.empty() && std::ranges::all_of(near, [](const auto& n) { return n.cosine == 0; }))
+    note(settings,
+         "gradus words: every cosine is 0. The vector asked about is zero, or at right angles to "
+         "all others.\n");
   print(settings.json ? "{" + json + ",\"near\":[" + list + "]}\n" : columns(rows));
   return done;
 }
