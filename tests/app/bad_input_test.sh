@@ -101,7 +101,7 @@ bad 2 '--lr' train moons --lr abc
 bad 2 '--epochs' train --epochs
 bad 2 'one word too many' calc 1 2
 bad 2 'The batch is at least 1' train moons --batch 0
-for val in 1 2 -1 nan; do bad 2 'val lies in [0, 1)' train moons --val $val; done
+for val in 1 2 -1 nan; do bad 2 'It is the share held out, in [0, 1)' train moons --val $val; done
 bad 2 '10^9' train moons --epochs 9223372036854775807
 bad 2 'Ask for' train moons --examples 1000000000000000000
 bad 2 'mlp:2-...-2' train moons --model mlp:3-2

@@ -144,7 +144,7 @@ TEST_F(LanguageVerbs, generate_refuses_before_it_writes) {
   wrong("--top-k -1", "top-k -1. It is a count of tokens, or 0 for all.");
   wrong("--tokens -1", "--tokens is -1. It must be from 0 to 10000000.");
   wrong("--prompt Zebra",
-        "encode: the character 'Z' at byte 0 is not among the 12 of the text. Use characters that "
+        "the character 'Z' at byte 0 is not among the 12 of the text. Use characters that "
         "stand there.");
   wrong("--beam 2", "--beam belongs to a run of seq2seq, but " + folder +
                         " writes letter by letter. Leave it out.");

@@ -46,6 +46,9 @@ TEST(TrainVerb, says_what_words_it_cannot_use) {
   expect("train digits other.csv 2>&1", 2,
          "gradus train: 'digits' is no recipe, so that 'other.csv' is one word too many. gradus "
          "train --list names the recipes.\n");
+  expect("train gtp text.txt 2>&1", 2,
+         "gradus train: 'gtp' is no recipe, so that 'text.txt' is one word too many. Did you mean "
+         "'gpt'? gradus train --list names the recipes.\n");
   expect_parts("train 2>&1", 2,
                {"train: nothing to train on. Name a generator (digits, ",
                 "), a file, or a recipe of gradus train --list."});

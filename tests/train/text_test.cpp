@@ -148,7 +148,7 @@ TEST(Characters, come_back_as_they_were) {
   EXPECT_EQ(c.decode(c.encode(text)), text);
   EXPECT_EQ(c.encode("\n"), std::vector<int64_t>{0});
   EXPECT_EQ(message_of([&] { c.encode("α?"); }),
-            "encode: the character '?' at byte 2 is not among the 15 of the text. Use characters "
+            "the character '?' at byte 2 is not among the 15 of the text. Use characters "
             "that stand there.");
 }
 

@@ -211,12 +211,17 @@ TEST(Train, refuses_what_does_not_fit_together) {
   };
   EXPECT_THAT(message([](TrainConfig& c) { c.model = "mlp:3-2"; }), HasSubstr("mlp:2-...-2"));
   EXPECT_THAT(message([](TrainConfig& c) { c.loss = "hinge"; }), HasSubstr("'hinge' is unknown"));
-  EXPECT_THAT(message([](TrainConfig& c) { c.batch = 0; }), HasSubstr("The batch is at least 1"));
-  EXPECT_THAT(message([](TrainConfig& c) { c.val = 1; }), HasSubstr("val lies in [0, 1)"));
-  EXPECT_THAT(message([](TrainConfig& c) { c.val = -1; }), HasSubstr("val lies in [0, 1)"));
+  EXPECT_EQ(message([](TrainConfig& c) { c.batch = 0; }),
+            "usage: train: --batch is 0. The batch is at least 1.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.epochs = 1'000'000'001; }),
+            "usage: train: --epochs is 1000000001. It is a number of epochs from 0 to 10^9.");
+  EXPECT_EQ(message([](TrainConfig& c) { c.val = 1; }),
+            "usage: train: --val is 1. It is the share held out, in [0, 1).");
+  EXPECT_EQ(message([](TrainConfig& c) { c.val = -1; }),
+            "usage: train: --val is -1. It is the share held out, in [0, 1).");
   EXPECT_THAT(message([](TrainConfig& c) { c.recompute = "some"; }), HasSubstr("It takes sqrt"));
   EXPECT_THAT(message([](TrainConfig& c) { c.epochs = INT64_MAX; }), HasSubstr("0 to 10^9"));
-  EXPECT_THAT(message([](TrainConfig& c) { c.val = std::nan(""); }), HasSubstr("val lies in"));
+  EXPECT_THAT(message([](TrainConfig& c) { c.val = std::nan(""); }), HasSubstr("--val is nan"));
   EXPECT_THAT(message([](TrainConfig& c) { c.data = "monns"; }), HasSubstr("moons"));
   EXPECT_THAT(message([](TrainConfig& c) { c.data = "no/such.csv"; }), HasSubstr("no such file"));
   EXPECT_THAT(message([](TrainConfig& c) {

@@ -93,9 +93,15 @@ TrainConfig with_flags(TrainConfig config, const TrainConfig& flags, const Comma
 TrainConfig with_recipe(const Options& o) {
   const Recipe* recipe = find_recipe(o.config.data);
   if (!recipe) {
-    if (!o.file.empty())
+    if (!o.file.empty()) {
+      std::vector<std::string_view> names;
+      for (const Recipe& r : recipes()) names.push_back(r.name);
+      const auto near = text::nearest(o.config.data, names);
       raise(ErrorKind::usage, "'" + o.config.data + "' is no recipe, so that '" + o.file +
-                                  "' is one word too many. gradus train --list names the recipes.");
+                                  "' is one word too many. " +
+                                  (near ? "Did you mean '" + std::string(*near) + "'? " : "") +
+                                  "gradus train --list names the recipes.");
+    }
     return o.config;
   }
   TrainConfig config, flags = o.config;

@@ -166,7 +166,7 @@ std::vector<int64_t> Characters::encode(std::string_view text) const {
     const std::string_view c = text.substr(i, length_of(text[i]));
     const auto found = std::ranges::lower_bound(symbols_, c);
     if (found == symbols_.end() || *found != c)
-      raise(ErrorKind::domain, "encode: the character '" + std::string(c) + "' at byte " +
+      raise(ErrorKind::domain, "the character '" + std::string(c) + "' at byte " +
                                    std::to_string(i) + " is not among the " +
                                    std::to_string(symbols_.size()) +
                                    " of the text. Use characters that stand there.");

@@ -293,11 +293,15 @@ void check_ranges(const TrainConfig& c) {
                                 ". It is a number of batches from 1 to " +
                                 std::to_string(most_parts) + ".");
   constexpr int64_t most_epochs = 1'000'000'000;  // times the steps of an epoch still fits
-  if (c.batch < 1 || c.epochs < 0 || c.epochs > most_epochs || !(c.val >= 0 && c.val < 1))
-    raise(ErrorKind::usage, "train: batch " + std::to_string(c.batch) + ", epochs " +
-                                std::to_string(c.epochs) + ", val " + text::number(c.val) +
-                                ". The batch is at least 1, epochs lie in 0 to 10^9, and val lies "
-                                "in [0, 1).");
+  if (c.batch < 1)
+    raise(ErrorKind::usage,
+          "train: --batch is " + std::to_string(c.batch) + ". The batch is at least 1.");
+  if (c.epochs < 0 || c.epochs > most_epochs)
+    raise(ErrorKind::usage, "train: --epochs is " + std::to_string(c.epochs) +
+                                ". It is a number of epochs from 0 to 10^9.");
+  if (!(c.val >= 0 && c.val < 1))
+    raise(ErrorKind::usage,
+          "train: --val is " + text::number(c.val) + ". It is the share held out, in [0, 1).");
 }
 
 std::vector<int64_t> order_of(const TrainConfig& config, int64_t epoch, int64_t examples) {
