@@ -5,13 +5,11 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <gradus/ops/by_float-inl.h>
-
 #ifndef GRADUS_CONV_TABLE
 #define GRADUS_CONV_TABLE
 namespace gradus {
 struct ConvTable {
-  FloatRuns conv, conv_input, conv_weight;
+  Call::Run conv[2], conv_input[2], conv_weight[2];  // f32, f64
 };
 }  // namespace gradus
 #endif
@@ -64,8 +62,17 @@ void run_conv_weight(const Call& c) {
 }
 
 const ConvTable* conv_table() {
-  static constexpr ConvTable t = {GRADUS_BY_FLOAT(run_conv), GRADUS_BY_FLOAT(run_conv_input),
-                                  GRADUS_BY_FLOAT(run_conv_weight)};
+  static constexpr ConvTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_conv<float>, run_conv<double>},
+    {run_conv_input<float>, run_conv_input<double>},
+    {run_conv_weight<float>, run_conv_weight<double>}
+#else
+    {run_conv<float>},
+    {run_conv_input<float>},
+    {run_conv_weight<float>}
+#endif
+  };
   return &t;
 }
 
@@ -88,8 +95,9 @@ namespace {
 
 HWY_EXPORT(conv_table);
 
-const ConvTable* kernels() {
-  return HWY_DYNAMIC_DISPATCH(conv_table)();
+template <auto member>
+Kernel by_float(const Op&, std::span<const Type> in, const Type&) {
+  return {(HWY_DYNAMIC_DISPATCH(conv_table)()->*member)[static_cast<size_t>(in[0].dtype)]};
 }
 
 // Attrs: a, strides, padding and dilation of both axes, then groups; b, the last two sizes of the
@@ -220,7 +228,7 @@ constinit const Op conv{.name = "conv",
                         .kind = Kind::bilinear,
                         .inputs = 2,
                         .type = conv_type,
-                        .kernel = by_float<kernels, &ConvTable::conv>,
+                        .kernel = by_float<&ConvTable::conv>,
                         .rule = {.pull = conv_pull},
                         .batch = conv_batch,
                         .work = conv_work,
@@ -231,7 +239,7 @@ constinit const Op conv_input{.name = "conv_input",
                               .kind = Kind::bilinear,
                               .inputs = 2,
                               .type = input_type,
-                              .kernel = by_float<kernels, &ConvTable::conv_input>,
+                              .kernel = by_float<&ConvTable::conv_input>,
                               .rule = {.pull = input_pull},
                               .batch = input_batch,
                               .work = input_work,
@@ -242,7 +250,7 @@ constinit const Op conv_weight{.name = "conv_weight",
                                .kind = Kind::bilinear,
                                .inputs = 2,
                                .type = weight_type,
-                               .kernel = by_float<kernels, &ConvTable::conv_weight>,
+                               .kernel = by_float<&ConvTable::conv_weight>,
                                .rule = {.pull = weight_pull},
                                .batch = weight_batch,
                                .work = weight_work};

@@ -6,7 +6,6 @@
 
 #include <hwy/foreach_target.h>
 
-#include <gradus/ops/by_float-inl.h>
 #include <gradus/ops/reduce-inl.h>
 
 #include <cmath>
@@ -15,7 +14,7 @@
 #define GRADUS_NORMALIZE_TABLE
 namespace gradus {
 struct NormalizeTable {
-  FloatRuns softmax, log_softmax, layer_norm;
+  Call::Run softmax[2], log_softmax[2], layer_norm[2];  // f32, f64
 };
 }  // namespace gradus
 #endif
@@ -122,9 +121,17 @@ void run_layer_norm(const Call& c) {
 }
 
 const NormalizeTable* normalize_table() {
-  static constexpr NormalizeTable t = {GRADUS_BY_FLOAT(run_softmax),
-                                       GRADUS_BY_FLOAT(run_log_softmax),
-                                       GRADUS_BY_FLOAT(run_layer_norm)};
+  static constexpr NormalizeTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_softmax<float>, run_softmax<double>},
+    {run_log_softmax<float>, run_log_softmax<double>},
+    {run_layer_norm<float>, run_layer_norm<double>}
+#else
+    {run_softmax<float>},
+    {run_log_softmax<float>},
+    {run_layer_norm<float>}
+#endif
+  };
   return &t;
 }
 
@@ -144,8 +151,10 @@ namespace {
 
 HWY_EXPORT(normalize_table);
 
-const NormalizeTable* kernels() {
-  return HWY_DYNAMIC_DISPATCH(normalize_table)();
+template <auto member>
+Kernel by_float(const Op&, std::span<const Type> in, const Type&) {
+  static const NormalizeTable* const t = HWY_DYNAMIC_DISPATCH(normalize_table)();
+  return {(t->*member)[static_cast<size_t>(in[0].dtype)]};
 }
 
 Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
@@ -207,7 +216,7 @@ constinit const Op softmax{.name = "softmax",
                            .math = "softmax(x)_i = e^x_i / sum_j e^x_j",
                            .kind = Kind::custom,
                            .type = same_type,
-                           .kernel = by_float<kernels, &NormalizeTable::softmax>,
+                           .kernel = by_float<&NormalizeTable::softmax>,
                            .rule = {.pull = softmax_pull, .push = softmax_push},
                            .batch = batch_leading,
                            .work = each_element<5>,
@@ -217,7 +226,7 @@ constinit const Op log_softmax{.name = "log_softmax",
                                .math = "log_softmax(x)_i = x_i - ln sum_j e^x_j",
                                .kind = Kind::custom,
                                .type = same_type,
-                               .kernel = by_float<kernels, &NormalizeTable::log_softmax>,
+                               .kernel = by_float<&NormalizeTable::log_softmax>,
                                .rule = {.pull = log_softmax_pull, .push = log_softmax_push},
                                .batch = batch_leading,
                                .work = each_element<6>,
@@ -227,7 +236,7 @@ constinit const Op layer_norm{.name = "layer_norm",
                               .math = "layer_norm(x) = (x - mean(x)) / sqrt(var(x) + epsilon)",
                               .kind = Kind::custom,
                               .type = same_type,
-                              .kernel = by_float<kernels, &NormalizeTable::layer_norm>,
+                              .kernel = by_float<&NormalizeTable::layer_norm>,
                               .rule = {.pull = layer_norm_pull, .push = layer_norm_push},
                               .batch = batch_leading,
                               .work = each_element<6>,

@@ -6,7 +6,6 @@
 
 #include <hwy/foreach_target.h>
 
-#include <gradus/ops/by_float-inl.h>
 #include <gradus/ops/lanes-inl.h>
 
 #include <algorithm>
@@ -84,7 +83,7 @@ Rooms& rooms() {
 }  // namespace
 
 struct PoolTable {
-  FloatRuns max_pool, take, put, avg_pool, avg_unpool;
+  Call::Run max_pool[2], avg_pool[2];  // f32, f64
 };
 
 }  // namespace gradus
@@ -233,6 +232,42 @@ void run_avg_pool(const Call& c) {
   });
 }
 
+const PoolTable* pool_table() {
+  static constexpr PoolTable t = {
+#if HWY_HAVE_FLOAT64
+    {run_max_pool<float>, run_max_pool<double>},
+    {run_avg_pool<float>, run_avg_pool<double>}
+#else
+    {run_max_pool<float>},
+    {run_avg_pool<float>}
+#endif
+  };
+  return &t;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace gradus
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <gradus/base/error.h>
+#include <gradus/ops/batching.h>
+#include <gradus/ops/elementwise.h>
+#include <gradus/ops/pool.h>
+#include <gradus/ops/reduce.h>
+#include <gradus/ops/shaping.h>
+
+namespace gradus {
+namespace {
+
+HWY_EXPORT(pool_table);
+
+template <auto member>
+Kernel of_target(const Op&, std::span<const Type> in, const Type&) {
+  return {(HWY_DYNAMIC_DISPATCH(pool_table)()->*member)[static_cast<size_t>(in[0].dtype)]};
+}
+
 template <class T>
 void run_take(const Call& c) {
   const Grid g(*c.attrs, c.in[0].shape, c.out[0].shape);
@@ -277,34 +312,10 @@ void run_avg_unpool(const Call& c) {
   });
 }
 
-const PoolTable* pool_table() {
-  static constexpr PoolTable t = {GRADUS_BY_FLOAT(run_max_pool), GRADUS_BY_FLOAT(run_take),
-                                  GRADUS_BY_FLOAT(run_put), GRADUS_BY_FLOAT(run_avg_pool),
-                                  GRADUS_BY_FLOAT(run_avg_unpool)};
-  return &t;
-}
-
-}  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace gradus
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
-#include <gradus/base/error.h>
-#include <gradus/ops/batching.h>
-#include <gradus/ops/elementwise.h>
-#include <gradus/ops/pool.h>
-#include <gradus/ops/reduce.h>
-#include <gradus/ops/shaping.h>
-
-namespace gradus {
-namespace {
-
-HWY_EXPORT(pool_table);
-
-const PoolTable* kernels() {
-  return HWY_DYNAMIC_DISPATCH(pool_table)();
-}
+#define BY_FLOAT(run)                                              \
+  [](const Op&, std::span<const Type> in, const Type&) -> Kernel { \
+    return {in[0].dtype == DType::f32 ? run<float> : run<double>}; \
+  }
 
 Type pooled(const Op&, std::span<const Type> in, const Attrs& attrs, int output) {
   Type out{output == 1 ? DType::i32 : in[0].dtype, in[0].shape};
@@ -366,7 +377,7 @@ constinit const Op max_pool{.name = "max_pool",
                             .kind = Kind::custom,
                             .outputs = 2,
                             .type = pooled,
-                            .kernel = by_float<kernels, &PoolTable::max_pool>,
+                            .kernel = of_target<&PoolTable::max_pool>,
                             .rule = {.pull = max_pull, .push = max_push},
                             .batch = batch_leading,
                             .work = pool_work};
@@ -376,7 +387,7 @@ constinit const Op take_places{.name = "take_places",
                                .kind = Kind::linear,
                                .inputs = 2,
                                .type = pooled,
-                               .kernel = by_float<kernels, &PoolTable::take>,
+                               .kernel = BY_FLOAT(run_take),
                                .rule = {.pull = take_pull},
                                .batch = batch_leading};
 constinit const Op put_places{.name = "put_places",
@@ -385,7 +396,7 @@ constinit const Op put_places{.name = "put_places",
                               .kind = Kind::linear,
                               .inputs = 2,
                               .type = pooled,
-                              .kernel = by_float<kernels, &PoolTable::put>,
+                              .kernel = BY_FLOAT(run_put),
                               .rule = {.pull = put_pull},
                               .batch = batch_leading,
                               .work = one_a_place};
@@ -394,7 +405,7 @@ constinit const Op avg_pool{.name = "avg_pool",
                             .math = "y_i = mean over window i of x",
                             .kind = Kind::linear,
                             .type = pooled,
-                            .kernel = by_float<kernels, &PoolTable::avg_pool>,
+                            .kernel = of_target<&PoolTable::avg_pool>,
                             .rule = {.pull = avg_pull},
                             .batch = batch_leading,
                             .work = pool_work};
@@ -403,7 +414,7 @@ constinit const Op avg_unpool{.name = "avg_unpool",
                               .math = "x_k = sum over windows i of k of y_i / count_i",
                               .kind = Kind::linear,
                               .type = pooled,
-                              .kernel = by_float<kernels, &PoolTable::avg_unpool>,
+                              .kernel = BY_FLOAT(run_avg_unpool),
                               .rule = {.pull = unpool_pull},
                               .batch = batch_leading,
                               .work = unpool_work};
