@@ -120,6 +120,21 @@ TEST(SelfAttention, and_all_its_derivatives_are_those_of_attention_on_three_slic
   }
 }
 
+TEST(Attention, of_sequences_to_themselves_refuses_what_it_cannot_cut) {
+  const Tensor qkv = zeros({2, 4, 12}, DType::f32);
+  EXPECT_EQ(message_of([&] { self_attention(qkv, 3); }),
+            "self_attention: qkv f32[2,4,12], 3 heads. qkv is (N, T, 3 E), and the heads, 1 or "
+            "more, divide E.");
+  EXPECT_EQ(message_of([&] { self_attention(qkv, 0); }),
+            "self_attention: qkv f32[2,4,12], 0 heads. qkv is (N, T, 3 E), and the heads, 1 or "
+            "more, divide E.");
+  EXPECT_EQ(message_of([&] {
+              self_attention(qkv, 2, {.mask = ones({4, 4}, DType::boolean)});
+            }),
+            "self_attention: a mask bool[4,4]. It takes none but causal. Use split_heads and "
+            "attention.");
+}
+
 TEST(MultiheadAttention, equals_a_loop_over_its_heads) {
   const MultiheadAttention m = make_attention(key, 6, 3, {.bias = false, .dtype = DType::f64});
   const Tensor x = drawn(1, {2, 4, 6});

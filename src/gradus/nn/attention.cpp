@@ -96,6 +96,13 @@ Tensor join_heads(const Tensor& x) {
 // The cotangents of queries, keys and values are put side by side once: the rules of three slices
 // would pad each of them and add the three.
 Tensor self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options) {
+  if (qkv.rank() != 3 || heads < 1 || qkv.shape()[2] % (3 * heads) != 0 || qkv.shape()[2] == 0)
+    raise(ErrorKind::shape, "self_attention: qkv " + to_string(qkv.type()) + ", " +
+                                std::to_string(heads) +
+                                " heads. qkv is (N, T, 3 E), and the heads, 1 or more, divide E.");
+  if (!options.mask.is_absent())
+    raise(ErrorKind::shape, "self_attention: a mask " + to_string(options.mask.type()) +
+                                ". It takes none but causal. Use split_heads and attention.");
   const int64_t width = qkv.shape().back() / 3;
   Attrs attrs;
   attrs.a = {options.causal ? 1 : 0};

@@ -66,7 +66,7 @@ MultiheadAttention make_attention(Key key, int64_t width, int64_t heads,
 Tensor split_heads(const Tensor& x, int64_t heads);
 Tensor join_heads(const Tensor& x);
 // Attention of sequences to themselves: qkv (N, T, 3 E) holds queries, keys and values side by
-// side, each of so many heads -> (N, T, E), heads joined. Without a mask but a causal one.
+// side, each of so many heads -> (N, T, E), heads joined. A mask but a causal one is refused.
 Tensor self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {});
 
 // (places, width): sin(p / 10000^(2 i / width)) at 2 i and the cosine at 2 i + 1 (Vaswani et al.
