@@ -9,6 +9,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/random.h>
+#include <gradus/ops/slopes.h>
 #include <gradus/ops/table.h>
 
 #include <filesystem>
@@ -932,6 +933,43 @@ std::map<std::string, std::function<Samples()>> samples() {
                                 return layer_norm(Tensor{0, inf_});
                               },
                               "f64[2] [nan nan]"}});
+       }},
+      {"layer_norm_grad",
+       [] {
+         Samples s;
+         const auto f = [](Args x) { return layer_norm_grad(x[0], x[1], 0.1); };
+         s.samples = {{{draw.tensor({3, 4}), draw.tensor({3, 4})}, f, 3},
+                      {{draw.tensor({2, 2, 5}), draw.tensor({2, 2, 5})}, f, 2},
+                      {{draw.tensor({5, 2500}), draw.tensor({5, 2500})}, f},
+                      {{draw.tensor({2500, 70}), draw.tensor({2500, 70})}, f}};
+         s.answers = {
+             // y = (-1, 1): of (1, 5) nothing is left beside its mean and y.
+             {[] {
+                return layer_norm_grad(Tensor{1, 3}, Tensor{1, 5}, 0);
+              },
+              "f64[2] [0. 0.]"},
+             // y = (-0.5, 0.5), 1 / sqrt(var + 3) = 0.5: d - mean(d) = (-2, 2), mean(d y) y =
+             // (-0.5, 0.5).
+             {[] {
+                return layer_norm_grad(Tensor{1, 3}, Tensor{1, 5}, 3);
+              },
+              "f64[2] [-0.75  0.75]"},
+             // A zero cotangent passes nothing where the slope is infinite.
+             {[] {
+                return layer_norm_grad(Tensor{7, 7}, Tensor{0, 0}, 0);
+              },
+              "f64[2] [0. 0.]"},
+             {[] {
+                return layer_norm_grad(zeros({2, 0}), zeros({2, 0}), 1);
+              },
+              "f64[2,0] [] f64[2,0]"}};
+         s.refusals = {
+             {[] { layer_norm_grad(iota(3), iota(3), 1); }, not_float("layer_norm_grad", "i64[3]")},
+             {[] {
+                layer_norm_grad(ones({2, 3}), ones({3}), 1);
+              },
+              "layer_norm_grad: x f64[2,3] and d f64[3] differ. Both have one type."}};
+         return s;
        }},
       {"norm",
        [] {

@@ -5,6 +5,7 @@
 #include <gradus/ops/entry.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/ops/slopes.h>
 
 #include <hwy/foreach_target.h>
 
@@ -249,12 +250,7 @@ ENTRY(gelu_tanh) = define(
     says{"gelu by its tanh approximation"},
     math_is{"gelu_tanh(x) = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2"},
     value{[](auto x) { return gelu_tanh(x); }},
-    slope{[](Tensor x, Tensor) {
-      constexpr double c = 0.797884560802865355880;  // sqrt(2 / pi)
-      const Tensor x2 = square(x);
-      const Tensor t = tanh(c * x * (0.044715 * x2 + 1.0));
-      return 0.5 * (t + 1.0) + 0.5 * c * x * (1.0 - square(t)) * (3 * 0.044715 * x2 + 1.0);
-    }},
+    slope{[](Tensor x, Tensor) { return gelu_tanh_slope(x); }},
     checks{ulp{3}, at{0, 0}, at{1, 0.841191990608276}});
 
 ENTRY(silu) = define(

@@ -145,6 +145,7 @@ HWY_AFTER_NAMESPACE();
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+#include <gradus/ops/slopes.h>
 
 namespace gradus {
 namespace {
@@ -165,9 +166,6 @@ Type same_type(const Op&, std::span<const Type> in, const Attrs&, int) {
 Tensor row_sum(const Tensor& x) {
   return broadcast_to(sum(x, {.axis = -1, .keepdims = true}), x.shape());
 }
-Tensor row_mean(const Tensor& x) {
-  return broadcast_to(mean(x, {.axis = -1, .keepdims = true}), x.shape());
-}
 
 // The Jacobian diag(y) - y y^T is symmetric: cotangents and tangents pass alike.
 Tensor through_softmax(const Tensor& y, const Tensor& d) {
@@ -187,20 +185,11 @@ Tensor log_softmax_push(const Context& c, std::span<const Tensor> dot, int) {
   return dot[0] - row_sum(strong_product(dot[0], exp(c.out[0])));
 }
 
-// Its Jacobian is symmetric too: 1 / s times what is left of d without its mean and its part along
-// y, where s^2 is the variance and epsilon.
-Tensor through_layer_norm(const Context& c, const Tensor& d) {
-  const Tensor away = c.in[0] - row_mean(c.in[0]);
-  const Tensor inverse = rsqrt(row_mean(square(away)) + c.attrs.number);
-  const Tensor y = c.out[0];
-  return strong_product(d - row_mean(d) - strong_product(row_mean(strong_product(d, y)), y),
-                        inverse);
-}
 Tensor layer_norm_pull(const Context& c, std::span<const Tensor> bar, int) {
-  return through_layer_norm(c, bar[0]);
+  return layer_norm_grad(c.in[0], bar[0], c.attrs.number);
 }
 Tensor layer_norm_push(const Context& c, std::span<const Tensor> dot, int) {
-  return through_layer_norm(c, dot[0]);
+  return layer_norm_grad(c.in[0], dot[0], c.attrs.number);
 }
 
 template <int operations>
