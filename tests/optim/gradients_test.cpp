@@ -10,21 +10,12 @@
 #include <gradus/optim/schedule.h>
 #include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 Tensor drawn(uint64_t seed, const Shape& shape) {
   std::vector<double> z(static_cast<size_t>(element_count(shape)));

@@ -7,21 +7,12 @@
 #include <gradus/optim/line_search.h>
 #include <gradus/optim/minimise.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 Tensor bowl(const Tensor& x) {
   return sum(square(x) * Tensor({1, 4}));

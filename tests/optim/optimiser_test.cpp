@@ -8,6 +8,7 @@
 #include <gradus/optim/optimiser.h>
 #include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 
@@ -40,16 +41,6 @@ std::vector<double> steps_at_slope_one(const OptimiserConfig& c, int64_t count) 
     before = numbers(p)[0];
   }
   return steps;
-}
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
 }
 
 TEST(Descend, gradient_descent_reaches_the_worked_point) {

@@ -8,17 +8,6 @@
 namespace gradus {
 namespace {
 
-using testing::HasSubstr;
-
-TrainConfig config_of(std::string_view name) {
-  TrainConfig c;
-  const Recipe* r = find_recipe(name);
-  EXPECT_NE(r, nullptr) << name;
-  c.recipe = name;
-  r->defaults(c);
-  return c;
-}
-
 TEST(Recipes, have_names_of_their_own_and_say_what_they_are) {
   for (const Recipe& r : recipes()) {
     EXPECT_EQ(find_recipe(r.name), &r);
@@ -36,25 +25,6 @@ TEST(Recipes, of_the_perceptron_are_no_descent) {
       error_of([&] { train(config_of("perceptron-and"), folder.path("run"), false); }),
       "usage: train: perceptron-and is no descent of a loss. gradus train perceptron-and runs "
       "it.");
-}
-
-TEST(Recipes, lenet5_learns_drawn_digits) {
-  const Scratch folder;
-  TrainConfig c = config_of("lenet5");
-  c.examples = 2500;
-  c.epochs = 5;
-  const RunRecord r = train(c, folder.path("run"), false);
-  EXPECT_EQ(r.parameters, 61706);
-  EXPECT_EQ(r.model, "LeNet-5");
-  EXPECT_THAT(r.layer_names, testing::ElementsAre("conv1", "conv2", "fc1", "fc2", "fc3"));
-  EXPECT_GT(r.val_accuracy, 0.93);
-  const TrainedRun run = load_run(folder.path("run"));
-  Dataset fresh = load_dataset(run.config, "digits28", 99, &run.like);
-  std::vector<int64_t> rows(500);
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i);
-  fresh = pick(fresh, rows);
-  run.scaling.apply(fresh);
-  EXPECT_GT(evaluate(run.model, fresh, run.loss).accuracy, 0.93);
 }
 
 // Running statistics, augmentation, an average, the last smaller batch.

@@ -1,12 +1,15 @@
 // Small runs for the tests of training: where they write, what they give.
 #pragma once
 
+#include <gradus/train/recipes.h>
 #include <gradus/train/trainer.h>
+#include <gtest/gtest.h>
 #include <io/scratch.h>
 
 #include <cmath>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -20,6 +23,15 @@ inline TrainConfig small_config() {
   c.batch = 25;
   c.model = "mlp:2-8-2";
   c.seed = 3;
+  return c;
+}
+
+inline TrainConfig config_of(std::string_view recipe) {
+  TrainConfig c;
+  const Recipe* r = find_recipe(recipe);
+  EXPECT_NE(r, nullptr) << recipe;
+  c.recipe = recipe;
+  r->defaults(c);
   return c;
 }
 

@@ -2,26 +2,13 @@
 #include <gradus/base/error.h>
 #include <gradus/core/buffer.h>
 #include <gradus/train/sequences.h>
-#include <gradus/train/trainer.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
-#include <filesystem>
 
 namespace gradus {
 namespace {
-
-namespace fs = std::filesystem;
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 TEST(Sequences, each_task_draws_what_it_says) {
   for (uint64_t i = 0; i < 50; ++i) {
@@ -123,25 +110,6 @@ TEST(Pairs, what_fills_a_source_up_changes_nothing_that_is_written) {
     for (size_t i = 0; i < static_cast<size_t>(vocabulary_of(task)); ++i)
       EXPECT_EQ(before[i], after[i]) << word;
   }
-}
-
-TEST(Pairs, a_small_transformer_learns_to_copy_and_a_run_answers) {
-  const fs::path folder = fs::temp_directory_path() / "gradus-pairs";
-  fs::remove_all(folder);
-  TrainConfig c;
-  const Recipe* recipe = find_recipe("seq2seq-copy");
-  ASSERT_NE(recipe, nullptr);
-  recipe->defaults(c);
-  c.recipe = recipe->name;
-  c.model = "transformer:1-2-32";
-  c.examples = 3000, c.epochs = 6, c.lr = 5e-3;
-  const RunRecord run = train(c, folder.string(), false);
-  EXPECT_LT(run.val_loss, run.chance_loss / 2);
-  const auto found = transform(folder.string(), "314", 3);
-  ASSERT_EQ(found.size(), 3u);
-  EXPECT_GE(found[0].second, found[1].second);
-  EXPECT_LE(found[0].second, 0);
-  fs::remove_all(folder);
 }
 
 TEST(EncoderDecoder, says_where_its_sides_do_not_fit) {

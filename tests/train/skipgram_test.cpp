@@ -6,6 +6,7 @@
 #include <gradus/train/skipgram.h>
 #include <gradus/train/text.h>
 #include <gtest/gtest.h>
+#include <message.h>
 #include <train/runs.h>
 
 #include <algorithm>
@@ -16,16 +17,6 @@
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 // The mean of a chi-square of n degrees is n and its variance 2 n; six standard deviations above.
 void expect_drawn_from(const std::vector<double>& probabilities,

@@ -5,6 +5,7 @@
 #include <gradus/train/text.h>
 #include <gradus/train/trainer.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 #include <cstring>
@@ -16,16 +17,6 @@ namespace gradus {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 // Words of a text as numbers, in the order of their first use.
 std::vector<int64_t> words(const std::vector<std::string>& text) {

@@ -4,6 +4,7 @@
 #include <gradus/train/text.h>
 #include <gradus/train/tokens.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,16 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Parts = std::vector<std::string_view>;
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 TEST(PreTokens, are_cut_where_gpt2_cuts) {
   EXPECT_EQ(pre_tokens("I've 42 cats, don't you?"),

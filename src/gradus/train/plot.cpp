@@ -163,6 +163,12 @@ bool wants_log(const std::vector<Line>& lines) {
   return !range.empty() && range.high / range.low > 20;
 }
 
+Line numbered_line(std::string label, std::vector<double> y, std::string colour, double first) {
+  Line line{.label = std::move(label), .y = std::move(y), .colour = std::move(colour)};
+  for (std::size_t i = 0; i < line.y.size(); ++i) line.x.push_back(first + static_cast<double>(i));
+  return line;
+}
+
 Line thinned(const Line& line, std::size_t most) {
   const std::size_t n = std::min(line.x.size(), line.y.size());
   if (n <= most || most < 4) return line;

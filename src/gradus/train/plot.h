@@ -42,6 +42,9 @@ struct Plot {
 
 std::string svg(const Plot& plot);
 
+// The line through (first, y[0]), (first + 1, y[1]), ...
+Line numbered_line(std::string label, std::vector<double> y, std::string colour, double first = 1);
+
 // Round numbers, about `about` of them, from the first at or above `low` to the last at or below
 // `high`.
 std::vector<double> nice_ticks(double low, double high, int about);

@@ -1,3 +1,4 @@
+#include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/train/recipes.h>
 #include <gradus/train/sequences.h>
@@ -94,18 +95,37 @@ Rows tensors_of(const Examples& examples, std::span<const int64_t> rows) {
   return {from_bytes(x, x_bytes), from_bytes(target, target_bytes)};
 }
 
-Measured Assignment::measure(const Model& now, const Examples& rows, int64_t most) const {
-  constexpr int64_t at_once = 32;  // any count of rows needs little memory
+Measured mean_over(const Examples& rows, int64_t most, int64_t at_once,
+                   const std::function<Measured(const Rows& batch)>& of) {
   const int64_t count = std::min(most, rows.count());
-  double total = 0;
+  double loss = 0, accuracy = 0;
   for (int64_t from = 0; from < count; from += at_once) {
     std::vector<int64_t> some(static_cast<size_t>(std::min(at_once, count - from)));
     std::iota(some.begin(), some.end(), from);
-    const auto [x, target] = tensors_of(rows, some);
-    Pass pass;
-    total += number(loss(now, x, target, pass)) * static_cast<double>(some.size());
+    const Measured m = of(tensors_of(rows, some));
+    loss += m.loss * static_cast<double>(some.size());
+    accuracy += m.accuracy * static_cast<double>(some.size());
   }
-  return {total / static_cast<double>(count), not_measured, {}};
+  return {loss / static_cast<double>(count), accuracy / static_cast<double>(count), {}};
+}
+
+ModelWord parse_model_word(std::string_view text, int64_t most) {
+  const size_t colon = text.find(':');
+  const std::string kind(text.substr(0, colon));
+  std::vector<int64_t> sizes;
+  for (size_t at = colon; at != std::string_view::npos; at = text.find('-', at + 1)) {
+    const auto size = text::parse_int64(text.substr(at + 1, text.find('-', at + 1) - at - 1));
+    if (!size || *size < 1 || *size > most) return {kind, {}};
+    sizes.push_back(*size);
+  }
+  return {kind, sizes};
+}
+
+Measured Assignment::measure(const Model& now, const Examples& rows, int64_t most) const {
+  return mean_over(rows, most, 32, [&](const Rows& batch) {
+    Pass pass;
+    return Measured{.loss = number(loss(now, batch.x, batch.target, pass))};
+  });
 }
 
 }  // namespace gradus

@@ -8,7 +8,11 @@
 #include <gradus/train/run.h>
 #include <gradus/train/step.h>
 
+#include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace gradus {
 
@@ -18,6 +22,18 @@ struct Measured {
   double accuracy = not_measured;  // a share
   std::vector<double> more;        // one for each of Assignment::metrics
 };
+
+// The means over the first rows, `most` at most; `of` gives those of one batch of `at_once` rows.
+Measured mean_over(const Examples& rows, int64_t most, int64_t at_once,
+                   const std::function<Measured(const Rows& batch)>& of);
+
+// KIND:N-N-N, as --model names what has sizes.
+struct ModelWord {
+  std::string kind;
+  std::vector<int64_t> sizes;
+};
+// No sizes where one of them is no whole number from 1 to `most`.
+ModelWord parse_model_word(std::string_view text, int64_t most);
 
 // One thing to train.
 class Assignment {

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace gradus {
 namespace {
@@ -61,13 +60,6 @@ std::vector<double> gradient_norms(const Tensor& w, const Tensor& x, const Tenso
 double growth_of(const std::vector<double>& norms) {
   const size_t half = norms.size() / 2, last = norms.size() - 1;
   return std::pow(norms[last] / norms[half], 1 / static_cast<double>(last - half));
-}
-
-Line line_by_distance(std::string label, std::vector<double> y, std::string colour) {
-  Line line{.label = std::move(label), .y = std::move(y), .colour = std::move(colour)};
-  line.x.resize(line.y.size());
-  std::iota(line.x.begin(), line.x.end(), 0.0);
-  return line;
 }
 
 // ----------------------------------------------------------------------------------------- copy
@@ -269,11 +261,11 @@ Experiment run_distance(const ExperimentOptions& options) {
     e.table.push_back({text::number(c.radius), text::fixed(c.small_growth, 4),
                        brief(c.small.back()), brief(power.back()),
                        text::fixed(c.driven_growth, 4)});
-    Line line = line_by_distance("", power, "var(--muted)");
+    Line line = numbered_line("", power, "var(--muted)", 0);
     line.faint = true;
     for (Plot* plot : {&small, &driven}) plot->lines.push_back(line);
-    small.lines.push_back(line_by_distance(text::number(c.radius), c.small, colour));
-    driven.lines.push_back(line_by_distance(text::number(c.radius), c.driven, colour));
+    small.lines.push_back(numbered_line(text::number(c.radius), c.small, colour, 0));
+    driven.lines.push_back(numbered_line(text::number(c.radius), c.driven, colour, 0));
   }
   const Spectrum eigen = spectrum_of(drawn * (1 / of_drawn.radius));
   Plot plane{.id = "eigenvalues",

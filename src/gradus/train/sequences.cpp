@@ -12,7 +12,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 
 namespace gradus {
 namespace {
@@ -91,22 +90,16 @@ class PairsAssignment : public Assignment {
   }
 
   Measured measure(const Model& now, const Examples& rows, int64_t most) const override {
-    constexpr int64_t at_once = 64;
-    const int64_t count = std::min(most, rows.count());
-    double total = 0, right = 0;
-    for (int64_t from = 0; from < count; from += at_once) {
-      std::vector<int64_t> some(static_cast<size_t>(std::min(at_once, count - from)));
-      std::iota(some.begin(), some.end(), from);
-      const auto [x, target] = tensors_of(rows, some);
-      const Tensor logits = now(x);
-      total += number(cross_entropy(logits, target, Reduction::mean, {.ignore_index = no_token})) *
-               static_cast<double>(some.size());
+    return mean_over(rows, most, 64, [&](const Rows& batch) -> Measured {
+      const Tensor& target = batch.target;
+      const Tensor logits = now(batch.x);
       // Where every token is the likeliest after the right ones, decoding token by token gives
       // them.
       const Tensor hits = logical_or(equal(argmax(logits, -1), target), equal(target, no_token));
-      right += number(sum(cast(gradus::all(hits, {.axis = 1}), DType::f64)));
-    }
-    return {total / static_cast<double>(count), right / static_cast<double>(count), {}};
+      return {number(cross_entropy(logits, target, Reduction::mean, {.ignore_index = no_token})),
+              number(mean(cast(gradus::all(hits, {.axis = 1}), DType::f64))),
+              {}};
+    });
   }
 
   void describe(RunRecord& run) const override {
@@ -210,19 +203,9 @@ Tensor RecurrentPairs::operator()(const Tensor& x, Pass& pass) const {
 }
 
 Model make_pairs_model(Key key, const SequenceTask& task, const std::string& word) {
-  const size_t colon = word.find(':');
-  const std::string kind = word.substr(0, colon);
-  std::vector<int64_t> sizes;
-  if (colon != std::string::npos)
-    for (std::string_view rest = std::string_view(word).substr(colon + 1);;) {
-      const size_t dash = rest.find('-');
-      sizes.push_back(text::parse_int64(rest.substr(0, dash)).value_or(0));
-      if (dash == std::string_view::npos) break;
-      rest = rest.substr(dash + 1);
-    }
+  const auto [kind, sizes] = parse_model_word(word, 1 << 16);
   const bool transformer = kind == "transformer", attends = kind == "gru-attention";
   if ((!transformer && !attends && kind != "gru") || sizes.size() != (transformer ? 3u : 1u) ||
-      std::ranges::any_of(sizes, [](int64_t n) { return n < 1 || n > 1 << 16; }) ||
       (transformer && sizes[2] % sizes[1] != 0))
     raise(ErrorKind::usage, "model: '" + word +
                                 "' is no model from sequences to sequences. Write "

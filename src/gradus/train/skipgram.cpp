@@ -90,19 +90,13 @@ class SkipGramAssignment : public Assignment {
   }
 
   Measured measure(const Model& now, const Examples& rows, int64_t most) const override {
-    constexpr int64_t at_once = 512;
-    const int64_t count = std::min(most, rows.count());
-    double total = 0, right = 0;
-    for (int64_t from = 0; from < count; from += at_once) {
-      std::vector<int64_t> some(static_cast<size_t>(std::min(at_once, count - from)));
-      std::iota(some.begin(), some.end(), from);
-      const auto [x, target] = tensors_of(rows, some);
-      const Tensor logits = now(x);
-      total += number(skipgram_loss(logits, target)) * static_cast<double>(some.size());
+    return mean_over(rows, most, 512, [&](const Rows& batch) -> Measured {
+      const Tensor logits = now(batch.x);
       const Tensor noise = max(slice_axis(logits, 1, {1, slice_end}), {.axis = 1});
-      right += number(sum(cast(greater(take(logits, Tensor(int64_t{0}), 1), noise), DType::f64)));
-    }
-    return {total / static_cast<double>(count), right / static_cast<double>(count), {}};
+      const Tensor hits = greater(take(logits, Tensor(int64_t{0}), 1), noise);
+      return {
+          number(skipgram_loss(logits, batch.target)), number(mean(cast(hits, DType::f64))), {}};
+    });
   }
 
   void describe(RunRecord& run) const override {
@@ -195,17 +189,9 @@ double kept_share(double frequency) {
 }
 
 SkipGramSpec parse_skipgram(std::string_view word) {
-  std::vector<int64_t> sizes;
-  constexpr std::string_view kind = "skipgram:";
-  if (word.starts_with(kind))
-    for (std::string_view rest = word.substr(kind.size());;) {
-      const size_t dash = rest.find('-');
-      sizes.push_back(text::parse_int64(rest.substr(0, dash)).value_or(0));
-      if (dash == std::string_view::npos) break;
-      rest = rest.substr(dash + 1);
-    }
   constexpr int64_t most = 1 << 12;
-  if (sizes.size() != 4 || std::ranges::any_of(sizes, [](int64_t n) { return n < 1 || n > most; }))
+  const auto [kind, sizes] = parse_model_word(word, most);
+  if (kind != "skipgram" || sizes.size() != 4)
     raise(ErrorKind::usage,
           "model: '" + std::string(word) +
               "' is no skip-gram. Write skipgram:WIDTH-WINDOW-NOISE-LEAST: numbers "

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <set>
 
 namespace gradus {
@@ -103,19 +102,15 @@ class TextAssignment : public Assignment {
   }
 
   Measured measure(const Model& now, const Examples& rows, int64_t most) const override {
-    constexpr int64_t at_once = 16;
-    const int64_t count = std::min(most, rows.count());
-    double total = 0, right = 0;
-    for (int64_t from = 0; from < count; from += at_once) {
-      std::vector<int64_t> some(static_cast<size_t>(std::min(at_once, count - from)));
-      std::iota(some.begin(), some.end(), from);
-      const auto [x, target] = tensors_of(rows, some);
-      const Tensor logits = now(x);
-      const auto share = static_cast<double>(some.size()) / static_cast<double>(count);
-      total += number(cross_entropy(logits, target, Reduction::mean)) * share;
-      right += number(mean(cast(equal(argmax(logits, -1), target), DType::f64))) * share;
-    }
-    return {total, right, {std::exp(total)}};
+    Measured m = mean_over(rows, most, 16, [&](const Rows& batch) -> Measured {
+      const Tensor logits = now(batch.x);
+      const Tensor hits = equal(argmax(logits, -1), batch.target);
+      return {number(cross_entropy(logits, batch.target, Reduction::mean)),
+              number(mean(cast(hits, DType::f64))),
+              {}};
+    });
+    m.more = {std::exp(m.loss)};
+    return m;
   }
 
   void describe(RunRecord& run) const override {
@@ -215,30 +210,19 @@ Tensor RecurrentLanguageModel::operator()(const Tensor& tokens, RecurrentState& 
 }
 
 LanguageSpec parse_language(std::string_view text) {
-  const size_t colon = text.find(':');
-  LanguageSpec spec{.kind = std::string(text.substr(0, colon))};
-  const bool gpt = spec.kind == "gpt";
-  std::vector<int64_t> sizes;
-  if (colon != std::string_view::npos)
-    for (std::string_view rest = text.substr(colon + 1);;) {
-      const size_t dash = rest.find('-');
-      sizes.push_back(text::parse_int64(rest.substr(0, dash)).value_or(0));
-      if (dash == std::string_view::npos) break;
-      rest = rest.substr(dash + 1);
-    }
-  const bool known = gpt || spec.kind == "rnn" || spec.kind == "lstm" || spec.kind == "gru";
-  if (!known || sizes.size() != (gpt ? 4u : 3u) ||
-      std::ranges::any_of(sizes, [](int64_t n) { return n < 1 || n > 1 << 20; }) ||
-      (gpt && sizes[2] % sizes[1] != 0))
+  const auto [kind, sizes] = parse_model_word(text, 1 << 20);
+  const bool gpt = kind == "gpt";
+  const bool known = gpt || kind == "rnn" || kind == "lstm" || kind == "gru";
+  if (!known || sizes.size() != (gpt ? 4u : 3u) || (gpt && sizes[2] % sizes[1] != 0))
     raise(ErrorKind::usage, "model: '" + std::string(text) +
                                 "' is no language model. Write gpt:LAYERS-HEADS-WIDTH-CONTEXT, "
                                 "heads dividing the width, or rnn, lstm or "
                                 "gru:LAYERS-HIDDEN-CONTEXT.");
-  spec.layers = sizes[0];
-  spec.heads = gpt ? sizes[1] : 1;
-  spec.width = sizes[sizes.size() - 2];
-  spec.context = sizes.back();
-  return spec;
+  return {.kind = kind,
+          .layers = sizes[0],
+          .heads = gpt ? sizes[1] : 1,
+          .width = sizes[sizes.size() - 2],
+          .context = sizes.back()};
 }
 
 std::unique_ptr<Assignment> assign_text(TrainConfig& config) {
