@@ -8,6 +8,7 @@
 #include <gradus/nn/conv.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
+#include <gradus/nn/encoder_decoder.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/losses.h>
 #include <gradus/nn/model.h>
@@ -227,6 +228,31 @@ TEST(Recurrent, backpropagation_through_time_equals_differences_where_lengths_di
       EXPECT_TRUE(report.passed) << report.where << " " << report.worst;
     }
   }
+}
+
+TEST(EncoderDecoder, its_gradient_equals_differences_through_code_attention_and_lengths) {
+  const auto tokens = [](const std::vector<int64_t>& t, int64_t length) {
+    return from_vector(t, {2, length});
+  };
+  const Tensor source = tokens({1, 4, 2, 3, 3, 1, 0, 0}, 4), target = tokens({1, 2, 4, 1, 3, 0}, 3),
+               lengths = from_vector(std::vector<int64_t>{4, 2});
+  const Tensor seed = normal_weight(split(key, 9), {2, 3, 5}, 1, DType::f64);
+  for (const RecurrentKind kind : {RecurrentKind::tanh, RecurrentKind::lstm, RecurrentKind::gru})
+    for (const bool attends : {false, true})
+      for (const Tensor& of : {Tensor(), lengths}) {
+        SCOPED_TRACE(std::string(attends ? "attends" : "a code") +
+                     (of.is_absent() ? "" : ", lengths"));
+        const EncoderDecoder m = make_encoder_decoder(
+            kind, key, 5, 3, {.attends = attends, .layers = 2, .dtype = DType::f64});
+        const auto report = check_grads(
+            [&](std::span<const Tensor> a) {
+              Pass pass;
+              return sum(sin(with_parameters(m, a)(source, target, pass, of)) * constant(seed));
+            },
+            parameters(m), 1);
+        EXPECT_TRUE(report.passed) << report.where << " " << report.worst;
+        EXPECT_EQ(parameters(m).size(), attends ? 21u : 19u);
+      }
 }
 
 TEST(Recurrent, a_sequence_of_its_own_length_is_as_if_it_were_alone) {

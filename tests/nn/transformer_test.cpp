@@ -15,6 +15,7 @@
 #include <gradus/ops/shaping.h>
 
 #include <cmath>
+#include <limits>
 
 #include "nn/support.h"
 
@@ -96,6 +97,133 @@ TEST(Attention, has_the_same_bits_with_any_number_of_threads_and_as_a_plan) {
     EXPECT_EQ(numbers(one[i]), numbers(many[i])) << i;
     EXPECT_EQ(numbers(one[i]), numbers(plan.output_tensor(static_cast<int>(i)))) << i;
   }
+}
+
+// Gradients of sum(attention * seed) towards queries, keys and values.
+std::vector<Tensor> attention_grads(const std::vector<Tensor>& at, const AttentionOptions& looks) {
+  const std::vector<int> all = {0, 1, 2};
+  return value_and_grads(
+             [&](std::span<const Tensor> a) {
+               const Tensor y = attention(a[0], a[1], a[2], looks);
+               return sum(y * constant(cast(drawn(9, y.shape()), y.dtype())));
+             },
+             at, all)
+      .grads;
+}
+
+std::vector<double> part_of(const Tensor& x, int64_t from, int64_t to) {
+  return numbers(slice_axis(x, -2, {from, to}));
+}
+
+TEST(Masks, a_hidden_nan_changes_no_gradient_and_what_is_hidden_gets_none) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const int64_t n = 70, hidden = 50;  // keys from here on are hidden from every query
+  const Tensor there = iota(n) < hidden;
+  // A mask of padding, and one that says the same for each query.
+  const Tensor masks[] = {reshape(there, {1, n}), broadcast_to(there, {n, n})};
+  for (const DType type : {DType::f32, DType::f64})
+    for (const Tensor& mask : masks) {
+      std::vector<Tensor> clean, spoilt;
+      for (uint64_t i = 0; i < 3; ++i) {
+        clean.push_back(cast(drawn(i, {2, n, 8}), type));
+        spoilt.push_back(i == 0 ? clean[0] : where(reshape(there, {n, 1}), clean.back(), nan));
+      }
+      const std::vector<Tensor> want = attention_grads(clean, {.mask = mask}),
+                                got = attention_grads(spoilt, {.mask = mask});
+      for (size_t i = 0; i < 3; ++i) EXPECT_EQ(numbers(got[i]), numbers(want[i])) << i;
+      for (size_t i = 1; i < 3; ++i)
+        EXPECT_EQ(part_of(got[i], hidden, n),
+                  std::vector<double>(static_cast<size_t>(2 * (n - hidden) * 8), 0));
+    }
+}
+
+TEST(Masks, a_nan_that_one_query_sees_reaches_no_gradient_of_another) {
+  const int64_t n = 40, at = 7;
+  // Key 7 is seen by the last query alone.
+  const Tensor mask =
+      logical_or(not_equal(reshape(iota(n), {1, n}), at), equal(reshape(iota(n), {n, 1}), n - 1));
+  std::vector<Tensor> clean;
+  for (uint64_t i = 0; i < 3; ++i) clean.push_back(drawn(i, {n, 8}));
+  for (const size_t which : {size_t{1}, size_t{2}}) {
+    std::vector<Tensor> spoilt = clean;
+    spoilt[which] = where(equal(reshape(iota(n), {n, 1}), at),
+                          std::numeric_limits<double>::quiet_NaN(), clean[which]);
+    const Tensor want = attention_grads(clean, {.mask = mask})[0],
+                 got = attention_grads(spoilt, {.mask = mask})[0];
+    EXPECT_EQ(part_of(got, 0, n - 1), part_of(want, 0, n - 1));
+    EXPECT_TRUE(std::isnan(part_of(got, n - 1, n)[0]));
+  }
+}
+
+TEST(Masks, behind_padding_a_nan_changes_no_derivative_of_any_order) {
+  const Tensor there = reshape(iota(6) < 4, {1, 6}), of_rows = reshape(there, {6, 1});
+  std::vector<Tensor> whole, cut, along, along_cut;
+  for (uint64_t i = 0; i < 3; ++i) {
+    const Tensor x = drawn(i, {6, 3}), dot = drawn(10 + i, {6, 3});
+    const auto seen = [&](const Tensor& z) { return i == 0 ? z : slice_axis(z, 0, {0, 4}); };
+    whole.push_back(i == 0 ? x : where(of_rows, x, std::numeric_limits<double>::quiet_NaN()));
+    along.push_back(dot);
+    cut.push_back(seen(x));
+    along_cut.push_back(seen(dot));
+  }
+  const auto of = [](const AttentionOptions& looks, auto attend) -> Function {
+    return [looks, attend](std::span<const Tensor> a) {
+      return sum(sin(attend(a[0], a[1], a[2], looks)));
+    };
+  };
+  const auto all_scores = [](const Tensor& q, const Tensor& k, const Tensor& v,
+                             const AttentionOptions& looks) {
+    return matmul(attention_weights(q, k, looks), without_hidden(v, looks.mask));
+  };
+  const Function want = of({}, attention);
+  for (const Function& f : {of({.mask = there}, attention), of({.mask = there}, all_scores)}) {
+    EXPECT_NEAR(number(jvp(f, whole, along).derivative),
+                number(jvp(want, cut, along_cut).derivative), 1e-12);
+    const std::vector<Tensor> curved = hvp(f, whole, along),
+                              curved_want = hvp(want, cut, along_cut);
+    for (size_t i = 0; i < 3; ++i)
+      expect_near(slice_axis(curved[i], 0, {0, i == 0 ? 6 : 4}), numbers(curved_want[i]), 1e-12);
+  }
+}
+
+TEST(Masks, a_query_that_sees_nothing_gives_and_gets_no_gradient) {
+  for (const DType type : {DType::f32, DType::f64}) {
+    std::vector<Tensor> at;
+    for (uint64_t i = 0; i < 3; ++i) at.push_back(cast(drawn(i, {3, 4}), type));
+    const auto row_hidden_by = [&](double low) {
+      return cast(reshape(from_vector(std::vector<double>{0, low, 0}), {3, 1}), type);
+    };
+    std::vector<Tensor> without = attention_grads(at, {.mask = row_hidden_by(0) >= 0});
+    for (const Tensor& mask :
+         {row_hidden_by(-1) >= 0, row_hidden_by(-std::numeric_limits<double>::infinity()),
+          row_hidden_by(masking_value(type))}) {
+      const std::vector<Tensor> got = attention_grads(at, {.mask = mask});
+      EXPECT_EQ(part_of(got[0], 1, 2), std::vector<double>(4, 0));
+      EXPECT_EQ(part_of(got[0], 0, 1), part_of(without[0], 0, 1));
+      for (const Tensor& g : got)
+        for (const double x : numbers(g)) EXPECT_TRUE(std::isfinite(x));
+    }
+  }
+}
+
+// -1e9 leaves no digit of a score in f32: the query looks at all keys alike and moves all values,
+// hidden ones among them.
+TEST(Masks, a_row_of_minus_1e9_in_f32_has_gradients_where_a_hidden_one_has_none) {
+  std::vector<Tensor> at;
+  for (uint64_t i = 0; i < 3; ++i) at.push_back(cast(drawn(i, {3, 4}), DType::f32));
+  const Tensor low = cast(full({3, 3}, -1e9), DType::f32);
+  const Tensor seed = cast(drawn(9, {3, 4}), DType::f32);
+  const std::vector<Tensor> got = attention_grads(at, {.mask = low});
+  const std::vector<double> third = numbers(sum(seed, {.axis = 0}) / 3);
+  for (int64_t i = 0; i < 3; ++i) expect_near(slice_axis(got[2], 0, {i, i + 1}), third, 1e-6);
+  EXPECT_GT(number(max(abs(got[0]))), 0.01);
+  for (const Tensor& g : attention_grads(at, {.mask = low > 0}))
+    EXPECT_EQ(numbers(g), std::vector<double>(12, 0));
+  // Beside one key that is seen, what is masked so gets nothing at all.
+  const Tensor one = cast(from_vector(std::vector<double>{0, -1e9, -1e9}), DType::f32);
+  const std::vector<Tensor> seen = attention_grads(at, {.mask = one});
+  EXPECT_EQ(part_of(seen[2], 1, 3), std::vector<double>(8, 0));
+  EXPECT_EQ(part_of(seen[1], 1, 3), std::vector<double>(8, 0));
 }
 
 TEST(SelfAttention, and_all_its_derivatives_are_those_of_attention_on_three_slices) {

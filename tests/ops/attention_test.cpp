@@ -83,6 +83,91 @@ TEST(Attention, a_query_that_sees_nothing_gives_zeros_and_is_named) {
   EXPECT_EQ(numbers(blind_queries(t.q, t.k, options)), (std::vector<double>{0, 1, 0}));
 }
 
+TEST(Attention, every_type_has_a_finite_number_that_hides) {
+  const std::vector<double> largest = {65504, 0x1.FEp127, std::numeric_limits<float>::max(),
+                                       std::numeric_limits<double>::max()};
+  const std::vector<DType> types = {DType::f16, DType::bf16, DType::f32, DType::f64};
+  const Tokens t;
+  const Tensor two = slice_axis(t.k, 0, {0, 2});
+  for (size_t i = 0; i < types.size(); ++i) {
+    SCOPED_TRACE(name_of(types[i]));
+    const double value = masking_value(types[i]);
+    EXPECT_EQ(value, -largest[i] / 2);
+    const Tensor mask = cast(from_vector(std::vector<double>{0, 0, value}, {3}), types[i]);
+    EXPECT_EQ(numbers(mask)[2], value);  // the type holds it
+    const DType wide = types[i] == DType::f64 ? DType::f64 : DType::f32;
+    const Tensor q = cast(t.q, wide), k = cast(t.k, wide);
+    const Tensor w = attention_weights(q, k, {.mask = mask});
+    EXPECT_EQ(numbers(slice_axis(w, 1, {0, 2})), numbers(attention_weights(q, cast(two, wide))));
+    EXPECT_EQ(numbers(slice_axis(w, 1, {2, 3})), (std::vector<double>{0, 0, 0}));
+    // Where nothing else is seen, it is not a score like others.
+    EXPECT_EQ(numbers(blind_queries(q, k, {.mask = cast(full({3}, value), types[i])})),
+              (std::vector<double>{1, 1, 1}));
+  }
+  EXPECT_EQ(message_of([] { masking_value(DType::i64); }),
+            "masking_value: i64 has no number that hides a score. Scores are f16, bf16, f32 or "
+            "f64; a mask of true and false is boolean.");
+}
+
+TEST(Attention, a_row_of_large_numbers_looks_at_all_alike_unless_they_hide) {
+  const Tokens t;
+  const auto even = [&](double large, DType type) {
+    const AttentionOptions looks{.mask = cast(full({3, 3}, large), type)};
+    const Tensor q = cast(t.q, DType::f32), k = cast(t.k, DType::f32), v = cast(t.v, DType::f32);
+    const std::vector<double> blind = numbers(blind_queries(q, k, looks)),
+                              w = numbers(attention_weights(q, k, looks)),
+                              y = numbers(attention(q, k, v, looks)),
+                              means = numbers(mean(v, {.axis = 0}));
+    for (size_t i = 0; i < 3; ++i)
+      for (size_t j = 0; j < 4; ++j) {
+        EXPECT_NEAR(y[4 * i + j], blind[i] ? 0 : means[j], 1e-6);
+        EXPECT_EQ(w[3 * i + j % 3], blind[i] ? 0 : static_cast<double>(1 / 3.f));
+      }
+    return blind[0] == 0 && blind[1] == 0 && blind[2] == 0;
+  };
+  EXPECT_TRUE(even(-1e9, DType::f32));
+  EXPECT_FALSE(even(-1e9, DType::f16));  // it is -inf there
+}
+
+TEST(Attention, what_a_mask_hides_cannot_reach_a_query_even_if_it_is_not_finite) {
+  // Beyond one stretch of keys; a mask with rows of its own, and its transpose as a view.
+  const int64_t queries = 40, keys = 600, at = 530;
+  std::vector<double> sees(static_cast<size_t>(queries * keys), 1);
+  for (int64_t i = 0; i < queries; i += 2) sees[static_cast<size_t>(i * keys + at)] = 0;
+  const Tensor mask = from_vector(sees, {queries, keys}) > 0,
+               turned =
+                   transpose(from_vector(numbers(transpose(from_vector(sees, {queries, keys}))),
+                                         {keys, queries})) > 0;
+  const Tensor q = drawn(1, {queries, 4}), k = drawn(2, {keys, 4}), v = drawn(3, {keys, 3});
+  const auto spoilt = [&](const Tensor& x, double bad) {
+    std::vector<double> z = numbers(x);
+    const int64_t width = x.shape()[1];
+    for (int64_t j = 0; j < width; ++j) z[static_cast<size_t>(at * width + j)] = bad;
+    return from_vector(z, x.shape());
+  };
+  for (const DType type : {DType::f64, DType::f32})
+    for (const Tensor& m : {mask, turned})
+      for (const double bad :
+           {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        const auto attend = [&](const Tensor& keys_now, const Tensor& values_now) {
+          return numbers(
+              attention(cast(q, type), cast(keys_now, type), cast(values_now, type), {.mask = m}));
+        };
+        const std::vector<double> clean = attend(k, v), bad_key = attend(spoilt(k, bad), v),
+                                  bad_value = attend(k, spoilt(v, bad));
+        for (size_t i = 0; i < static_cast<size_t>(queries); ++i)
+          for (size_t j = 3 * i; j < 3 * i + 3; ++j) {
+            EXPECT_EQ(std::isfinite(bad_value[j]), i % 2 == 0) << i;
+            if (i % 2 == 0) {
+              EXPECT_EQ(bad_key[j], clean[j]) << i;
+              EXPECT_EQ(bad_value[j], clean[j]) << i;
+            } else if (std::isnan(bad)) {
+              EXPECT_TRUE(std::isnan(bad_key[j])) << i;
+            }
+          }
+      }
+}
+
 TEST(Attention, without_the_root_of_d_scores_spread_like_the_root_of_d) {
   const Tensor q = drawn(1, {2000, 64}), k = drawn(2, {2000, 64});
   const Tensor products = sum(q * k, {.axis = -1});
@@ -151,8 +236,7 @@ TEST(Attention, what_a_causal_query_does_not_see_cannot_reach_it_even_if_it_is_n
         Attrs attrs;
         attrs.a = {1};
         attrs.number = 0.5;
-        const Tensor of_query = zeros({70});
-        x.insert(x.end(), {of_query + 8.0, y_bar, of_query});
+        x.insert(x.end(), {full({70, 2}, 4.0), y_bar, zeros({70})});
         return apply_many(op::attention_grad, x, attrs);
       };
       const std::vector<Tensor> want = grads(in, clean);
@@ -197,8 +281,8 @@ TEST(Attention, messages_show_all_sides) {
             "attention: queries f64[2,3,4], keys f64[4]. They have the same number of axes, two at "
             "least.");
   EXPECT_EQ(message_of([&] { attention(a, a, a, {.mask = zeros({3}, DType::i64)}); }),
-            "attention: mask i64[3]. It is boolean, true where a query may look, or f32 or f64 and "
-            "added to the scores. Compare it with 0, or cast it.");
+            "attention: mask i64[3]. It is boolean, true where a query may look, or of a "
+            "floating-point type and added to the scores. Compare it with 0, or cast it.");
   EXPECT_EQ(message_of([&] {
               attention(a, zeros({2, 3, 4}, DType::i64), a);
             }),

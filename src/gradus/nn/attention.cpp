@@ -145,7 +145,7 @@ Tensor MultiheadAttention::operator()(const Tensor& q, const Tensor& k, const Te
     if (!drops) return join_heads(attention(h.q, h.k, h.v, options));
     const Tensor w = gradus::dropout(attention_weights(h.q, h.k, options), dropout, pass, path);
     Shape shape = w.shape();
-    if (heads == key_heads) return join_heads(matmul(w, h.v));
+    if (heads == key_heads) return join_heads(matmul(w, without_hidden(h.v, options.mask)));
     // One more axis: the heads that share keys.
     shape.insert(2, heads / key_heads);
     shape[1] = key_heads;

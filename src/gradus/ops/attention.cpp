@@ -32,6 +32,10 @@ namespace {
 constexpr int64_t tile_queries = 32;
 constexpr int64_t stretch = 512;  // keys whose scores stay near
 
+// The score of a key that is hidden, and the bias that hides one, whatever its score.
+template <class T>
+constexpr T never = -std::numeric_limits<T>::infinity();
+
 // A matrix of one head, elements any strides apart.
 template <class T>
 struct Head {
@@ -91,7 +95,7 @@ Sizes sizes_of(const Call& c) {
 }
 
 struct AttentionRooms {
-  Room scores, slopes, part;
+  Room scores, slopes, part, seen;
 };
 AttentionRooms& attention_rooms() {
   thread_local AttentionRooms mine;
@@ -139,15 +143,21 @@ HWY_INLINE void map_row(T* y, const T* a, int64_t n, const F& f) {
              y + i, some);
 }
 
-// scale x + bias of a row of scores.
+// scale x + bias of a row of scores; never where the bias hides x, be it NaN.
 template <class T>
 void scaled(T* x, int64_t n, double scale, const T* bias, int64_t step) {
   if (bias == nullptr) {
     map_row(x, x, n, [scale](auto v, auto) HWY_ATTR { return v * decltype(v)(scale); });
   } else if (step == 1) {
-    map_row(x, bias, n, [scale](auto v, auto b) HWY_ATTR { return v * decltype(v)(scale) + b; });
+    map_row(x, bias, n, [scale](auto v, auto b) HWY_ATTR {
+      return if_then_else(b == decltype(b)(static_cast<double>(never<T>)), b,
+                          v * decltype(v)(scale) + b);
+    });
   } else {
-    for (int64_t j = 0; j < n; ++j) x[j] = x[j] * static_cast<T>(scale) + bias[j * step];
+    for (int64_t j = 0; j < n; ++j) {
+      const T b = bias[j * step];
+      x[j] = b == never<T> ? b : x[j] * static_cast<T>(scale) + b;
+    }
   }
 }
 
@@ -171,22 +181,35 @@ bool finite(const Head<const T>& a, int64_t e, int64_t from, int64_t to) {
   return rest == 0 && hn::AllTrue(D(), hn::Eq(off, hn::Zero(D())));
 }
 
-// y (m, e) = x a, where row r of x (m, n) sees only rows [first(r), first(r) + count(r)) of a and
-// is 0 beside them. A row of a that is not finite goes only to rows that see it, since 0 inf is
-// NaN.
+// y (m, e) = x a, where row r of x (m, n) sees only rows [first(r), first(r) + count(r)) of a, and
+// of these none that the bias (m, n) hides, where there is one; x is 0 beside them. A row of a that
+// is not finite goes only to rows that see it, since 0 inf is NaN.
 template <class T, class First, class Count>
 void product_of_seen(int64_t m, int64_t n, int64_t e, const Head<const T>& x,
-                     const Head<const T>& a, T* y, const First& first, const Count& count) {
+                     const Head<const T>& a, T* y, const First& first, const Count& count,
+                     const Head<const T>& bias) {
+  const bool biased = bias.at != nullptr;
   // Each end of the rows of a is hidden the longest from the first row or from the last.
-  if (finite(a, e, first(0) + count(0), n) && finite(a, e, 0, first(m - 1))) {
+  if (biased ? finite(a, e, 0, n)
+             : finite(a, e, first(0) + count(0), n) && finite(a, e, 0, first(m - 1))) {
     gemm(m, e, n, x.at, x.row, x.col, a.at, a.row, a.col, y, e);
     return;
   }
   for (int64_t r = 0; r < m; ++r) {
+    const int64_t from = first(r), own = count(r);
     std::fill(y + r * e, y + (r + 1) * e, T(0));
-    if (count(r) > 0)
-      gemm(1, e, count(r), x.from(r) + first(r) * x.col, x.row, x.col, a.from(first(r)), a.row,
-           a.col, y + r * e, e);
+    if (own <= 0) continue;
+    Head<const T> rows{a.from(from), a.row, a.col};
+    if (biased) {
+      T* seen = attention_rooms().seen.at_least<T>(own * e);
+      for (int64_t j = 0; j < own; ++j) {
+        const bool hidden = bias.from(r)[(from + j) * bias.col] == never<T>;
+        for (int64_t t = 0; t < e; ++t) seen[j * e + t] = hidden ? T(0) : rows.from(j)[t * a.col];
+      }
+      rows = {seen, e, 1};
+    }
+    gemm(1, e, own, x.from(r) + from * x.col, x.row, x.col, rows.at, rows.row, rows.col, y + r * e,
+         e);
   }
 }
 
@@ -194,7 +217,6 @@ template <class T>
 void run_forward(const Call& c) {
   const Sizes s = sizes_of(c);
   const int64_t tiles = (s.queries + tile_queries - 1) / tile_queries;
-  constexpr T never = -std::numeric_limits<T>::infinity();
   parallel_for(s.heads * tiles, [&](int64_t unit) {
     const int64_t h = unit / tiles, i0 = unit % tiles * tile_queries;
     const int64_t m = std::min(tile_queries, s.queries - i0);
@@ -203,9 +225,9 @@ void run_forward(const Call& c) {
     const bool biased = c.in.size() > 3;
     const auto bias = biased ? head_of<const T>(c.in[3], h) : Head<const T>{};
     T* y = c.out[0].as<T>() + (h * s.queries + i0) * s.e;
-    T* lse = c.out[1].as<T>() + h * s.queries + i0;
+    T* lse = c.out[1].as<T>() + (h * s.queries + i0) * 2;
     T top[tile_queries], total[tile_queries];
-    std::fill(top, top + m, never);
+    std::fill(top, top + m, never<T>);
     std::fill(total, total + m, T(0));
     std::fill(y, y + m * s.e, T(0));
     const int64_t end = s.seen(i0 + m - 1);
@@ -221,22 +243,24 @@ void run_forward(const Call& c) {
         const T above =
             own == 0 ? top[r] : Max<T>::join(top[r], static_cast<T>(top_of(row, 1, own)));
         std::fill(row + own, row + n, T(0));
-        if (own == 0 || above == never) {
+        if (own == 0 || above == never<T>) {
           std::fill(row, row + own, T(0));
           continue;
         }
-        const T kept = top[r] == never ? T(0) : std::exp(top[r] - above);
+        const T kept = top[r] == never<T> ? T(0) : std::exp(top[r] - above);
         total[r] = total[r] * kept + exp_row(row, own, above);
         top[r] = above;
         if (j0 > 0) scaled<T>(y + r * s.e, s.e, static_cast<double>(kept), nullptr, 0);
       }
       const Head<const T> values{v.from(j0), v.row, v.col};
       const auto none = [](int64_t) { return int64_t{0}; };
+      const Head<const T> hides{biased ? bias.from(i0) + j0 * bias.col : nullptr, bias.row,
+                                bias.col};
       if (j0 == 0) {
-        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, y, none, seen);
+        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, y, none, seen, hides);
       } else {
         T* more = attention_rooms().part.at_least<T>(m * s.e);
-        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, more, none, seen);
+        product_of_seen<T>(m, n, s.e, {x, n, 1}, values, more, none, seen, hides);
         map_row(y, more, m * s.e, [](auto a, auto b) HWY_ATTR { return a + b; });
       }
     }
@@ -244,7 +268,10 @@ void run_forward(const Call& c) {
       // A query that sees nothing gives zeros.
       const T share = total[r] == 0 ? T(0) : T(1) / total[r];
       scaled<T>(y + r * s.e, s.e, static_cast<double>(share), nullptr, 0);
-      lse[r] = total[r] == 0 ? never : top[r] + std::log(total[r]);
+      const T more = total[r] == 0 ? T(0) : std::log(total[r]);
+      const T both = top[r] + more;
+      lse[2 * r] = both;
+      lse[2 * r + 1] = total[r] == 0 ? T(0) : top[r] - both + more;
     }
   });
 }
@@ -258,7 +285,8 @@ T finite_lse(T lse) {
 
 // What one head needs on the way back: q, k, v, logsumexp, the cotangent of y, delta and perhaps a
 // bias, in this order. Cotangents of q, k and v follow from weights w = exp(scale q k^T + bias -
-// logsumexp), at most 1, and slopes scale w (y_bar v^T - delta).
+// logsumexp), at most 1, and slopes scale w (y_bar v^T - delta). The logsumexp is a pair, a number
+// and what its rounding lost: beside scores of -1e9 an f32 keeps nothing of the log of a sum.
 template <class T>
 struct WayBack {
   const Sizes& s;
@@ -270,7 +298,7 @@ struct WayBack {
         q(head_of<const T>(c.in[0], h)),
         k(head_of<const T>(c.in[1], h)),
         v(head_of<const T>(c.in[2], h)),
-        lse(numbers_of<const T>(c.in[3], h)),
+        lse(head_of<const T>(c.in[3], h)),
         bar(head_of<const T>(c.in[4], h)),
         delta(numbers_of<const T>(c.in[5], h)),
         bias(c.in.size() > 6 ? head_of<const T>(c.in[6], h) : Head<const T>{}),
@@ -290,13 +318,15 @@ struct WayBack {
     for (int64_t i = i0; i < i1; ++i, w += step, slope += step) {
       const int64_t own = std::clamp<int64_t>(s.seen(i) - j0, 0, n);
       const Lanes<D> scale(s.scale), top(static_cast<double>(finite_lse(*lse.from(i)))),
+          rest(static_cast<double>(lse.from(i)[lse.col])),
           less(static_cast<double>(*delta.from(i)));
       const bool biased = bias.at != nullptr;
       if (biased) scaled(w, own, s.scale, bias.from(i) + j0 * bias.col, bias.col);
       const auto slopes = [&](Lanes<D>& x, Lanes<D> g) HWY_ATTR {
         if (!biased) x = x * scale;
-        x = LaneMath<D>::exp_below_0(min(x - top, Lanes<D>(0.0)));
-        return x * (g - less) * scale;
+        const auto hidden = x == Lanes<D>(static_cast<double>(never<T>));
+        x = LaneMath<D>::exp_below_0(min(x - top - rest, Lanes<D>(0.0)));
+        return if_then_else(hidden, Lanes<D>(0.0), x * (g - less) * scale);
       };
       int64_t j = 0;
       for (; j + width <= own; j += width) {
@@ -319,7 +349,7 @@ struct WayBack {
   void to_queries(int64_t i0, int64_t m, int64_t n, const T* slope, int64_t step) const {
     product_of_seen<T>(
         m, n, s.d, {slope, step, 1}, k, q_bar + i0 * s.d, [](int64_t) { return int64_t{0}; },
-        [&](int64_t r) { return s.seen(i0 + r); });
+        [&](int64_t r) { return s.seen(i0 + r); }, {hides(i0, 0), bias.row, bias.col});
   }
 
   // Sums over queries [from, queries): keys from j0, a column of w and of slope for each.
@@ -328,10 +358,16 @@ struct WayBack {
     const int64_t n = s.queries - from;
     const auto hidden = [&](int64_t r) { return s.first(j0 + r) - from; };
     const auto rest = [&](int64_t r) { return n - hidden(r); };
+    const Head<const T> turned{hides(from, j0), bias.col, bias.row};
     product_of_seen<T>(m, n, s.d, {slope, 1, step}, {q.from(from), q.row, q.col}, k_bar + j0 * s.d,
-                       hidden, rest);
+                       hidden, rest, turned);
     product_of_seen<T>(m, n, s.e, {w, 1, step}, {bar.from(from), bar.row, bar.col},
-                       v_bar + j0 * s.e, hidden, rest);
+                       v_bar + j0 * s.e, hidden, rest, turned);
+  }
+
+  // The bias from this query and key on; null where there is none.
+  const T* hides(int64_t i, int64_t j) const {
+    return bias.at == nullptr ? nullptr : bias.from(i) + j * bias.col;
   }
 };
 
@@ -418,7 +454,7 @@ namespace {
 
 HWY_EXPORT(attention_table);
 
-constexpr double never = -std::numeric_limits<double>::infinity();
+constexpr double hidden = -std::numeric_limits<double>::infinity();
 
 [[noreturn]] void refuse(const Tensor& q, const Tensor& k, const Tensor& v, const char* rule) {
   raise(ErrorKind::shape,
@@ -437,13 +473,25 @@ Tensor for_each_head(const Tensor& x, int64_t heads) {
   return reshape(broadcast_to(expand_dims(x, axis + 1), shared), whole);
 }
 
+bool is_floating(DType t) {
+  return is_float(t) || t == DType::f16 || t == DType::bf16;
+}
+
+// f32 beside f64 is f64, as everywhere.
+DType type_of(std::initializer_list<const Tensor*> all) {
+  for (const Tensor* x : all)
+    if (!x->is_absent() && x->dtype() == DType::f64) return DType::f64;
+  return DType::f32;
+}
+
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
   for (const Tensor* x : {&q, &k, &v})
     if (!x->is_absent()) require_float(op::attention, x->type());
-  if (!mask.is_absent() && mask.dtype() != DType::boolean && !is_float(mask.dtype()))
+  if (!mask.is_absent() && mask.dtype() != DType::boolean && !is_floating(mask.dtype()))
     raise(ErrorKind::dtype, "attention: mask " + to_string(mask.type()) +
-                                ". It is boolean, true where a query may look, or f32 or f64 and "
-                                "added to the scores. Compare it with 0, or cast it.");
+                                ". It is boolean, true where a query may look, or of a "
+                                "floating-point type and added to the scores. Compare it with 0, "
+                                "or cast it.");
   if (q.rank() < 2 || q.rank() != k.rank() || (!v.is_absent() && v.rank() != k.rank()))
     refuse(q, k, v, "They have the same number of axes, two at least.");
   const int n = q.rank();
@@ -461,15 +509,22 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
   }
 }
 
+// A mask as what is added to scores of type `wide`: -inf where it hides a key.
+Tensor bias_of(const Tensor& mask, DType wide) {
+  if (mask.dtype() == DType::boolean) return where(mask, zeros({}, wide), hidden);
+  const Tensor bias = cast(mask, wide);
+  return where(less_equal(bias, masking_value(mask.dtype())), hidden, bias);
+}
+
 // Scores with -inf where a causal query may not look.
 Tensor attention_scores(const Tensor& q, const Tensor& k, const Tensor& bias, double scale,
                         bool causal) {
   const int64_t queries = q.shape()[q.rank() - 2], keys = k.shape()[k.rank() - 2];
   Tensor s = matmul(q, transpose(k)) * scale;
-  if (!bias.is_absent()) s = s + bias;
+  if (!bias.is_absent()) s = where(equal(bias, hidden), hidden, s + bias);
   if (!causal) return s;
   const Tensor sees = expand_dims(iota(queries), 1) + (keys - queries);
-  return where(less_equal(expand_dims(iota(keys), 0), sees), s, never);
+  return where(less_equal(expand_dims(iota(keys), 0), sees), s, hidden);
 }
 
 double scale_of(const Tensor& q, const AttentionOptions& options) {
@@ -479,11 +534,10 @@ double scale_of(const Tensor& q, const AttentionOptions& options) {
 
 Tensor scores(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   const int n = q.rank();
-  const bool looks = !options.mask.is_absent() && options.mask.dtype() == DType::boolean;
-  const Tensor s =
-      attention_scores(q, n > 2 ? for_each_head(k, q.shape()[n - 3]) : k,
-                       looks ? Tensor() : options.mask, scale_of(q, options), options.causal);
-  return looks ? where(options.mask, s, never) : s;
+  const Tensor& mask = options.mask;
+  return attention_scores(q, without_hidden(n > 2 ? for_each_head(k, q.shape()[n - 3]) : k, mask),
+                          mask.is_absent() ? mask : bias_of(mask, type_of({&q, &k, &mask})),
+                          scale_of(q, options), options.causal);
 }
 
 // ---- derivatives, with all scores at once ----
@@ -495,6 +549,10 @@ Tensor over_keys(const Tensor& x) {
   return sum(x, {.axis = -1});
 }
 
+Tensor first_of_two(const Tensor& pairs) {
+  return squeeze(slice_axis(pairs, -1, {0, 1}), -1);
+}
+
 struct Looks {
   Tensor q, k, v, bias;  // bias: perhaps absent
   double scale;
@@ -503,8 +561,9 @@ struct Looks {
   Tensor scores() const { return attention_scores(q, k, bias, scale, causal); }
   // exp(scores - lse), 0 for queries that see nothing.
   Tensor weights(const Tensor& lse) const {
-    const Tensor blind = equal(lse, never);
-    return where(column(blind), 0, exp(scores() - column(where(blind, 0, lse))));
+    const Tensor top = slice_axis(lse, -1, {0, 1}), rest = slice_axis(lse, -1, {1, 2});
+    const Tensor blind = equal(top, hidden);
+    return where(blind, 0, exp(scores() - where(blind, 0, top) - rest));
   }
 };
 
@@ -524,10 +583,10 @@ void add(Tensor& total, const Tensor& part) {
 Tensor attention_pull(const Context& c, std::span<const Tensor> bar, int i) {
   const Tensor y_bar = or_zeros(bar[0], c.out[0]);
   Tensor delta = over_keys(y_bar * c.out[0]);
-  if (!bar[1].is_absent()) delta = delta - bar[1];
+  if (!bar[1].is_absent()) delta = delta - first_of_two(bar[1]);
   if (i == 3) {
     const Tensor w = looks_of(c, 3).weights(c.out[1]);
-    return w * (matmul(y_bar, transpose(c.in[2])) - column(delta));
+    return strong_product(w, matmul(y_bar, transpose(c.in[2])) - column(delta));
   }
   std::vector<Tensor> in = {c.in[0], c.in[1], c.in[2], c.out[1], y_bar, delta};
   if (c.in.size() > 3) in.push_back(c.in[3]);
@@ -544,7 +603,7 @@ Tensor attention_push(const Context& c, std::span<const Tensor> dot, int o) {
   Tensor result;
   if (!s_dot.is_absent()) {
     const Tensor lse_dot = over_keys(strong_product(w, s_dot));
-    if (o == 1) return lse_dot;
+    if (o == 1) return stack({lse_dot, zeros_like(lse_dot)}, -1);
     add(result, matmul(strong_product(w, s_dot - column(lse_dot)), l.v));
   }
   if (o == 0 && !dot[2].is_absent()) add(result, matmul(w, dot[2]));
@@ -581,7 +640,7 @@ Tensor attention_grad_pull(const Context& c, std::span<const Tensor> bar, int i)
     case 2:
       return matmul(transpose(of_raw), p.y_bar);
     case 3:
-      return -over_keys(of_scores);
+      return broadcast_to(column(-over_keys(of_scores)), c.in[3].shape());
     case 4:
       return matmul(of_raw, p.l.v) + matmul(p.w, on_v);
     case 5:
@@ -597,7 +656,8 @@ Tensor attention_grad_push(const Context& c, std::span<const Tensor> dot, int o)
   Tensor scores, raw;
   if (!dot[0].is_absent()) add(scores, s * matmul(dot[0], transpose(p.l.k)));
   if (!dot[1].is_absent()) add(scores, s * matmul(p.l.q, transpose(dot[1])));
-  if (!dot[3].is_absent()) add(scores, broadcast_to(-column(dot[3]), p.w.shape()));
+  if (!dot[3].is_absent())
+    add(scores, broadcast_to(-sum(dot[3], {.axis = -1, .keepdims = true}), p.w.shape()));
   if (dot.size() > 6 && !dot[6].is_absent()) add(scores, dot[6]);
   if (!dot[2].is_absent()) add(raw, matmul(p.y_bar, transpose(dot[2])));
   if (!dot[4].is_absent()) add(raw, matmul(dot[4], transpose(p.l.v)));
@@ -624,7 +684,7 @@ Type attention_type(const Op&, std::span<const Type> in, const Attrs&, int outpu
   if (output == 0)
     shape[shape.size() - 1] = in[2].shape.back();
   else
-    shape.erase(shape.size() - 1);
+    shape[shape.size() - 1] = 2;
   return {in[0].dtype, shape};
 }
 Type attention_grad_type(const Op&, std::span<const Type> in, const Attrs&, int output) {
@@ -646,8 +706,8 @@ double pairs_work(std::span<const Type> in, const Attrs& attrs, double products)
   const auto width = static_cast<double>(q.back() + in[2].shape.back()) / 2;
   return pairs * (2 * width * products + 3) * (attrs.a[0] != 0 ? 0.5 : 1);
 }
-double attention_work(std::span<const Type> in, const Attrs& attrs, const Type& out) {
-  return out.shape.size() == in[0].shape.size() ? pairs_work(in, attrs, 2) : 0;
+double attention_work(std::span<const Type> in, const Attrs& attrs, const Type&) {
+  return pairs_work(in, attrs, 2) / 2;
 }
 double attention_grad_work(std::span<const Type> in, const Attrs& attrs, const Type&) {
   return pairs_work(in, attrs, 7.0 / 3);
@@ -660,7 +720,7 @@ constinit const Op attention{
     .name = "attention",
     .says =
         "means of the values, weighted by how well each query fits the keys; and the logsumexp "
-        "of its scores",
+        "of its scores, with what its rounding lost",
     .math = "attention(q, k, v) = softmax(scale q k^T + bias) v",
     .kind = Kind::custom,
     .inputs = -1,
@@ -684,11 +744,38 @@ constinit const Op attention_grad{
     .work = attention_grad_work};
 }  // namespace op
 
+double masking_value(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return std::numeric_limits<double>::lowest() / 2;
+    case DType::f32:
+      return std::numeric_limits<float>::lowest() / 2;
+    case DType::f16:
+      return -65504.0 / 2;
+    case DType::bf16:
+      return -0x1.FEp127 / 2;
+    default:
+      raise(ErrorKind::dtype, "masking_value: " + std::string(name_of(dtype)) +
+                                  " has no number that hides a score. Scores are f16, bf16, f32 or "
+                                  "f64; a mask of true and false is boolean.");
+  }
+}
+
+Tensor without_hidden(const Tensor& x, const Tensor& mask) {
+  const int n = mask.is_absent() ? 0 : mask.rank();
+  if (mask.is_absent() || (n > 1 && mask.shape()[n - 2] != 1)) return x;
+  const Tensor bias = bias_of(n == 0   ? reshape(mask, {1, 1})
+                              : n == 1 ? expand_dims(mask, 0)
+                                       : mask,
+                              x.dtype());
+  return where(equal(transpose(bias), hidden), 0, x);
+}
+
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   check(q, k, {}, options.mask);
   const Tensor s = scores(q, k, options);
   // A row of -inf alone has no softmax: its weights are 0.
-  const Tensor blind = equal(max(s, {.axis = -1, .keepdims = true}), never);
+  const Tensor blind = equal(max(s, {.axis = -1, .keepdims = true}), hidden);
   return where(blind, 0, softmax(where(blind, 0, s)));
 }
 
@@ -697,20 +784,18 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
   check(q, k, v, options.mask);
   const int n = q.rank();
   const int64_t heads = n > 2 ? q.shape()[n - 3] : 0;
-  // f32 beside f64 is f64, as everywhere.
-  const auto is_wide = [](const Tensor& x) { return !x.is_absent() && x.dtype() == DType::f64; };
-  const DType wide =
-      is_wide(q) || is_wide(k) || is_wide(v) || is_wide(options.mask) ? DType::f64 : DType::f32;
-  std::vector<Tensor> in = {q, n > 2 ? for_each_head(k, heads) : k,
-                            n > 2 ? for_each_head(v, heads) : v};
+  const DType wide = type_of({&q, &k, &v, &options.mask});
+  Tensor bias;
   if (!options.mask.is_absent()) {
     Shape scores = q.shape();
     scores[n - 1] = k.shape()[n - 2];
-    const Tensor added = options.mask.dtype() == DType::boolean
-                             ? where(options.mask, zeros({}, wide), never)
-                             : options.mask;
-    in.push_back(broadcast_to(added, scores));
+    bias = broadcast_to(bias_of(options.mask, wide), scores);
   }
+  const auto of_heads = [&](const Tensor& x) {
+    return without_hidden(n > 2 ? for_each_head(x, heads) : x, options.mask);
+  };
+  std::vector<Tensor> in = {q, of_heads(k), of_heads(v)};
+  if (!bias.is_absent()) in.push_back(bias);
   for (Tensor& x : in) x = cast(x, wide);
   Attrs attrs;
   attrs.a = {options.causal ? 1 : 0};
@@ -720,7 +805,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
 
 Tensor blind_queries(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   check(q, k, {}, options.mask);
-  return equal(max(scores(q, k, options), {.axis = -1}), never);
+  return equal(max(scores(q, k, options), {.axis = -1}), hidden);
 }
 
 }  // namespace gradus
