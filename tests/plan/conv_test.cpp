@@ -70,6 +70,23 @@ TEST(ConvPlan, what_follows_a_convolution_block_by_block_is_the_interpreters) {
   }
 }
 
+TEST(ConvPlan, sums_of_a_channel_wait_for_all_of_its_rows) {
+  // One example, so that its rows are shared out in bands: on one thread and on two.
+  for (const int64_t examples : {1, 3}) {
+    const auto f = [](Args a) {
+      const Tensor y = conv2d(a[0], a[1], {.padding = {1}});
+      const Tensor z = relu(y * a[2]);
+      return std::vector<Tensor>{sum(y, {.axis = {2, 3}}), sum(z, {.axis = {2, 3}}),
+                                 sum(z * z, {.axis = {2, 3}}), z};
+    };
+    const auto args = {drawn(1, {examples, 16, 32, 32}), drawn(2, {16, 16, 3, 3}),
+                       drawn(3, {16, 1, 1})};
+    expect_plan_equals_interpreter(f, args);
+    // What is tested is that the sums are part of the convolution's unit.
+    EXPECT_NE(compile(f, args).notes()[0].ops.find("sum"), std::string::npos);
+  }
+}
+
 TEST(ConvPlan, gradients_of_each_example_are_the_interpreters) {
   expect_plan_equals_interpreter(
       [](Args a) {

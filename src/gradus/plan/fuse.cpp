@@ -235,8 +235,7 @@ class Fuser {
     if (both.elements == less.elements) {
       const Demand& wide = a.columns > b.columns ? a : b;
       const Demand& narrow = a.columns > b.columns ? b : a;
-      const bool several =
-          narrow.loose && !a.by_rows && !b.by_rows && wide.columns % narrow.columns == 0;
+      const bool several = narrow.loose && !narrow.by_rows && wide.columns % narrow.columns == 0;
       if (narrow.columns != 0 && narrow.columns != wide.columns && !several) return;
       both.columns = wide.columns;
       both.loose = narrow.columns == 0 && wide.loose;

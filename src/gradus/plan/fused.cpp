@@ -115,9 +115,19 @@ void Fused::run_block(int64_t row, int64_t height, int64_t column, int64_t width
 void Fused::run_led_rows(int64_t row, int64_t count) const {
   const int64_t width = columns / led_rows;
   for (const int64_t end = row + count; row < end;) {
-    const int64_t first = row % led_rows, n = std::min(led_rows - first, end - row);
-    run_block(row / led_rows, 1, first * width, n * width);
+    const int64_t r = row / led_rows, first = row % led_rows;
+    const int64_t n = std::min(led_rows - first, end - row);
     row += n;
+    if (!by_rows) {
+      run_block(r, 1, first * width, n * width);
+      continue;
+    }
+    std::atomic<int64_t>& done = finished[static_cast<size_t>(r)];
+    if (n < led_rows) {
+      if (done.fetch_add(n, std::memory_order_acq_rel) + n < led_rows) continue;
+      done.store(0, std::memory_order_relaxed);
+    }
+    run_block(r, 1, 0, columns);
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <gradus/core/view.h>
 
+#include <atomic>
+#include <memory>
 #include <vector>
 
 namespace gradus {
@@ -47,6 +49,8 @@ struct Fused {
   int64_t tile = 0;      // elements at most
   int64_t led_rows = 1;  // of the product that leads, in one row here
   bool by_rows = false;
+  // Where a row here is several of the product and must be whole: how many of each are finished.
+  std::unique_ptr<std::atomic<int64_t>[]> finished;
   std::vector<TileStep> steps;
 
   // The most that one tile's scratch may take, on the stack.
@@ -54,7 +58,8 @@ struct Fused {
   static constexpr int64_t least_tile = 16;
   // Runs the block of the unit, tile by tile.
   void run_block(int64_t row, int64_t height, int64_t column, int64_t width) const;
-  // The same for whole rows of the product that leads.
+  // The same for whole rows of the product that leads. Steps that need a whole row run with the
+  // last of its parts, whichever thread brings it.
   void run_led_rows(int64_t row, int64_t count) const;
   // Runs it all, on several threads where that pays.
   void run() const;

@@ -527,6 +527,8 @@ class PlanWriter {
     const std::span<const View> all = work_->views.back();
     const Kernel kernel = kernel_of(s);
     f.led_rows = unit.columns / all.back().shape.back();
+    if (f.by_rows && f.led_rows > 1)
+      f.finished = std::make_unique<std::atomic<int64_t>[]>(static_cast<size_t>(f.rows));
     work_->led.push_back(
         {{kernel.run, kernel.row, all.first(s.inputs), all.subspan(s.inputs), &g_.attrs(s),
           nullptr},
