@@ -6,15 +6,14 @@
 A case NAME has NAME/x..., NAME/param.NAME, NAME/y, NAME/grad.x..., NAME/grad.NAME: gradients of
 sum(y * seed), where seed holds cos(1), cos(2), ... in row-major order.
 """
-import json
-import struct
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import state_file
 
 FILE = Path(__file__).parent.parent / "torch" / "layers.safetensors"
 torch.set_default_dtype(torch.float64)
@@ -143,31 +142,12 @@ case("info_nce", F.cross_entropy, z, w,
 out["loss/classes"], out["loss/weights"], out["loss/probs"], out["loss/signs"] = classes, weights, probs, signs
 
 
-def write():
-    header, parts, at = {}, [], 0
-    for key, x in out.items():
-        a = np.array(x.detach().numpy(), order="C")
-        kind = {"float64": "F64", "int64": "I64"}[a.dtype.name]
-        header[key] = {"dtype": kind, "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
-        parts.append(a.tobytes())
-        at += a.nbytes
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    FILE.write_bytes(struct.pack("<Q", len(head)) + head + b"".join(parts))
-
-
 def check():
-    raw = FILE.read_bytes()
-    size = struct.unpack("<Q", raw[:8])[0]
-    header = json.loads(raw[8:8 + size])
-    assert list(header) == list(out), "the cases of the file are not those of this script: --write"
-    worst = 0.0
-    for key, x in out.items():
-        a, (low, high) = x.detach().numpy(), header[key]["data_offsets"]
-        stored = np.frombuffer(raw[8 + size + low:8 + size + high], a.dtype).reshape(a.shape)
-        worst = max(worst, float(np.abs(stored - a).max(initial=0)))
+    stored = state_file.read(FILE)
+    assert list(stored) == list(out), "the cases of the file are not those of this script: --write"
+    worst = max(float((stored[key] - x.detach()).abs().max()) for key, x in out.items() if x.numel())
     print(f"torch_layers: {len(out)} tensors, PyTorch {torch.__version__}, largest difference {worst:.1e}")
     assert worst < 1e-12
 
 
-write() if "--write" in sys.argv else check()
+state_file.write(FILE, out) if "--write" in sys.argv else check()

@@ -5,15 +5,14 @@
 
 A file is the state_dict under its own names, f32, and beside it given.x and given.y: input and output.
 """
-import json
-import struct
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import state_file
 
 FOLDER = Path(__file__).parent.parent / "torch"
 
@@ -127,37 +126,13 @@ def contents(name):
         return model, {**model.state_dict(), "given.x": x, "given.y": model(x)}
 
 
-def write(path, tensors):
-    header, parts, at = {}, [], 0
-    for key, x in tensors.items():
-        a = np.array(x.detach().numpy(), order="C")
-        kind = {"float32": "F32", "int64": "I64"}[a.dtype.name]
-        header[key] = {"dtype": kind, "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
-        parts.append(a.tobytes())
-        at += a.nbytes
-    head = json.dumps(header, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 8)
-    path.write_bytes(struct.pack("<Q", len(head)) + head + b"".join(parts))
-
-
-def read(path):
-    raw = path.read_bytes()
-    size = struct.unpack("<Q", raw[:8])[0]
-    found = {}
-    for key, e in json.loads(raw[8:8 + size]).items():
-        low, high = (8 + size + at for at in e["data_offsets"])
-        kind = {"F32": np.float32, "I64": np.int64}[e["dtype"]]
-        found[key] = torch.from_numpy(np.frombuffer(raw[low:high], kind).reshape(e["shape"]).copy())
-    return found
-
-
 for name in ("lenet5", "resnet20", "gpt"):
     path = FOLDER / f"models-{name}.safetensors"
     model, tensors = contents(name)
     if "--write" in sys.argv:
-        write(path, tensors)
+        state_file.write(path, tensors)
         continue
-    stored = read(path)
+    stored = state_file.read(path)
     x, y = stored.pop("given.x"), stored.pop("given.y")
     model.load_state_dict(stored)  # strict
     with torch.no_grad():
