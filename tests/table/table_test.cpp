@@ -9,6 +9,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/random.h>
+#include <gradus/ops/recurrent.h>
 #include <gradus/ops/slopes.h>
 #include <gradus/ops/table.h>
 
@@ -933,6 +934,71 @@ std::map<std::string, std::function<Samples()>> samples() {
                                 return layer_norm(Tensor{0, inf_});
                               },
                               "f64[2] [nan nan]"}});
+       }},
+      {"lstm_gates",
+       [] {
+         Samples s;
+         const auto f = [](Args x) {
+           const LstmGates y = lstm_gates(x[0], x[1]);
+           return concatenate({y.gates, y.c, y.h}, -1);
+         };
+         s.samples = {{{draw.tensor({2, 8}), draw.tensor({2, 2})}, f, 3},
+                      {{draw.tensor({2, 8}), draw.tensor({2, 2})},
+                       [](Args x) { return lstm_gates(x[0], x[1]).h; },
+                       2},
+                      {{draw.tensor({3, 2, 4 * 19}), draw.tensor({3, 2, 19})}, f},
+                      {{draw.tensor({40, 4 * 130}), draw.tensor({40, 130})}, f}};
+         s.answers = {{[] {
+                         return lstm_gates(zeros({1, 4}), Tensor{{2.0}}).c;
+                       },
+                       "f64[1,1] [[1.]]"},
+                      {[] {
+                         return lstm_gates(zeros({1, 4}), Tensor{{2.0}}).gates;
+                       },
+                       "f64[1,4] [[0.5 0.5 0.  0.5]]"},
+                      {[] {
+                         return lstm_gates(zeros({0, 4}), zeros({0, 1})).h;
+                       },
+                       "f64[0,1] [] f64[0,1]"}};
+         s.refusals = {
+             {[] {
+                lstm_gates(zeros({2, 7}), zeros({2, 2}));
+              },
+              "lstm_gates: gates f64[2,7] and c f64[2,2] do not fit. There are four "
+              "gates, side by side on the last axis, for each number of c, and all have "
+              "one type."},
+             {[] { lstm_gates(iota(4), zeros({1})); }, not_float("lstm_gates", "i64[4]")}};
+         return s;
+       }},
+      {"lstm_gates_grad",
+       [] {
+         Samples s;
+         const auto f = [](Args x) {
+           const LstmGatesGrad g = lstm_gates_grad(x[0], x[1], x[2], x[3], x[4]);
+           return concatenate({g.z, g.c}, -1);
+         };
+         const auto in = [](const Shape& shape) {
+           Shape four = shape;
+           four[four.size() - 1] *= 4;
+           std::vector<Tensor> all = {draw.tensor(four, -1, 1)};
+           for (int i = 0; i < 4; ++i) all.push_back(draw.tensor(shape));
+           return all;
+         };
+         s.samples = {{in({2, 2}), f, 2}, {in({3, 2, 19}), f}, {in({40, 130}), f}};
+         // i = f = o = 1/2, g = 0, c = 2, c' = 0: b = 1/2, and only f and g move c'.
+         s.answers = {{[f] {
+                         const Tensor x[] = {Tensor{{0.5, 0.5, 0, 0.5}}, Tensor{{2.0}},
+                                             Tensor{{0.0}}, Tensor{{1.0}}, Tensor{{0.0}}};
+                         return f(x);
+                       },
+                       "f64[1,5] [[0.   0.25 0.25 0.   0.25]]"},
+                      {[f] {
+                         const Tensor none = zeros({0, 1});
+                         const Tensor x[] = {zeros({0, 4}), none, none, none, none};
+                         return f(x);
+                       },
+                       "f64[0,5] [] f64[0,5]"}};
+         return s;
        }},
       {"layer_norm_grad",
        [] {

@@ -6,6 +6,7 @@
 #include <gradus/nn/recurrent.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
+#include <gradus/ops/recurrent.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 
@@ -32,10 +33,8 @@ struct Cell {
 };
 
 Cell lstm_cell(const Tensor& z, const Tensor& c) {
-  const int64_t hidden = c.shape().back();
-  const Tensor i = sigmoid(gate(z, 0, hidden)), f = sigmoid(gate(z, 1, hidden)),
-               g = tanh(gate(z, 2, hidden)), o = sigmoid(gate(z, 3, hidden)), next = f * c + i * g;
-  return {{o * tanh(next), next}, {i, f, g, o}};
+  const LstmGates y = lstm_gates(z, c);
+  return {{y.h, y.c}, {y.gates}};
 }
 
 // from_h has no bias but that of a GRU.
@@ -68,7 +67,7 @@ class Unrolled {
   // x: the input's part of the gates (T, N, gates H), W_hh, the first h; then the first c of an
   // LSTM, the other bias of a GRU, lengths i64[N], those that are there. The states, (T + 1) h and
   // as many c of an LSTM, each (N, H), lie in order of time, the first state before them all, or
-  // behind in reverse. What the steps keep is (T, N, H) each.
+  // behind in reverse. What the steps keep is (T, N, H) each, or (T, N, 4 H) of an LSTM.
   std::pair<Tensor, std::vector<Tensor>> forward(std::span<const Tensor> x) const {
     // Turned once where many products read it.
     const Tensor w = steps_ > 2 ? reshape(reshape(transpose(x[1]), {x[1].size()}),
@@ -109,18 +108,24 @@ class Unrolled {
       const auto place = static_cast<size_t>(t);
       const Tensor within = within_at(x, t), kept_h = h_bar, kept_c = c_bar;
       h_bar = either(within, h_bar, 0);
-      if (is_lstm()) c_bar = either(within, c_bar, 0) + h_bar * row(k.cell, t);
-      std::vector<Tensor> parts;
-      for (size_t g = 0; g < k.gates.size(); ++g)
-        parts.push_back((is_lstm() && g < 3 ? c_bar : h_bar) * row(k.gates[g], t));
       h_bars[place] = h_bar;
-      gates[place] = concatenate(parts, -1);
+      Tensor before_c;
+      if (is_lstm()) {
+        const LstmGatesGrad g =
+            lstm_gates_grad(row(x[own()], t), row(y, index(places() + before_step(t))),
+                            row(y, index(places() + after(t))), h_bar, either(within, c_bar, 0));
+        gates[place] = g.z;
+        before_c = g.c;
+      } else {
+        std::vector<Tensor> parts;
+        for (const Tensor& slope : k.gates) parts.push_back(h_bar * row(slope, t));
+        gates[place] = concatenate(parts, -1);
+      }
       Tensor next = matmul(gates[place], x[1]);
       if (kind_ == RecurrentKind::gru) next = next + h_bar * row(k.keep, t);
       h_bar = either(within, next, kept_h) + row(y_bar, index(before_step(t)));
       if (is_lstm())
-        c_bar = either(within, c_bar * row(k.keep, t), kept_c) +
-                row(y_bar, index(places() + before_step(t)));
+        c_bar = either(within, before_c, kept_c) + row(y_bar, index(places() + before_step(t)));
     }
     std::vector<Tensor> bars(x.size());
     bars[0] = stack(gates);
@@ -146,39 +151,29 @@ class Unrolled {
   }
 
  private:
-  // What the sweep multiplies by, (T, N, H) each: d gates / d h (of an LSTM, its first three
-  // / d c), of an LSTM also d c / d h and d c / d c before, of a GRU d h / d h before and the
-  // gate of n towards the input.
+  // What the sweep multiplies by, (T, N, H) each: d gates / d h, of a GRU also d h / d h before and
+  // the gate of n towards the input. An LSTM has none.
   struct Slopes {
     std::vector<Tensor> gates;
-    Tensor cell, keep, input;
+    Tensor keep, input;
   };
   Slopes slopes(const Tensor& y, std::span<const Tensor> kept) const {
     const auto of_sigmoid = [](const Tensor& s) { return s * (1 - s); };
     const auto of_tanh = [](const Tensor& s) { return 1 - square(s); };
     switch (kind_) {
       case RecurrentKind::tanh:
-        return {{of_tanh(rows(y, 0, true))}, {}, {}, {}};
+        return {{of_tanh(rows(y, 0, true))}, {}, {}};
       case RecurrentKind::relu:
-        return {{cast(greater(rows(y, 0, true), 0), y.dtype())}, {}, {}, {}};
-      case RecurrentKind::lstm: {
-        const Tensor &i = kept[0], &f = kept[1], &g = kept[2], &o = kept[3];
-        const Tensor c = tanh(rows(y, 1, true));
-        return {{of_sigmoid(i) * g, of_sigmoid(f) * rows(y, 1, false), i * of_tanh(g),
-                 of_sigmoid(o) * c},
-                o * of_tanh(c),
-                f,
-                {}};
-      }
+        return {{cast(greater(rows(y, 0, true), 0), y.dtype())}, {}, {}};
+      case RecurrentKind::lstm:
+        return {};
       case RecurrentKind::gru:
         break;
     }
     const Tensor &r = kept[0], &z = kept[1], &n = kept[2], &n_h = kept[3];
     const Tensor to_n = (1 - z) * of_tanh(n);
-    return {{to_n * n_h * of_sigmoid(r), (rows(y, 0, false) - n) * of_sigmoid(z), to_n * r},
-            {},
-            z,
-            to_n};
+    return {
+        {to_n * n_h * of_sigmoid(r), (rows(y, 0, false) - n) * of_sigmoid(z), to_n * r}, z, to_n};
   }
 
   // (N, 1): which sequences have a step t; absent where all have. Steps behind the end change

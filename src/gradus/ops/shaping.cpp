@@ -366,6 +366,28 @@ Type scatter_type(const Op&, std::span<const Type> in, const Attrs& attrs, int) 
   return out;
 }
 
+// Wraps around in integers, as add does.
+template <class T>
+T added(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
+  } else {
+    return a + b;
+  }
+}
+
+// to += from, numbers `step` apart added to n in a row; a fixed few at a time fill vectors.
+template <class T>
+void add_run(const T* __restrict from, int64_t step, int64_t n, T* __restrict to) {
+  constexpr int64_t few = 16;
+  int64_t e = 0;
+  if (step == 1)
+    for (; e + few <= n; e += few)
+      for (int64_t j = 0; j < few; ++j) to[e + j] = added(to[e + j], from[e + j]);
+  for (; e < n; ++e) to[e] = added(to[e], from[e * step]);
+}
+
 template <class T>
 void run_scatter(const Call& c) {
   const View& out = c.out[0];
@@ -396,15 +418,8 @@ void run_scatter(const Call& c) {
         at += left % row_shape[i] * row_strides[i];
         left /= row_shape[i];
       }
-      const T* from = rows.as<T>() + at;
-      for (int64_t e = 0; e < run; ++e, ++to, from += step) {
-        if constexpr (std::is_integral_v<T>) {
-          using U = std::make_unsigned_t<T>;  // wraps around, as add does
-          *to = static_cast<T>(static_cast<U>(*to) + static_cast<U>(*from));
-        } else {
-          *to += *from;
-        }
-      }
+      add_run(rows.as<T>() + at, step, run, to);
+      to += run;
     }
   });
 }

@@ -4,6 +4,7 @@
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/random.h>
+#include <gradus/ops/recurrent.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gradus/ops/slopes.h>
@@ -28,7 +29,7 @@ std::span<const Op* const> all_ops() {
       OP(gather) OP(scatter_add) OP(iota) OP(stop_gradient)
       OP(sum) OP(prod) OP(max) OP(min) OP(argmax) OP(argmin) OP(logsumexp) OP(norm) OP(any) OP(all)
       OP(cumsum) OP(scan) OP(argsort) OP(softmax) OP(log_softmax) OP(layer_norm)
-      OP(gelu_tanh_slope) OP(layer_norm_grad)
+      OP(gelu_tanh_slope) OP(layer_norm_grad) OP(lstm_gates) OP(lstm_gates_grad)
       OP(matmul) OP(conv) OP(conv_input) OP(conv_weight)
       OP(max_pool) OP(take_places) OP(put_places) OP(avg_pool) OP(avg_unpool)
       OP(attention) OP(attention_grad)
