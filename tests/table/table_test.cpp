@@ -1405,10 +1405,10 @@ std::map<std::string, std::function<Samples()>> samples() {
            };
          };
          const auto in = [](int64_t queries, int64_t keys) {
-           // A logsumexp, the sum of a pair, is at least the largest score.
+           // A logsumexp, the sum of two numbers, is at least the largest score.
            return std::vector<Tensor>{
                draw.tensor({2, queries, 2}), draw.tensor({2, keys, 2}),
-               draw.tensor({2, keys, 3}),    draw.tensor({2, queries, 2}) + 4.0,
+               draw.tensor({2, keys, 3}),    draw.tensor({2, 2 * queries}) + 4.0,
                draw.tensor({2, queries, 3}), draw.tensor({2, queries})};
          };
          std::vector<Tensor> biased = in(3, 4);
@@ -1421,13 +1421,13 @@ std::map<std::string, std::function<Samples()>> samples() {
          // One query and one key: w = 1, v_bar = y_bar.
          s.answers = {{[f] {
                          const Tensor x[] = {zeros({1, 1}), zeros({1, 1}), zeros({1, 1}),
-                                             zeros({1, 2}), Tensor{{5.0}}, zeros({1})};
+                                             zeros({2}),    Tensor{{5.0}}, zeros({1})};
                          return f(2, false)(x);
                        },
                        "f64[1,1] [[5.]]"},
                       {[f] {
                          const Tensor x[] = {zeros({0, 1}), zeros({2, 1}), zeros({2, 1}),
-                                             zeros({0, 2}), zeros({0, 1}), zeros({0})};
+                                             zeros({0}),    zeros({0, 1}), zeros({0})};
                          return f(1, false)(x);
                        },
                        "f64[2,1] [[0.]\n [0.]]"}};

@@ -225,7 +225,7 @@ void run_forward(const Call& c) {
     const bool biased = c.in.size() > 3;
     const auto bias = biased ? head_of<const T>(c.in[3], h) : Head<const T>{};
     T* y = c.out[0].as<T>() + (h * s.queries + i0) * s.e;
-    T* lse = c.out[1].as<T>() + (h * s.queries + i0) * 2;
+    T* lse = c.out[1].as<T>() + 2 * h * s.queries + i0;
     T top[tile_queries], total[tile_queries];
     std::fill(top, top + m, never<T>);
     std::fill(total, total + m, T(0));
@@ -270,8 +270,8 @@ void run_forward(const Call& c) {
       scaled<T>(y + r * s.e, s.e, static_cast<double>(share), nullptr, 0);
       const T more = total[r] == 0 ? T(0) : std::log(total[r]);
       const T both = top[r] + more;
-      lse[2 * r] = both;
-      lse[2 * r + 1] = total[r] == 0 ? T(0) : top[r] - both + more;
+      lse[r] = both;
+      lse[s.queries + r] = total[r] == 0 ? T(0) : top[r] - both + more;
     }
   });
 }
@@ -285,8 +285,9 @@ T finite_lse(T lse) {
 
 // What one head needs on the way back: q, k, v, logsumexp, the cotangent of y, delta and perhaps a
 // bias, in this order. Cotangents of q, k and v follow from weights w = exp(scale q k^T + bias -
-// logsumexp), at most 1, and slopes scale w (y_bar v^T - delta). The logsumexp is a pair, a number
-// and what its rounding lost: beside scores of -1e9 an f32 keeps nothing of the log of a sum.
+// logsumexp), at most 1, and slopes scale w (y_bar v^T - delta). Behind the
+// logsumexps of all queries stands what their rounding lost: beside scores of -1e9 an f32 keeps
+// nothing of the log of a sum.
 template <class T>
 struct WayBack {
   const Sizes& s;
@@ -298,7 +299,7 @@ struct WayBack {
         q(head_of<const T>(c.in[0], h)),
         k(head_of<const T>(c.in[1], h)),
         v(head_of<const T>(c.in[2], h)),
-        lse(head_of<const T>(c.in[3], h)),
+        lse(numbers_of<const T>(c.in[3], h)),
         bar(head_of<const T>(c.in[4], h)),
         delta(numbers_of<const T>(c.in[5], h)),
         bias(c.in.size() > 6 ? head_of<const T>(c.in[6], h) : Head<const T>{}),
@@ -318,7 +319,7 @@ struct WayBack {
     for (int64_t i = i0; i < i1; ++i, w += step, slope += step) {
       const int64_t own = std::clamp<int64_t>(s.seen(i) - j0, 0, n);
       const Lanes<D> scale(s.scale), top(static_cast<double>(finite_lse(*lse.from(i)))),
-          rest(static_cast<double>(lse.from(i)[lse.col])),
+          rest(static_cast<double>(*lse.from(s.queries + i))),
           less(static_cast<double>(*delta.from(i)));
       const bool biased = bias.at != nullptr;
       if (biased) scaled(w, own, s.scale, bias.from(i) + j0 * bias.col, bias.col);
@@ -549,9 +550,13 @@ Tensor over_keys(const Tensor& x) {
   return sum(x, {.axis = -1});
 }
 
-Tensor first_of_two(const Tensor& pairs) {
-  return squeeze(slice_axis(pairs, -1, {0, 1}), -1);
-}
+// Of the last axis: logsumexps, and what their rounding lost.
+struct Halves {
+  Tensor first, second;
+  explicit Halves(const Tensor& x)
+      : first(slice_axis(x, -1, {0, x.shape().back() / 2})),
+        second(slice_axis(x, -1, {x.shape().back() / 2, x.shape().back()})) {}
+};
 
 struct Looks {
   Tensor q, k, v, bias;  // bias: perhaps absent
@@ -561,9 +566,9 @@ struct Looks {
   Tensor scores() const { return attention_scores(q, k, bias, scale, causal); }
   // exp(scores - lse), 0 for queries that see nothing.
   Tensor weights(const Tensor& lse) const {
-    const Tensor top = slice_axis(lse, -1, {0, 1}), rest = slice_axis(lse, -1, {1, 2});
-    const Tensor blind = equal(top, hidden);
-    return where(blind, 0, exp(scores() - where(blind, 0, top) - rest));
+    const Halves log(lse);
+    const Tensor top = column(log.first), blind = equal(top, hidden);
+    return where(blind, 0, exp(scores() - where(blind, 0, top) - column(log.second)));
   }
 };
 
@@ -583,7 +588,7 @@ void add(Tensor& total, const Tensor& part) {
 Tensor attention_pull(const Context& c, std::span<const Tensor> bar, int i) {
   const Tensor y_bar = or_zeros(bar[0], c.out[0]);
   Tensor delta = over_keys(y_bar * c.out[0]);
-  if (!bar[1].is_absent()) delta = delta - first_of_two(bar[1]);
+  if (!bar[1].is_absent()) delta = delta - Halves(bar[1]).first;
   if (i == 3) {
     const Tensor w = looks_of(c, 3).weights(c.out[1]);
     return strong_product(w, matmul(y_bar, transpose(c.in[2])) - column(delta));
@@ -603,7 +608,7 @@ Tensor attention_push(const Context& c, std::span<const Tensor> dot, int o) {
   Tensor result;
   if (!s_dot.is_absent()) {
     const Tensor lse_dot = over_keys(strong_product(w, s_dot));
-    if (o == 1) return stack({lse_dot, zeros_like(lse_dot)}, -1);
+    if (o == 1) return concatenate({lse_dot, zeros_like(lse_dot)}, -1);
     add(result, matmul(strong_product(w, s_dot - column(lse_dot)), l.v));
   }
   if (o == 0 && !dot[2].is_absent()) add(result, matmul(w, dot[2]));
@@ -639,8 +644,10 @@ Tensor attention_grad_pull(const Context& c, std::span<const Tensor> bar, int i)
       return s * (matmul(transpose(of_scores), p.l.q) + matmul(transpose(p.slope), on_q));
     case 2:
       return matmul(transpose(of_raw), p.y_bar);
-    case 3:
-      return broadcast_to(column(-over_keys(of_scores)), c.in[3].shape());
+    case 3: {
+      const Tensor of_log = -over_keys(of_scores);
+      return concatenate({of_log, of_log}, -1);
+    }
     case 4:
       return matmul(of_raw, p.l.v) + matmul(p.w, on_v);
     case 5:
@@ -656,8 +663,10 @@ Tensor attention_grad_push(const Context& c, std::span<const Tensor> dot, int o)
   Tensor scores, raw;
   if (!dot[0].is_absent()) add(scores, s * matmul(dot[0], transpose(p.l.k)));
   if (!dot[1].is_absent()) add(scores, s * matmul(p.l.q, transpose(dot[1])));
-  if (!dot[3].is_absent())
-    add(scores, broadcast_to(-sum(dot[3], {.axis = -1, .keepdims = true}), p.w.shape()));
+  if (!dot[3].is_absent()) {
+    const Halves log(dot[3]);
+    add(scores, broadcast_to(-column(log.first + log.second), p.w.shape()));
+  }
   if (dot.size() > 6 && !dot[6].is_absent()) add(scores, dot[6]);
   if (!dot[2].is_absent()) add(raw, matmul(p.y_bar, transpose(dot[2])));
   if (!dot[4].is_absent()) add(raw, matmul(dot[4], transpose(p.l.v)));
@@ -681,10 +690,12 @@ Tensor attention_grad_push(const Context& c, std::span<const Tensor> dot, int o)
 
 Type attention_type(const Op&, std::span<const Type> in, const Attrs&, int output) {
   Shape shape = in[0].shape;
-  if (output == 0)
+  if (output == 0) {
     shape[shape.size() - 1] = in[2].shape.back();
-  else
-    shape[shape.size() - 1] = 2;
+  } else {
+    shape.erase(shape.size() - 1);
+    shape[shape.size() - 1] *= 2;
+  }
   return {in[0].dtype, shape};
 }
 Type attention_grad_type(const Op&, std::span<const Type> in, const Attrs&, int output) {
@@ -706,8 +717,8 @@ double pairs_work(std::span<const Type> in, const Attrs& attrs, double products)
   const auto width = static_cast<double>(q.back() + in[2].shape.back()) / 2;
   return pairs * (2 * width * products + 3) * (attrs.a[0] != 0 ? 0.5 : 1);
 }
-double attention_work(std::span<const Type> in, const Attrs& attrs, const Type&) {
-  return pairs_work(in, attrs, 2) / 2;
+double attention_work(std::span<const Type> in, const Attrs& attrs, const Type& out) {
+  return out.shape.size() == in[0].shape.size() ? pairs_work(in, attrs, 2) : 0;
 }
 double attention_grad_work(std::span<const Type> in, const Attrs& attrs, const Type&) {
   return pairs_work(in, attrs, 7.0 / 3);
@@ -720,7 +731,7 @@ constinit const Op attention{
     .name = "attention",
     .says =
         "means of the values, weighted by how well each query fits the keys; and the logsumexp "
-        "of its scores, with what its rounding lost",
+        "of its scores, behind them what their rounding lost",
     .math = "attention(q, k, v) = softmax(scale q k^T + bias) v",
     .kind = Kind::custom,
     .inputs = -1,
