@@ -263,12 +263,56 @@ HWY_INLINE void make_columns(const Planes& p, const Columns& c, hn::Vec<Full<T>>
   zero_run(zero, inside, j, p.pitch - c.lead);
 }
 
+// Rows of kVecs vectors, the last of which may be short, where one vector of zeros covers what lies
+// between the columns of one row and those of the next.
+template <int kVecs, class T>
+void make_rows(const Planes& p, const Columns& c, const T* from, int64_t rows, T* to) {
+  const Full<T> d;
+  constexpr int64_t L = kLanes<T>;
+  const auto zero = hidden_zero<T>();
+  const int64_t last = c.count - (kVecs - 1) * L;
+  const auto mask = hn::FirstN(d, static_cast<size_t>(last));
+  const bool more = kVecs * L < p.pitch;
+  for (int64_t r = 0; r < rows; ++r, from += p.w, to += p.pitch) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < kVecs - 1; ++v) hn::StoreU(hn::LoadU(d, from + v * L), d, to + v * L);
+    const T* end = from + (kVecs - 1) * L;
+    hn::StoreU(last == L ? hn::LoadU(d, end) : load_first(d, mask, end, last), d,
+               to + (kVecs - 1) * L);
+    if (more) hn::StoreU(zero, d, to + kVecs * L);
+  }
+}
+
+// Whether make_rows can, for so many vectors.
+template <class T>
+bool fits_rows(const Planes& p, const Columns& c) {
+  const int64_t vectors = ceil_div(c.count, kLanes<T>);
+  return p.phases == 1 && p.all_rows && vectors >= 1 && vectors <= 4 && c.lead <= kLanes<T> &&
+         p.pitch <= (vectors + 1) * kLanes<T>;
+}
+
 // Rows [row, row + rows) of the planes of some channels.
 template <class T>
 void make_planes(const Planes& p, const T* from, int64_t channels, int64_t row, int64_t rows,
                  T* to) {
   const auto zero = hidden_zero<T>();
   const Columns columns[] = {Columns(p, 0), Columns(p, 1)};
+  if (fits_rows<T>(p, columns[0])) {
+    const int64_t vectors = ceil_div(columns[0].count, kLanes<T>);
+    const auto make = vectors == 1   ? make_rows<1, T>
+                      : vectors == 2 ? make_rows<2, T>
+                      : vectors == 3 ? make_rows<3, T>
+                                     : make_rows<4, T>;
+    const int64_t first = std::clamp<int64_t>(p.top, row, row + rows),
+                  end = std::clamp<int64_t>(p.top + p.h, first, row + rows);
+    for (int64_t c = 0; c < channels; ++c, from += p.h * p.w, to += rows * p.pitch) {
+      zero_run(zero, to, 0, (first - row) * p.pitch + columns[0].lead);
+      make(p, columns[0], from + (first - p.top) * p.w + columns[0].first, end - first,
+           to + (first - row) * p.pitch + columns[0].lead);
+      zero_run(zero, to, (end - row) * p.pitch, rows * p.pitch);
+    }
+    return;
+  }
   for (int64_t c = 0; c < channels; ++c, from += p.h * p.w) {
     for (int64_t r = row; r < row + rows; ++r, to += p.row()) {
       if (!p.all_rows && !is_read(p.rows_read, r % p.down)) continue;
