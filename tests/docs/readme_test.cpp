@@ -1,4 +1,4 @@
-// The program in the README is the one in examples/, and it prints what the README says.
+// The programs on pages are those in examples/, and that of the README prints what is said there.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -40,6 +40,23 @@ TEST(Readme, shows_what_the_program_prints) {
   const size_t promise = page.find("\nIt prints\n");
   ASSERT_NE(promise, std::string::npos);
   EXPECT_EQ(block(page, "\n```", promise), output_of(GRADUS_README_EXAMPLE));
+}
+
+// docs/pytorch.md: C++ beside Python, which tests/oracle/torch_names.py runs.
+TEST(PyTorchPage, shows_code_that_is_compiled_and_a_pair_for_each_architecture) {
+  const std::string page = text_of("docs/pytorch.md"), program = text_of("examples/pytorch.cpp");
+  const auto count = [&](const std::string& what) {
+    int n = 0;
+    for (size_t at = page.find(what); at != std::string::npos; at = page.find(what, at + 1)) ++n;
+    return n;
+  };
+  for (size_t at = page.find("```cpp\n"); at != std::string::npos;
+       at = page.find("```cpp\n", at + 1))
+    EXPECT_NE(program.find(block(page, "```cpp", at)), std::string::npos) << page.substr(at, 200);
+  const int pairs = count("\n## ");
+  EXPECT_GT(pairs, 10);
+  EXPECT_EQ(count("```cpp\n"), pairs + 1);
+  EXPECT_EQ(count("```python\n"), pairs + 1);
 }
 
 }  // namespace

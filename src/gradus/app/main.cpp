@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
        {"words", "words as vectors: neighbours and analogies", add_words},
        {"experiment", "curves that show what an architecture can learn", add_experiment, writes},
        {"summary", "layers, shapes, parameters and operations of a model", add_summary},
+       {"convert", "trained weights as PyTorch loads them", add_convert},
        {"inspect", "what a data or weight file holds", add_inspect},
        {"verify", "check every reference number", add_verify},
        {"quickstart", "train on digits: the first thing to try", add_quickstart, writes},

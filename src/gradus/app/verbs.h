@@ -33,6 +33,7 @@ void add_ngram(Command& command, const Settings& settings);
 void add_words(Command& command, const Settings& settings);
 void add_experiment(Command& command, const Settings& settings);
 void add_summary(Command& command, const Settings& settings);
+void add_convert(Command& command, const Settings& settings);
 void add_inspect(Command& command, const Settings& settings);
 void add_verify(Command& command, const Settings& settings);
 void add_learn(Command& command, const Settings& settings);

@@ -43,7 +43,8 @@ Tensor ColumnLinear::operator()(const Tensor& x) const {
 Tensor GptBlock::operator()(const Tensor& x, Pass& pass, KeyValueCache* cache) const {
   const Tensor qkv = c_attn(ln_1(x));
   const Tensor joined = [&] {
-    const Scope scope(c_attn.path);
+    // "h.0.attn" of "h.0.attn.c_attn": attention is no part of the projection.
+    const Scope scope(c_attn.path.substr(0, c_attn.path.rfind('.')));
     if (cache == nullptr) return self_attention(qkv, heads, {.causal = true});
     const int64_t width = x.shape().back();
     const auto part = [&](int64_t i) {
@@ -113,13 +114,16 @@ int64_t parameter_count(const GptSpec& spec) {
   return (spec.vocabulary + spec.context) * e + spec.layers * (12 * e * e + 13 * e) + 2 * e;
 }
 
+bool names_causal_mask(std::string_view published) {
+  return published.ends_with(".attn.bias") || published.ends_with(".attn.masked_bias");
+}
+
 StateDict gpt_names(const StateDict& published) {
   constexpr std::string_view prefix = "transformer.";
   StateDict names;
   for (const auto& [path, x] : published) {
     const std::string name = path.starts_with(prefix) ? path.substr(prefix.size()) : path;
-    const bool mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-    if (!mask && name != "lm_head.weight") names.emplace_back(name, x);
+    if (!names_causal_mask(name) && name != "lm_head.weight") names.emplace_back(name, x);
   }
   return names;
 }

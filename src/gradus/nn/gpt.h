@@ -88,5 +88,6 @@ int64_t parameter_count(const GptSpec& spec);
 // Published files carry the causal masks (h.0.attn.bias), sometimes the tied head (lm_head.weight),
 // and sometimes a prefix "transformer.": the names that load_state expects.
 StateDict gpt_names(const StateDict& published);
+bool names_causal_mask(std::string_view published);
 
 }  // namespace gradus

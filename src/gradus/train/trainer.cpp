@@ -187,6 +187,29 @@ void start_of(TrainingState& state, const Model& model, const StepOptions<Model>
   state.carried.erase(state.carried.begin());
 }
 
+// Parameters as one vector, and running statistics.
+struct Weights {
+  Tensor params;
+  std::span<const Tensor> statistics;
+};
+
+// What a run is judged by: the weights as they are, or their average.
+Weights judged_weights(const TrainingState& state, const StateParts& parts) {
+  return {parts.average < parts.statistics ? state.carried[parts.average - 1] : state.params,
+          std::span(state.carried).subspan(parts.statistics - 1, parts.scale - parts.statistics)};
+}
+
+// What a run leaves behind: the best of an early stop, where there is one.
+Weights final_weights(const TrainingState& state, const StateParts& parts) {
+  if (state.best.params.is_absent()) return judged_weights(state, parts);
+  return {state.best.params, state.best.statistics};
+}
+
+Model model_of(const Model& start, const Weights& w) {
+  return with_statistics(with_parameters(start, unflatten(w.params, parameters(start))),
+                         w.statistics);
+}
+
 void write_text(const fs::path& path, std::string_view text) {
   write_file_atomically(path.string(), as_bytes(text));
 }
@@ -341,7 +364,6 @@ class Training {
     steps_ = steps_per_epoch_ * config_.epochs;
     if (!config_.schedule.empty()) schedule_ = parse_schedule(config_.schedule, steps_);
     base_rate_ = optimiser_of(config_).lr;
-    like_ = parameters(what_->model);
     options_ = options_of(config_, *what_, steps_);
     start_of(state_, what_->model, options_);
     parts_ = parts_of(what_->model, options_, state_.carried.size() + 1);
@@ -494,22 +516,8 @@ class Training {
     run_.diverged_step = state_.step;
   }
 
-  // The weights as they are after this step, and those that a run is judged by and leaves behind.
-  Model model_of(const Tensor& params, std::span<const Tensor> kept) const {
-    return with_statistics(with_parameters(what_->model, unflatten(params, like_)), kept);
-  }
-  const Tensor& judged_params() const {
-    return parts_.average < parts_.statistics ? state_.carried[parts_.average - 1] : state_.params;
-  }
-  std::span<const Tensor> kept() const {
-    return std::span(state_.carried)
-        .subspan(parts_.statistics - 1, parts_.scale - parts_.statistics);
-  }
-  Model judged_model() const { return model_of(judged_params(), kept()); }
-  Model final_model() const {
-    return state_.best.params.is_absent() ? judged_model()
-                                          : model_of(state_.best.params, state_.best.statistics);
-  }
+  Model judged_model() const { return model_of(what_->model, judged_weights(state_, parts_)); }
+  Model final_model() const { return model_of(what_->model, final_weights(state_, parts_)); }
 
   // Plans: whole batches and the rest, each also with measurements. Made when first needed.
   StepPlan& plan_for(int64_t rows, bool measured) {
@@ -662,10 +670,12 @@ class Training {
     if (schedule_.watches_loss()) state_.plateau = schedule_.observe(state_.plateau, judged);
     if (config_.patience > 0) {
       Best& best = state_.best;
-      if (best.params.is_absent() || judged < best.loss)
-        best = {judged, e.epoch, 0, judged_params(), {kept().begin(), kept().end()}};
-      else
+      if (best.params.is_absent() || judged < best.loss) {
+        const Weights w = judged_weights(state_, parts_);
+        best = {judged, e.epoch, 0, w.params, {w.statistics.begin(), w.statistics.end()}};
+      } else {
         ++best.without;
+      }
     }
     state_.epoch_loss = 0;
     state_.epoch_steps = state_.measured = 0;
@@ -755,7 +765,6 @@ class Training {
   int64_t count_ = 0, used_ = 0, whole_ = 0, steps_per_epoch_ = 0, steps_ = 0;
   Schedule schedule_;
   double base_rate_ = 0;
-  std::vector<Tensor> like_;  // the parameters
   StepOptions<Model> options_;
   StateParts parts_{};
   std::string identity_;  // what decides the weights
@@ -775,6 +784,29 @@ class Training {
 RunRecord train(const TrainConfig& config, const std::string& out, bool resume,
                 const TrainHooks& hooks) {
   return Training(config, out, resume, hooks).run();
+}
+
+StateDict weights_at(const std::string& checkpoint) {
+  const fs::path folder = fs::absolute(checkpoint).parent_path().parent_path();
+  const SafeTensors file = read_checkpoint(checkpoint);
+  const std::string toml = (folder / "run.toml").string();
+  if (!fs::exists(toml))
+    raise(ErrorKind::file, checkpoint +
+                               ": it is a checkpoint, and there is no run.toml above it at " +
+                               toml + ". Keep it where its run wrote it.");
+  TrainConfig config;
+  apply_entries(config, read_toml(toml), toml);
+  const std::unique_ptr<Assignment> what = assignment_of(config);
+  if (metadata_of(file, "config") != config_json(config))
+    raise(ErrorKind::file, checkpoint + ": it was made by other settings than those of " + toml +
+                               ". Keep it where its run wrote it.");
+  const StepOptions<Model> options = options_of(config, *what, 0);
+  TrainingState state;
+  start_of(state, what->model, options);
+  state.grad_norm.resize(layers_of(what->model).size());
+  unpack(file, checkpoint, state);
+  return state_dict(model_of(
+      what->model, final_weights(state, parts_of(what->model, options, state.carried.size() + 1))));
 }
 
 RateSearch find_rate(const TrainConfig& wanted, double low, double high, int64_t steps) {

@@ -26,6 +26,11 @@ struct TrainHooks {
 RunRecord train(const TrainConfig& config, const std::string& out, bool resume,
                 const TrainHooks& hooks = {});
 
+// The weights that a run would leave behind if it ended at this checkpoint,
+// RUN/checkpoints/step-N.safetensors: the average or the best where there are such. Reads
+// RUN/run.toml and the data. Raises a file error where they do not belong together.
+StateDict weights_at(const std::string& checkpoint);
+
 // Learning rates for a model that has not been trained yet.
 struct RateSearch {
   RangeTest range;              // one step of training for each rate
