@@ -64,6 +64,7 @@ TEST(Symbolic, of_activations) {
   EXPECT_EQ(math([](Args a) { return sigmoid(a[0]); }), "sigmoid(x)·(1 - sigmoid x)");
   EXPECT_EQ(math([](Args a) { return relu(a[0]); }), "[x > 0]");
   EXPECT_EQ(program([](Args a) { return relu(a[0]); }), "(x > 0)");
+  EXPECT_EQ(math([](Args a) { return where(sin(a[0]) > 0.0, a[0], a[1]); }), "[sin(x) > 0]");
   EXPECT_EQ(math([](Args a) { return where(a[0] > 0.0, 3.0 * a[0], a[1]); }), "3[x > 0]");
   EXPECT_EQ(math([](Args a) { return maximum(a[0], a[1]); }), "[x > y] unless x == y");
 }

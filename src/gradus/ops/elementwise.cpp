@@ -235,7 +235,7 @@ ENTRY(softplus) = define(
 ENTRY(relu) = define(
     says{"x where positive, else 0; its slope at 0 is 0"}, math_is{"relu(x) = max(x, 0)"},
     value{[](auto x) { return relu(x); }},
-    slope{[](Tensor x, Tensor) { return cast(x > 0.0, x.dtype()); }},
+    slope{[](Tensor, Tensor y) { return cast(y > 0.0, y.dtype()); }},
     checks{kink{0}, at{-1, 0}, at{0, 0}, at{2, 2}});
 
 ENTRY(gelu) = define(
