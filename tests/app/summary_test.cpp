@@ -34,8 +34,9 @@ class Written {
 TEST(SummaryVerb, prints_every_layer_of_lenet5_and_the_totals) {
   expect_parts(
       "summary lenet5", 0,
-      {"layer  output        parameters    FLOPs\n", "conv1  [1,6,28,28]          156",
-       "fc1    [1,120]           48", "parameters  61 706, 241 KiB\n",
+      {"layer  output        sees  stride  parameters    FLOPs\n",
+       "conv1  [1,6,28,28]      5       1         156",
+       "fc1    [1,120]                         48 120", "parameters  61 706, 247 kB\n",
        "FLOPs for f32[1,1,28,28] -> f32[1,10]\n", "with gradients, Adam and all activations\n"});
 }
 
@@ -43,6 +44,7 @@ TEST(SummaryVerb, json_has_the_parameters_and_every_layer) {
   expect_parts("summary gpt2 --json", 0,
                {"{\"model\":\"GPT-2\",\"parameters\":124439808,", "\"input\":\"i64[1,1024]\"",
                 "\"layers\":[{\"path\":\"wte\",\"parameters\":38597376,"});
+  expect_parts("summary lenet5 --json", 0, {"\"receptive_field\":[14,14],\"stride\":[2,2]}"});
   expect_parts("summary mlp:784-128-10 --json", 0, {"\"parameters\":101770,"});
 }
 

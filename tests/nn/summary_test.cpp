@@ -1,12 +1,17 @@
 // What a model is made of.
 #include <gradus/core/buffer.h>
+#include <gradus/core/tape.h>
+#include <gradus/nn/conv.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/recurrent.h>
 #include <gradus/nn/summary.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
+
+#include <algorithm>
 
 #include "nn/support.h"
 
@@ -114,6 +119,68 @@ TEST(Summary, a_file_counts_what_is_shared_once_and_statistics_apart) {
   EXPECT_EQ(s.statistics, 4);
   ASSERT_EQ(s.layers.size(), 2u);
   EXPECT_EQ(s.layers[1].path, "bn");
+}
+
+TEST(Summary, the_receptive_field_of_known_models_is_that_of_the_literature) {
+  // By hand for LeNet-5: 5; pooling 6 at stride 2; 6 + 4 * 2 = 14. AlexNet: Araujo, Norris, Sim,
+  // Distill 2019, has 195 after its last pooling of 3 at stride 16; 435 for the last map of
+  // ResNet-18.
+  const Undrawn shapes_alone;
+  const struct {
+    const char *model, *layer;
+    int64_t size, stride;
+  } known[] = {{"lenet5", "conv1", 5, 1},
+               {"lenet5", "conv2", 14, 2},
+               {"alexnet", "features.10", 195 - 2 * 16, 16},
+               {"resnet18", "layer4.1.conv2", 435, 32},
+               {"vit-b16", "conv_proj", 16, 16}};
+  for (const auto& k : known) {
+    const NamedModel* m = find_model(k.model);
+    const ModelSummary s = summarise(m->make({}), m->input);
+    const auto layer = std::ranges::find(s.layers, k.layer, &LayerSummary::path);
+    ASSERT_NE(layer, s.layers.end()) << k.layer;
+    EXPECT_EQ(layer->field, (ReceptiveField{{k.size, k.size}, {k.stride, k.stride}})) << k.model;
+    EXPECT_FALSE(m->name == "lenet5" && s.layers.back().field) << "a row is no map";
+  }
+}
+
+TEST(Summary, attention_is_no_part_of_the_projection_before_it) {
+  const Undrawn shapes_alone;
+  const NamedModel* m = find_model("gpt2");
+  const ModelSummary s = summarise(m->make({}), m->input);
+  const auto at = std::ranges::find(s.layers, "h.0.attn.c_attn", &LayerSummary::path);
+  ASSERT_NE(at, s.layers.end());
+  EXPECT_EQ(at->output, (Shape{1, 1024, 2304}));
+  EXPECT_EQ(at->flops, 2.0 * 1024 * 768 * 2304 + 1024 * 2304);
+  EXPECT_EQ((at + 1)->path, "h.0.attn");
+  EXPECT_EQ((at + 1)->output, (Shape{1, 1024, 768}));
+  EXPECT_GE((at + 1)->flops, 2.0 * 1024 * 1024 * 768);
+}
+
+// Its convolution is added up at the end of its own part, and nobody reads the sums.
+struct SumsInVain {
+  Conv first;
+  Tensor operator()(const Tensor& x) const {
+    const Tensor y = first(x);
+    {
+      const Scope scope(first.path);
+      sum(y);
+    }
+    const Scope scope("then");
+    return relu(y);
+  }
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit visit) {
+    visit("first", self.first);
+  }
+};
+
+TEST(Summary, a_layer_shows_what_others_read_of_it) {
+  const Conv conv = make_conv({}, 1, 4, {2, 3}, {.stride = {1, 2}, .dilation = {3, 1}});
+  const ModelSummary s =
+      summarise(Model("sums", with_paths(SumsInVain{conv})), {DType::f32, {1, 1, 8, 9}});
+  EXPECT_EQ(s.layers[0].output, (Shape{1, 4, 5, 4}));
+  EXPECT_EQ(s.layers[0].field, (ReceptiveField{{4, 3}, {1, 2}}));
 }
 
 }  // namespace

@@ -368,12 +368,6 @@ std::string time_text(double us) {
   return text::significant(us * 1e-6, 3) + " s";
 }
 
-std::string bytes_text(double bytes) {
-  if (bytes < 1024) return text::significant(bytes, 4) + " B";
-  if (bytes < 1048576) return text::significant(bytes / 1024, 3) + " KB";
-  return text::significant(bytes / 1048576, 3) + " MB";
-}
-
 void add_bench(Command& command, const Settings& settings) {
   const auto w = std::make_shared<BenchWords>();
   command.word("KIND", w->kind,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradus/app/command.h>
+#include <gradus/train/progress.h>
 
 namespace gradus::app {
 
@@ -20,7 +21,5 @@ int bench_growth(const BenchWords& words, const Settings& settings);
 int64_t most_resident();
 // A row of numbers in the unit that reads best: "1.25 us", "3.4 ms".
 std::string time_text(double us);
-// "128 B", "15.2 KB", "3.1 MB".
-std::string bytes_text(double bytes);
 
 }  // namespace gradus::app

@@ -7,6 +7,7 @@
 #include <gradus/nn/mlp.h>
 #include <gradus/nn/models.h>
 #include <gradus/nn/summary.h>
+#include <gradus/train/progress.h>
 #include <gradus/train/recipes.h>
 
 #include <algorithm>
@@ -32,12 +33,9 @@ std::string amount(double x) {
   return text::fixed(x, x < 10 ? 2 : x < 100 ? 1 : 0) + units[unit];
 }
 
-std::string bytes(double x) {
-  if (x < 1024) return text::grouped(static_cast<int64_t>(x)) + " B";
-  const char* units[] = {" KiB", " MiB", " GiB"};
-  int unit = 0;
-  for (x /= 1024; x >= 1024 && unit < 2; ++unit) x /= 1024;
-  return text::fixed(x, x < 10 ? 2 : x < 100 ? 1 : 0) + units[unit];
+// "5x5"; "5" where both axes agree.
+std::string along_axes(const int64_t (&n)[2]) {
+  return n[0] == n[1] ? std::to_string(n[0]) : std::to_string(n[0]) + "x" + std::to_string(n[1]);
 }
 
 // "3x64x64" as the shape of an example; one axis fewer than that of the model, which has the batch.
@@ -132,15 +130,31 @@ std::string shape_text(const Shape& shape) {
   return shape.empty() ? "" : to_string(shape);
 }
 
+// Whether a layer sees more than a pixel.
+bool has_maps(const ModelSummary& s) {
+  return std::ranges::any_of(
+      s.layers, [](const LayerSummary& l) { return l.field && *l.field != ReceptiveField{}; });
+}
+
 std::string table(const ModelSummary& s) {
   const bool computed = s.flops > 0;
-  std::vector<std::vector<std::string>> rows = {{"layer", "output", "parameters", "FLOPs"}};
-  for (const LayerSummary& l : s.layers)
-    rows.push_back({l.path.empty() ? "(model)" : l.path, shape_text(l.output),
-                    l.parameters ? text::grouped(l.parameters) : "",
-                    l.flops > 0 ? amount(l.flops) : ""});
-  if (!computed)
-    for (auto& r : rows) r = {r[0], r[2]};
+  const bool maps = has_maps(s);
+  std::vector<std::vector<std::string>> rows = {{"layer"}};
+  if (computed) rows[0].push_back("output");
+  if (maps) rows[0].insert(rows[0].end(), {"sees", "stride"});
+  rows[0].push_back("parameters");
+  if (computed) rows[0].push_back("FLOPs");
+  for (const LayerSummary& l : s.layers) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row.push_back(l.path.empty() ? "(model)" : l.path);
+    if (computed) row.push_back(shape_text(l.output));
+    if (maps) {
+      row.push_back(l.field ? along_axes(l.field->size) : "");
+      row.push_back(l.field ? along_axes(l.field->stride) : "");
+    }
+    row.push_back(l.parameters ? text::grouped(l.parameters) : "");
+    if (computed) row.push_back(l.flops > 0 ? amount(l.flops) : "");
+  }
   std::vector<size_t> widths(rows[0].size());
   for (const auto& r : rows)
     for (size_t i = 0; i < r.size(); ++i) widths[i] = std::max(widths[i], text::width(r[i]));
@@ -155,14 +169,17 @@ std::string table(const ModelSummary& s) {
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   out += "\nparameters  " + text::grouped(s.parameters) + ", " +
-         bytes(static_cast<double>(s.parameter_bytes)) + "\n";
+         bytes_text(static_cast<double>(s.parameter_bytes)) + "\n";
   if (s.statistics > 0) out += "statistics  " + text::grouped(s.statistics) + "\n";
   if (!computed) return out;
   return out + "forward     " + amount(s.flops) + (s.flops < 1e6 ? " " : "") + "FLOPs for " +
          to_string(s.input) + " -> " + to_string(s.output) + "\n" + "activations " +
-         bytes(static_cast<double>(s.activation_bytes)) + "\ntraining    " +
-         bytes(static_cast<double>(s.training_bytes())) +
-         " with gradients, Adam and all activations\n";
+         bytes_text(static_cast<double>(s.activation_bytes)) + "\ntraining    " +
+         bytes_text(static_cast<double>(s.training_bytes())) +
+         " with gradients, Adam and all activations\n" +
+         (maps ? "sees        pixels across that can change one element of a map; stride, pixels "
+                 "between neighbours\n"
+               : "");
 }
 
 std::string to_json(const ModelSummary& s) {
@@ -186,6 +203,12 @@ std::string to_json(const ModelSummary& s) {
       out += ",\"output\":[";
       for (int a = 0; a < l.output.size(); ++a) out += (a ? "," : "") + std::to_string(l.output[a]);
       out += "],\"flops\":" + number(l.flops);
+      const auto pair = [](const int64_t(&n)[2]) {
+        return "[" + std::to_string(n[0]) + "," + std::to_string(n[1]) + "]";
+      };
+      if (l.field)
+        out +=
+            ",\"receptive_field\":" + pair(l.field->size) + ",\"stride\":" + pair(l.field->stride);
     }
     out += "}";
   }

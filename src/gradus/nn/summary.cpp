@@ -1,5 +1,6 @@
 #include <gradus/core/buffer.h>
 #include <gradus/nn/summary.h>
+#include <gradus/ops/window.h>
 
 #include <algorithm>
 #include <cstring>
@@ -45,6 +46,44 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
          std::memcmp(x.data, y.data, static_cast<size_t>(byte_count(a.type()))) == 0;
 }
 
+using Field = std::optional<ReceptiveField>;
+
+bool is_map(const Type& type) {
+  return type.shape.size() == 4 && is_float(type.dtype);
+}
+
+// Of the map that a step writes. Steps of several maps see what the widest sees; one that only
+// moves elements may thin the map out. What is no map, and what is made of something else, has
+// none.
+Field field_of(const Step& step, std::span<const Type> in, std::span<const Field> from,
+               const Attrs& attrs, const Type& out) {
+  if (!is_map(out)) return {};
+  Field field;
+  size_t widest = 0;
+  for (size_t i = 0; i < in.size(); ++i)
+    if (from[i] &&
+        (!field || from[i]->size[0] * from[i]->size[1] > field->size[0] * field->size[1])) {
+      field = from[i];
+      widest = i;
+    }
+  if (!field) return {};
+  const auto window = window_of(*step.op, in, attrs);
+  const Shape& before = in[widest].shape;
+  const bool maps = window || step.op->work == nullptr ||
+                    (before.size() == 4 && before[2] == out.shape[2] && before[3] == out.shape[3]);
+  if (!maps) return {};
+  for (int a = 0; a < 2; ++a) {
+    if (window) {
+      field->size[a] += (window->size[a] - 1) * field->stride[a];
+      field->stride[a] *= window->stride[a];
+    } else if (out.shape[2 + a] > 0) {
+      const int64_t had = before[before.size() - 2 + a], has = out.shape[2 + a];
+      if (before.size() == 4 && has < had) field->stride[a] *= (had + has / 2) / has;
+    }
+  }
+  return field;
+}
+
 }  // namespace
 
 ModelSummary summarise(const Model& made, const Type& input) {
@@ -54,7 +93,8 @@ ModelSummary summarise(const Model& made, const Type& input) {
     places.push_back(tape.tensor(tape.input(p.type(), path)));
   const Model model = with_state(made, places);
   ModelSummary s{.says = model.says(), .input = input};
-  const Tensor x = tape.tensor(tape.input(input, "input"));
+  const ValueId input_id = tape.input(input, "input");
+  const Tensor x = tape.tensor(input_id);
   const size_t first = tape.step_count();
   Pass pass;
   const Tensor y = model(x, pass);
@@ -68,13 +108,26 @@ ModelSummary summarise(const Model& made, const Type& input) {
     add_statistic(fields, path, p.value);
   });
 
+  // What a layer gives to others, such as every state of a recurrent one rather than its last.
+  std::vector<char> read(tape.value_count(), false);
+  for (size_t i = first; i < tape.step_count(); ++i)
+    for (const ValueId v : tape.inputs(tape.step(i)))
+      if (tape.scope(v) != tape.scope(tape.step(i).first_out)) read[v] = true;
+  read.back() = true;
+  std::vector<Field> seen(tape.value_count());
+  if (is_float(input.dtype)) seen[input_id] = ReceptiveField{};
+
   // A step outside every layer, such as an activation or a sum, counts with the layer before it.
   std::string at, before = "\n";
   for (size_t i = first; i < tape.step_count(); ++i) {
     const Step& step = tape.step(i);
     if (step.op->kind == Kind::source) continue;
     std::vector<Type> in;
-    for (const ValueId v : tape.inputs(step)) in.push_back(tape.value(v).type);
+    std::vector<Field> from;
+    for (const ValueId v : tape.inputs(step)) {
+      in.push_back(tape.value(v).type);
+      from.push_back(seen[v]);
+    }
     const std::string& scope = tape.scope(step.first_out);
     if (!scope.empty()) at = scope;
     LayerSummary& layer = layer_at(s, at);
@@ -88,7 +141,12 @@ ModelSummary summarise(const Model& made, const Type& input) {
       else if (step.op->pointwise)
         layer.flops += static_cast<double>(element_count(out.shape));
       if (!moves) layer.activation_bytes += byte_count(out);
-      if (!scope.empty() || at.empty()) layer.output = out.shape;
+      seen[step.first_out + o] = field_of(step, in, from, tape.attrs(step), out);
+      const bool given = read[step.first_out + o] || layer.output.empty();
+      if (given && (!scope.empty() || at.empty())) {
+        layer.output = out.shape;
+        layer.field = seen[step.first_out + o];
+      }
     }
   }
   for (const LayerSummary& f : fields.layers) {

@@ -4,14 +4,24 @@
 
 #include <gradus/nn/model.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace gradus {
 
+// Of one element of a feature map along each axis of the picture: how many pixels can change it,
+// and how far in pixels those of its neighbour lie. r = r_in + (k - 1) j_in and j = j_in s for a
+// window of k at stride s (Araujo, Norris, Sim, Distill 2019, equations 1 to 3).
+struct ReceptiveField {
+  int64_t size[2] = {1, 1}, stride[2] = {1, 1};
+  friend bool operator==(const ReceptiveField&, const ReceptiveField&) = default;
+};
+
 struct LayerSummary {
-  std::string path;        // "layer1.0.conv1"; empty: what belongs to no layer
-  Shape output;            // of its own last step; as `calls` says, of the last call
+  std::string path;  // "layer1.0.conv1"; empty: what belongs to no layer
+  Shape output;      // of its last step that others read; as `calls` says, of the last call
+  std::optional<ReceptiveField> field;  // of `output`, while it is a map (N, C, H, W)
   int64_t calls = 0;       // parts of the forward pass that it computes; 0: it has tensors alone
   int64_t parameters = 0;  // elements that gradients change
   int64_t statistics = 0;  // elements of running statistics

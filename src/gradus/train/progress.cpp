@@ -133,15 +133,14 @@ std::string two_columns(std::string_view key, const std::string& left, const std
   return out + right + "\n";
 }
 
-// Bytes as 6.9 kB, 1.25 MB.
+}  // namespace
+
 std::string bytes_text(double bytes) {
   if (bytes < 1e3) return text::fixed(bytes, 0) + " B";
   if (bytes < 1e6) return text::significant(bytes / 1e3, 3) + " kB";
   if (bytes < 1e9) return text::significant(bytes / 1e6, 3) + " MB";
   return text::significant(bytes / 1e9, 3) + " GB";
 }
-
-}  // namespace
 
 Environment environment() {
   const auto get = [](const char* name) -> std::string_view {
@@ -367,8 +366,7 @@ std::string final_summary(const RunRecord& run, const Terminal& terminal) {
              ? ", " + percent(run.peak_share) + " of the multiply-adds this machine can do in f32"
              : ""));
   if (run.peak_bytes > 0)
-    facts.push_back(text::significant(static_cast<double>(run.peak_bytes) / (1 << 20), 3) +
-                    " MiB of memory at most");
+    facts.push_back(bytes_text(static_cast<double>(run.peak_bytes)) + " of memory at most");
   if (run.clipped_steps >= 0)
     facts.push_back("gradients clipped in " + text::grouped(run.clipped_steps) + " of " +
                     counted(run.steps, "step"));

@@ -70,6 +70,8 @@ class ProgressWriter {
 
 // One row of ▁▂▃▄▅▆▇█, each column the mean of its stretch; a stretch that is not finite is ×.
 std::string sparkline(std::span<const double> values, std::size_t width);
+// Bytes as 6.9 kB, 1.25 MB.
+std::string bytes_text(double bytes);
 // A filled curve in `rows` rows of braille cells, 2 by 4 dots each; row 0 is the top.
 std::vector<std::string> braille_curve(std::span<const double> values, std::size_t width,
                                        std::size_t rows);
