@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace gradus {
 namespace {
@@ -23,10 +24,19 @@ std::byte* at(const Operand& o, const Tile& t, int64_t row, std::byte* scratch) 
   return scratch + o.scratch + (row - t.row) * width;
 }
 
+// Memory for operands: making all of them costs more than a short step.
+union Views {
+  View all[8];
+  Views() {}
+};
+
 void run_rows_of(const TileStep& s, const Tile& t, std::byte* scratch) {
-  View in[8];
+  Views room;
+  View* const in = room.all;
   for (size_t i = 0; i < s.in.size(); ++i)
-    in[i] = {at(s.in[i], t, t.row, scratch), s.in_types[i], {t.height, t.width}, {t.width, 1}};
+    std::construct_at(
+        in + i,
+        View{at(s.in[i], t, t.row, scratch), s.in_types[i], {t.height, t.width}, {t.width, 1}});
   View out{at(s.out, t, t.row, scratch), s.out_type, {t.height, t.width}, {t.width, 1}};
   if (s.tall_out) out.shape = {t.height}, out.strides = {1};
   const Call call{s.run, nullptr, {in, s.in.size()}, {&out, 1}, s.attrs, nullptr};
