@@ -189,12 +189,9 @@ void product_of_seen(int64_t m, int64_t n, int64_t e, const Head<const T>& x,
                      const Head<const T>& a, T* y, const First& first, const Count& count,
                      const Head<const T>& bias) {
   const bool biased = bias.at != nullptr;
-  // Each end of the rows of a is hidden the longest from the first row or from the last.
-  if (biased ? finite(a, e, 0, n)
-             : finite(a, e, first(0) + count(0), n) && finite(a, e, 0, first(m - 1))) {
-    gemm(m, e, n, x.at, x.row, x.col, a.at, a.row, a.col, y, e);
-    return;
-  }
+  gemm(m, e, n, x.at, x.row, x.col, a.at, a.row, a.col, y, e);
+  // What is not finite makes all it meets so, and y is smaller than a.
+  if (finite<T>({y, e, 1}, e, 0, m)) return;
   for (int64_t r = 0; r < m; ++r) {
     const int64_t from = first(r), own = count(r);
     std::fill(y + r * e, y + (r + 1) * e, T(0));
@@ -572,10 +569,16 @@ struct Looks {
   }
 };
 
+// Keys and values that the bias hides from all queries are 0: no derivative meets a NaN there.
 Looks looks_of(const Context& c, size_t bias_at) {
-  return {c.in[0],        c.in[1],
-          c.in[2],        c.in.size() > bias_at ? c.in[bias_at] : Tensor(),
-          c.attrs.number, c.attrs.a[0] != 0};
+  Looks l{c.in[0], c.in[1], c.in[2], {}, c.attrs.number, c.attrs.a[0] != 0};
+  if (c.in.size() <= bias_at) return l;
+  l.bias = c.in[bias_at];
+  if (l.bias.size() == 0) return l;
+  const Tensor unseen = column(equal(max(l.bias, {.axis = -2}), hidden));
+  l.k = where(unseen, 0, l.k);
+  l.v = where(unseen, 0, l.v);
+  return l;
 }
 
 Tensor or_zeros(const Tensor& x, const Tensor& like) {
@@ -623,7 +626,7 @@ struct GradParts {
       : l(looks_of(c, 6)),
         y_bar(c.in[4]),
         w(l.weights(c.in[3])),
-        raw(matmul(c.in[4], transpose(c.in[2])) - column(c.in[5])),
+        raw(matmul(c.in[4], transpose(l.v)) - column(c.in[5])),
         slope(w * raw) {}
 };
 
@@ -682,8 +685,9 @@ Tensor attention_grad_push(const Context& c, std::span<const Tensor> dot, int o)
     return result;
   }
   const size_t other = o == 0 ? 1 : 0;  // q_bar multiplies k, k_bar multiplies q
+  const Tensor& factor = o == 0 ? p.l.k : p.l.q;
   const auto side = [&](const Tensor& g) { return o == 0 ? g : transpose(g); };
-  if (!slope.is_absent()) add(result, s * matmul(side(slope), c.in[other]));
+  if (!slope.is_absent()) add(result, s * matmul(side(slope), factor));
   if (!dot[other].is_absent()) add(result, s * matmul(side(p.slope), dot[other]));
   return result;
 }
@@ -802,9 +806,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
     scores[n - 1] = k.shape()[n - 2];
     bias = broadcast_to(bias_of(options.mask, wide), scores);
   }
-  const auto of_heads = [&](const Tensor& x) {
-    return without_hidden(n > 2 ? for_each_head(x, heads) : x, options.mask);
-  };
+  const auto of_heads = [&](const Tensor& x) { return n > 2 ? for_each_head(x, heads) : x; };
   std::vector<Tensor> in = {q, of_heads(k), of_heads(v)};
   if (!bias.is_absent()) in.push_back(bias);
   for (Tensor& x : in) x = cast(x, wide);

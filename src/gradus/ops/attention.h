@@ -34,8 +34,7 @@ double masking_value(DType dtype);
 // fewer that divide h, neighbouring heads of q share one (grouped queries). A query that may look
 // at nothing gives zeros, and blind_queries names it. A NaN or infinity among keys and values that
 // a query may not see changes neither its result nor any first derivative; of derivatives of higher
-// order, and forward mode, that holds for keys hidden from all queries by a mask whose axis of
-// queries is 1, as padding is.
+// order, and forward mode, that holds for keys hidden from all queries, as padding is.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v,
                  const AttentionOptions& options = {});
 // The weights alone, (..., queries, keys): rows sum to 1, or to 0 where there is nothing to see.
