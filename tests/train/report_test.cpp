@@ -165,6 +165,20 @@ TEST(Report, lists_confusions_where_a_matrix_would_not_be_readable) {
   EXPECT_THAT(html, HasSubstr("100 classes are too many"));
 }
 
+TEST(Report, shows_mistakes_of_colour_images_in_colour) {
+  RunRecord run = records::healthy();
+  run.image_rows = 1, run.image_cols = 2;
+  // Planes: a pixel of full red beside one of half blue. The bytes are those of Python's zlib and
+  // struct for the same pixels.
+  for (Mistake& m : run.mistakes) m.x = {1, 0, 0, 0, 0, 0.5F};
+  const std::string html = render_report(run);
+  EXPECT_NE(html.find("data:image/png;base64,"
+                      "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAEklEQVR4AQEH"
+                      "APj/AP8AAAAAgAaBAYC2RbemAAAAAElFTkSuQmCC\""),
+            std::string::npos);
+  EXPECT_EQ(html.find("Dark ink"), std::string::npos);
+}
+
 TEST(Report, survives_mistakes_whose_picture_has_another_size) {
   RunRecord run = records::healthy();
   run.mistakes[0].x.resize(7);

@@ -183,9 +183,12 @@ void append_chunk(std::string& png, std::string_view kind, std::string_view body
   append_be32(png, crc32(checked));
 }
 
-// An 8-bit grey PNG, its one deflate block stored as it is (up to 65 535 bytes): pictures this
-// small gain nothing from compression. The largest value is black, the smallest white.
+// An 8-bit PNG, grey or of red, green and blue planes, its one deflate block stored as it is (up to
+// 65 535 bytes): pictures this small gain nothing from compression. Of grey the largest value is
+// black; of colours it is full light.
 std::string png_of(const std::vector<float>& x, std::size_t rows, std::size_t cols) {
+  const std::size_t plane = rows * cols;
+  const bool colour = x.size() == 3 * plane;
   float low = 0, high = 0;
   bool any = false;
   for (const float v : x) {
@@ -203,19 +206,20 @@ std::string png_of(const std::vector<float>& x, std::size_t rows, std::size_t co
   };
   for (std::size_t r = 0; r < rows; ++r) {
     put(0);
-    for (std::size_t c = 0; c < cols; ++c) {
-      const float v = x[r * cols + c];
+    for (std::size_t i = 0; i < (colour ? 3 * cols : cols); ++i) {
+      const float v = colour ? x[i % 3 * plane + r * cols + i / 3] : x[r * cols + i];
       const double t = std::isfinite(v) && high > low
                            ? (static_cast<double>(v) - low) / (static_cast<double>(high) - low)
                            : 0;
-      put(static_cast<unsigned char>(255 - std::lround(255 * std::clamp(t, 0.0, 1.0))));
+      const long light = std::lround(255 * std::clamp(t, 0.0, 1.0));
+      put(static_cast<unsigned char>(colour ? light : 255 - light));
     }
   }
   std::string png = "\x89PNG\r\n\x1A\n";
   std::string head;
   append_be32(head, static_cast<uint32_t>(cols));
   append_be32(head, static_cast<uint32_t>(rows));
-  head += std::string("\x08\x00\x00\x00\x00", 5);
+  head += std::string(colour ? "\x08\x02\x00\x00\x00" : "\x08\x00\x00\x00\x00", 5);
   append_chunk(png, "IHDR", head);
   const auto n = static_cast<uint32_t>(raw.size());
   std::string body("\x78\x01\x01", 3);

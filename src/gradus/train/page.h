@@ -23,8 +23,9 @@ std::string show(std::string_view text);
 std::string prose(std::string_view text);
 // A plot under its title and what it shows.
 std::string figure(std::string_view title, std::string_view why, const Plot& plot);
-// Grey values (rows, cols), row-major, as an image: the largest is dark ink on light paper. At most
-// 65 535 bytes of pixels.
+// Values as an image: of grey ones (rows, cols) the largest is dark ink on light paper; of red,
+// green and blue planes (3, rows, cols) it is full light, on one scale. At most 65 535 bytes of
+// pixels.
 std::string picture(const std::vector<float>& values, int64_t rows, int64_t cols,
                     std::string_view alt);
 

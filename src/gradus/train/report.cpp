@@ -491,8 +491,11 @@ std::string mistakes(const RunRecord& run) {
   std::string out =
       "<section><h2>Worst mistakes</h2>\n<p class=\"why\">The validation examples on "
       "which it was most sure and wrong";
-  out += pictures ? "; “3 as 8” is a 3 that it took for an 8. Dark ink is a large value.</p>\n<div "
-                    "class=\"pictures\">"
+  const auto plane = static_cast<std::size_t>(rows * cols);
+  const bool grey = run.mistakes[0].x.size() == plane;
+  out += pictures ? "; “3 as 8” is a 3 that it took for an 8." +
+                        std::string(grey ? " Dark ink is a large value." : "") +
+                        "</p>\n<div class=\"pictures\">"
                   : ", with their first features.</p>\n<div class=\"box\"><table class=\"plain\">"
                     "<thead><tr><th scope=\"col\">row</th><th scope=\"col\">true</th>"
                     "<th scope=\"col\">answered</th><th scope=\"col\">how sure</th>";
@@ -502,7 +505,7 @@ std::string mistakes(const RunRecord& run) {
       const std::string label = escape_html(class_name(run, m.label));
       const std::string answer = escape_html(class_name(run, m.predicted));
       out += "<figure>";
-      if (m.x.size() == static_cast<std::size_t>(rows * cols)) {
+      if (m.x.size() == plane || m.x.size() == 3 * plane) {
         out +=
             page::picture(m.x, rows, cols,
                           "example " + std::to_string(m.index) + ": " + class_name(run, m.label) +

@@ -194,7 +194,8 @@ class TableAssignment : public Assignment {
     run.loss_name = loss_;
     run.classes = d.classes();
     run.class_names = d.class_names;
-    if (d.channels() == 1) run.image_rows = d.image_rows, run.image_cols = d.image_cols;
+    if (d.channels() == 1 || d.channels() == 3)
+      run.image_rows = d.image_rows, run.image_cols = d.image_cols;
     if (loss_ == "mse") {
       std::vector<double> amounts(d.target.begin(), d.target.end());
       if (amounts.empty()) amounts.assign(d.y.begin(), d.y.end());
