@@ -2,12 +2,12 @@
 #include <gradus/app/network.h>
 #include <gradus/app/verbs.h>
 #include <gradus/base/error.h>
-#include <gradus/base/html.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/diff/trace.h>
 #include <gradus/io/file.h>
 #include <gradus/optim/landscape.h>
+#include <gradus/train/page.h>
 #include <gradus/train/plot.h>
 #include <gradus/train/progress.h>
 
@@ -114,22 +114,13 @@ std::string line_svg(const LossLine& line, const std::string& id, const std::str
   return svg(plot);
 }
 
-std::string page(const std::string& title, const std::string& says,
-                 const std::vector<std::string>& figures) {
-  std::string out =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\"><title>" +
-      escape_html(title) +
-      "</title>\n<style>:root{color-scheme:light dark;--ink:CanvasText;--muted:GrayText;"
-      "--line:#8885;--accent:#36c}body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;"
-      "margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}figure{margin:2rem 0}"
-      ".grid{stroke:var(--line);fill:none}.line,.dots,.rule{fill:none;stroke-linecap:round}"
-      ".dots{stroke-width:5}text{font-size:12px;fill:var(--muted)}.ty{text-anchor:end}"
-      ".tx{text-anchor:middle}"
-      "</style></head><body>\n<h1>" +
-      escape_html(title) + "</h1>\n<p>" + escape_html(says) + "</p>\n";
+std::string page_of(const std::string& title, const std::string& says,
+                    const std::vector<std::string>& figures) {
+  std::string out = page::begin(title, says) + "<header class=\"top\">\n<h1>" + page::show(title) +
+                    "</h1>\n</header>\n<main>\n<section><div class=\"lead\"><p>" +
+                    page::prose(says) + "</p></div></section>\n<section><div class=\"grid2\">\n";
   for (const std::string& f : figures) out += "<figure>" + f + "</figure>\n";
-  return out + "</body></html>\n";
+  return out + "</div></section>\n" + page::end({});
 }
 
 void write_page(const Settings& settings, const std::string& html) {
@@ -191,8 +182,8 @@ int run(const LandscapeWords& w, const Settings& settings) {
       if (!settings.quiet) draw(path, "t = 0", "t = 1", settings);
       print("barrier  " + verdict + "\n");
     }
-    write_page(settings, page("The way between two minima", says + ": " + verdict + ".",
-                              {line_svg(path, "path", "loss on the straight path", "t")}));
+    write_page(settings, page_of("The way between two minima", says + ": " + verdict + ".",
+                                 {line_svg(path, "path", "loss on the straight path", "t")}));
     return done;
   }
   const Key key = key_from_seed(settings.seed);
@@ -223,10 +214,11 @@ int run(const LandscapeWords& w, const Settings& settings) {
     }
     print("verdict  " + verdict + "\n");
   }
-  write_page(settings,
-             page("The loss around trained weights", says + "; " + verdict + ".",
-                  {line_svg(line, "line", "loss along a drawn direction", "share of the weights"),
-                   map_svg(plane)}));
+  write_page(
+      settings,
+      page_of("The loss around trained weights", says + "; " + verdict + ".",
+              {line_svg(line, "line", "loss along a drawn direction", "share of the weights"),
+               map_svg(plane)}));
   return beyond > 0 ? numerical_failure : done;
 }
 
