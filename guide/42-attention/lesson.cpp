@@ -588,6 +588,12 @@ LESSON(page) {
                        {"-infinity", listed(numbers(softmax(lone + full({3}, never, DType::f32))))},
                        {"here: a mask of yes and no", listed(numbers(slice(nothing, {{0, 1}})))}});
   page.bind("half", number(cast(Tensor(-1e9), DType::f16)));
+  Table hides = {{"type", "lowest number", "-1e9 becomes", "masking_value"}};
+  for (const DType type : {DType::f16, DType::bf16, DType::f32, DType::f64})
+    hides.push_back({name_of(type), text::significant(2 * masking_value(type), 5),
+                     text::number(number(cast(Tensor(-1e9), type))),
+                     text::significant(masking_value(type), 5)});
+  page.table("hides", hides);
 
   // The root.
   const auto chosen = static_cast<int64_t>(std::clamp(page.set("d", 64.0), 1.0, 4096.0));

@@ -18,6 +18,7 @@
 #include <gradus/nn/mlp.h>
 #include <gradus/numerics/sums.h>
 #include <gradus/numerics/twins.h>
+#include <gradus/ops/attention.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/matmul.h>
 #include <gradus/ops/random.h>
@@ -56,15 +57,15 @@ constexpr std::string_view delivered[] = {
     "E4",    "E5",    "E16",   "CA-01", "CA-02", "CA-03", "CA-04", "CA-05", "CA-06", "CA-08",
     "CA-09", "CA-10", "CA-11", "CA-14", "CA-15", "CA-16", "CA-17", "CA-18", "CA-20", "CA-23",
     "CA-24", "CA-25", "CA-26", "CA-28", "PR-16", "PR-24", "NU-01", "NU-02", "NU-03", "NU-04",
-    "NU-05", "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-18", "OP-01", "OP-03", "OP-04",
-    "OP-05", "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15", "OP-16",
-    "OP-17", "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07", "NN-11",
-    "NN-16", "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06", "RE-07",
-    "RE-08", "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",   "E14",
-    "E15",   "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16", "NU-11",
-    "NU-15", "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07", "PR-08",
-    "PR-09", "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23", "PR-19", "IT-10",
-    "LA-22", "CA-07", "AT-01", "AT-03", "LA-23", "LA-24", "E7"};
+    "NU-05", "NU-06", "NU-07", "NU-10", "NU-14", "NU-16", "NU-17", "NU-18", "OP-01", "OP-03",
+    "OP-04", "OP-05", "OP-06", "OP-02", "OP-07", "OP-08", "OP-09", "OP-10", "OP-13", "OP-15",
+    "OP-16", "OP-17", "OP-18", "OP-23", "PR-22", "NN-01", "NN-03", "NN-04", "NN-05", "NN-07",
+    "NN-11", "NN-16", "IT-03", "IT-04", "RE-01", "RE-02", "RE-03", "RE-04", "RE-05", "RE-06",
+    "RE-07", "RE-08", "RE-10", "NU-12", "E9",    "E10",   "E1",    "E2",    "E3",    "E12",
+    "E14",   "E15",   "PR-17", "IT-01", "IT-02", "IT-05", "IT-08", "IT-09", "IT-13", "IT-16",
+    "NU-11", "NU-15", "E8",    "E13",   "E17",   "PR-01", "PR-02", "PR-03", "PR-04", "PR-07",
+    "PR-08", "PR-09", "PR-10", "PR-11", "PR-13", "PR-15", "PR-20", "PR-21", "PR-23", "PR-19",
+    "IT-10", "LA-22", "CA-07", "AT-01", "AT-03", "LA-23", "LA-24", "E7"};
 
 constexpr uint64_t seed = 42;
 
@@ -769,6 +770,20 @@ void networks(Book& b) {
   const Tensor before = greater_equal(reshape(iota(3), {3, 1}), iota(3));
   b.check("AT-03", "causal weights", {1, 0, 0, .4489, .5511, 0, .2255, .5587, .2158},
           softmax(where(before, scores, -std::numeric_limits<double>::infinity())), 5e-5);
+  b.check("NU-17", "what hides a score in f16", -32752, masking_value(DType::f16));
+  b.check("NU-17", "in bf16", -1.6947656946257677e38, masking_value(DType::bf16));
+  b.check("NU-17", "in f32", -1.7014117331926443e38, masking_value(DType::f32));
+  b.check("NU-17", "in f64", -8.9884656743115785e307, masking_value(DType::f64));
+  for (const double low : {-std::numeric_limits<double>::infinity(), masking_value(DType::f64)}) {
+    const AttentionOptions looks{.mask = from_vector(std::vector<double>{0, low, 0}, {3, 1})};
+    b.check("NU-17", "a query that may look at nothing gives zeros", {0, 0, 0, 0},
+            row(attention(q, k, v, looks), 1));
+    b.check("NU-17", "and is named", {0, 1, 0}, cast(blind_queries(q, k, looks), DType::f64));
+  }
+  const Tensor swallowed = attention_weights(cast(q, DType::f32), cast(k, DType::f32),
+                                             {.mask = full({1, 3}, -1e9, DType::f32)});
+  b.check("NU-17", "-1e9 added to every score in f32: all keys alike", {1 / 3., 1 / 3., 1 / 3.},
+          cast(row(swallowed, 0), DType::f64), 1e-7);
   const Tensor he = initial_weight("he", key_from_seed(seed), 512, 512);
   b.check("NN-16", "He: standard deviation at fan-in 512", 0.0625, number(std_dev(he)), 5e-4);
   const Tensor xavier = initial_weight("xavier", key_from_seed(seed), 128, 256);
