@@ -3,6 +3,7 @@
 #include <gradus/base/half.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/nonfinite.h>
+#include <gradus/core/run.h>
 #include <gradus/core/tape.h>
 #include <gradus/core/work.h>
 
@@ -111,6 +112,17 @@ View view_of(const Tensor& x) {
   return view_of(x.type(), buffer_of(x));
 }
 
+void run_kernel(const Op& op, std::span<const Type> in_types, std::span<View> views,
+                const Attrs& attrs, std::span<const Type> out_types) {
+  if (op.pointwise) collapse(views);
+  const Kernel kernel = op.kernel(op, in_types, out_types[0]);
+  const Call call{kernel.run, kernel.row, views.first(in_types.size()),
+                  views.subspan(in_types.size()), &attrs};
+  call.run(call);
+  if (const NonFiniteGuard* guard = NonFiniteGuard::current()) guard->look(op, call.in, call.out);
+  WorkCounter::count(op, in_types, attrs, out_types);
+}
+
 void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer> in,
             const Attrs& attrs, std::span<const Type> out_types, std::span<Buffer> out) {
   if (op.view) {
@@ -127,12 +139,7 @@ void run_op(const Op& op, std::span<const Type> in_types, std::span<const Buffer
     out[i] = allocate(out_types[i]);
     views[in.size() + i] = view_of(out_types[i], out[i]);
   }
-  if (op.pointwise) collapse(views);
-  const Kernel kernel = op.kernel(op, in_types, out_types[0]);
-  const Call call{kernel.run, kernel.row, views.first(in.size()), views.subspan(in.size()), &attrs};
-  call.run(call);
-  if (const NonFiniteGuard* guard = NonFiniteGuard::current()) guard->look(op, call.in, call.out);
-  WorkCounter::count(op, in_types, attrs, out_types);
+  run_kernel(op, in_types, views, attrs, out_types);
 }
 
 Tensor from_bytes(const Type& type, std::span<const std::byte> bytes) {

@@ -1,6 +1,7 @@
 #include <gradus/base/error.h>
 #include <gradus/base/few.h>
 #include <gradus/core/buffer.h>
+#include <gradus/core/run.h>
 #include <gradus/core/tape.h>
 
 #include <algorithm>
@@ -299,18 +300,30 @@ void apply_into(const Op& op, std::span<const Tensor> in, const Attrs& attrs,
     for (size_t o = 0; o < out.size(); ++o) out[o] = tape->tensor(first + static_cast<ValueId>(o));
     return;
   }
+  // Not through run_op: counting references and copying buffers costs as much as a small kernel.
   Few<Type, 8> types(in.size());
-  Few<Buffer, 8> buffers(in.size());
   for (size_t i = 0; i < in.size(); ++i) {
+    (void)buffer_of(in[i]);
     types[i] = in[i].type();
-    buffers[i] = buffer_of(in[i]);
   }
   Few<Type, most_outputs> out_types(out.size());
-  Few<Buffer, most_outputs> results(out.size());
   for (size_t o = 0; o < out.size(); ++o)
     out_types[o] = op.type(op, types.all(), attrs, static_cast<int>(o));
-  run_op(op, types.all(), buffers.all(), attrs, out_types.all(), results.all());
-  for (size_t o = 0; o < out.size(); ++o) out[o] = {out_types[o], std::move(results[o])};
+  if (op.view) {
+    const Buffer& from = buffer_of(in[0]);
+    Layout to;
+    if (op.view(types[0], {from.offset, from.strides}, attrs, out_types[0], &to)) {
+      out[0] = Tensor(out_types[0], Buffer{from.block, to.offset, to.strides});
+      return;
+    }
+  }
+  Few<View, 8> views(in.size() + out.size());
+  for (size_t i = 0; i < in.size(); ++i) views[i] = view_of(in[i]);
+  for (size_t o = 0; o < out.size(); ++o) {
+    out[o] = empty(out_types[o]);
+    views[in.size() + o] = view_of(out[o]);
+  }
+  run_kernel(op, types.all(), views.all(), attrs, out_types.all());
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ void collapse(std::span<View> operands) {
     for (View& v : operands) v.shape = {0}, v.strides = {1};
     return;
   }
+  if (shape.size() == 1 && shape[0] != 1) return;
   // `last` is the axis of the collapsed shape that grows to the left of what is done.
   Shape merged;
   std::array<Dims, most_operands> strides;
