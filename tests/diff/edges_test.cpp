@@ -157,5 +157,10 @@ TEST(Escapes, a_value_of_a_closed_recording_is_refused_by_the_next_one) {
   EXPECT_THROW(grad([&](const Tensor& x) { return x; })(kept), TraceError);
 }
 
+TEST(Edges, the_slope_of_erfcx_keeps_its_digits_where_its_parts_cancel) {
+  // mpmath, 60 digits.
+  EXPECT_NEAR(number(grad(erfcx)(26.0)) / -0.00083275486624142985516, 1, 1e-15);
+}
+
 }  // namespace
 }  // namespace gradus

@@ -3,7 +3,9 @@
 #include <gradus/base/error.h>
 #include <gradus/base/random.h>
 #include <gradus/core/buffer.h>
+#include <gradus/diff/diff.h>
 #include <gradus/linalg/powers.h>
+#include <gradus/linalg/rank.h>
 #include <gradus/linalg/solve.h>
 #include <gradus/linalg/spectral.h>
 #include <gradus/linalg/trust.h>
@@ -24,6 +26,10 @@ Tensor drawn(uint64_t seed, int64_t n) {
   fill_normal(key_from_seed(seed), 0, std::span<double>(x));
   const Tensor a = from_vector(x, {n, n});
   return a / max(abs(a));
+}
+
+double apart(const Tensor& a, const Tensor& b) {
+  return number(max(abs(a - b)));
 }
 
 bool same(const Tensor& a, const Tensor& b) {
@@ -61,6 +67,33 @@ TEST(Range, a_determinant_whose_products_leave_the_range_but_whose_sum_does_not_
   const double a = 0x1p600, b = 0x1p424;
   EXPECT_EQ(number(det(Tensor{{a, a}, {a, a + 0x1p548}})), INFINITY);
   EXPECT_EQ(number(det(Tensor{{a, a, 0}, {b, b, 0}, {0, 0, a}})), 0);
+}
+
+TEST(Range, rank_and_pinv_and_lstsq_answer_where_singular_values_leave_the_range) {
+  const Tensor a{{1.5, -1.5}, {1.5, 1.5}}, b{3, 1};
+  const Tensor huge = a * 1e308, batch = stack({huge, a});
+  EXPECT_EQ(number(matrix_rank(huge)), 2);
+  EXPECT_EQ(number(matrix_rank(cast(a, DType::f32) * 1e38)), 2);
+  EXPECT_EQ(numbers(matrix_rank(batch)), (std::vector<double>{2, 2}));
+  EXPECT_LT(apart(pinv(huge) * 1e308, pinv(a)), 1e-14);
+  EXPECT_LT(apart(slice_axis(pinv(batch), 0, {1, 2}), pinv(a)), 1e-15);
+  EXPECT_LT(apart(lstsq(huge, b) * 1e308, lstsq(a, b)), 1e-14);
+  const Solution s = pinv_with_report(huge);
+  EXPECT_EQ(s.trust.rank.rank, 2);
+  EXPECT_NEAR(s.trust.condition, 1, 1e-14);
+  EXPECT_LT(lstsq_with_report(huge, b).trust.roundings, 10);
+}
+
+TEST(Range, recorded_systems_near_the_largest_number_are_those_of_their_scaled_selves) {
+  // Elimination of the second row doubles 1.5e308.
+  const Tensor a{{1.5, -1.5}, {1.5, 1.5}}, b{3, 1}, huge = a * 1e308;
+  const auto solved = [&](const Tensor& m) { return solve(m, b); };
+  const auto inverted = [](const Tensor& m) { return inv(m); };
+  EXPECT_LT(apart(jvp(solved)(huge, huge).value * 1e308, solve(a, b)), 1e-14);
+  EXPECT_LT(apart(jvp(inverted)(huge, huge).value * 1e308, inv(a)), 1e-14);
+  // In the direction of the matrix itself an inverse shrinks by itself.
+  EXPECT_LT(apart(jvp(inverted)(huge, huge).derivative * 1e308, Tensor(0.0) - inv(a)), 1e-14);
+  EXPECT_LT(apart(vjp(solved)(huge, b).value * 1e308, solve(a, b)), 1e-14);
 }
 
 TEST(Range, values_beyond_the_largest_number_are_told_of) {

@@ -82,6 +82,11 @@ TEST(IsSingular, takes_the_numbers_as_exact) {
   EXPECT_TRUE(is_singular(Tensor{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}));
   EXPECT_FALSE(is_singular(hilbert(13)));
   EXPECT_TRUE(is_singular(zeros({2, 2})));
+  // Size says nothing: graded matrices have inverses.
+  EXPECT_FALSE(is_singular(Tensor{{1, 0}, {0, 1e-40}}));
+  EXPECT_FALSE(
+      is_singular(Tensor{{1e200, 2, 1e-100}, {3, 1e-200, 1e-200}, {1e-100, 1e-200, 1e-300}}));
+  EXPECT_TRUE(is_singular(Tensor{{1, 0, 0}, {0, 0x1p-90, 0x1p-89}, {0, 0x1p-91, 0x1p-90}}));
   EXPECT_FALSE(is_singular(zeros({0, 0})));
 }
 

@@ -507,19 +507,25 @@ TEST(SolveRefuses, singular_matrices_with_the_pivot) {
                   solve(singular, Tensor{1, 2});
                 },
                 ErrorKind::numeric),
-            "solve: f64[2,2] is singular: pivot 1 is 0" + fix);
+            "solve: f64[2,2] is singular, rcond 0: pivot 1 is 0" + fix);
   EXPECT_EQ(complaint(
                 [&] {
                   inv(stack({a2, a2, singular}));
                 },
                 ErrorKind::numeric),
-            "inv: matrix 2 of 3 is singular: pivot 1 is 0" + fix);
+            "inv: matrix 2 of 3 is singular, rcond 0: pivot 1 is 0" + fix);
   EXPECT_EQ(complaint(
                 [&] {
                   triangular_solve(Tensor{{0, 1}, {1, 1}}, Tensor{1, 1});
                 },
                 ErrorKind::numeric),
-            "triangular_solve: f64[2,2] is singular: diagonal element 0 is 0" + fix);
+            "triangular_solve: f64[2,2] is singular, rcond 0: diagonal element 0 is 0" + fix);
+  try {
+    inv(singular);
+    FAIL();
+  } catch (const SingularMatrixError& e) {
+    EXPECT_EQ(e.rcond, 0);
+  }
   // The factors and the determinant of a singular matrix exist.
   EXPECT_EQ(number(det(singular)), 0);
   expect_near(lu(singular).u, Tensor{{2, 4}, {0, 0}}, 0);

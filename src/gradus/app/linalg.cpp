@@ -94,17 +94,18 @@ Note rank_note(const RankDecision& r) {
   return {"rank", std::to_string(r.rank), why};
 }
 
-[[noreturn]] void refuse_singular(const std::string& op, const Tensor& a) {
-  raise(ErrorKind::numeric, op + ": " + to_string(a.type()) +
-                                " is singular: taken as exact, its columns depend on each other. " +
-                                (op == "solve" ? "lstsq" : "pinv") + " takes any matrix.");
+[[noreturn]] void refuse_singular(const std::string& op, const Tensor& a, double rcond) {
+  raise_singular(rcond, op + ": " + to_string(a.type()) + " is singular, rcond " + few(rcond) +
+                            ": taken as exact, its columns depend on each other. " +
+                            (op == "solve" ? "lstsq" : "pinv") + " takes any matrix.");
 }
 
 // Elimination with 32 digits decides, where f64 leaves a doubt.
 void refuse_if_singular(const std::string& op, const Tensor& a) {
   if (a.rank() != 2 || a.shape()[0] != a.shape()[1] || a.shape()[0] == 0) return;
-  if (trust_in(a, 0).condition < 1e-3 / eps_of(a.dtype())) return;
-  if (is_singular(a)) refuse_singular(op, a);
+  const double condition = trust_in(a, 0).condition;
+  if (condition < 1e-3 / eps_of(a.dtype())) return;
+  if (is_singular(a)) refuse_singular(op, a, 1 / condition);
 }
 
 Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor>& b) {
@@ -230,8 +231,10 @@ Result run_op(const std::string& op, const Tensor& a, const std::optional<Tensor
   } else if (op == "rank") {
     r.answers = {{"r", matrix_rank(a)}};
     if (matrix) {
-      const Tensor values = svdvals(a);
-      r.spectrum = numbers(values), r.notes = {rank_note(rank_decision(a, values))};
+      r.notes = {rank_note(rank_decision(a))};
+      // Of numbers whose singular values fit, a picture of those.
+      const double room = a.dtype() == DType::f32 ? 0x1p96 : 0x1p960;
+      if (number(max(abs(a))) < room) r.spectrum = numbers(svdvals(a));
     }
   } else if (op == "trace") {
     r.answers = {{"t", trace(a)}};

@@ -93,18 +93,24 @@ void load(const View& v, int64_t batch, T* to) {
   dense::copy(rows_of(v), columns_of(v), constant_of<T>(v, batch), to);
 }
 
-// Row-major copy times 2^-e, and e: 0, unless elimination and lengths of columns would leave the
-// range. They make numbers a few bits larger; 32 are more than any matrix that fits in memory
-// takes.
+// The e of load_in_range: 0, unless elimination and lengths of columns would leave the range. They
+// make numbers a few bits larger; 32 are more than any matrix that fits in memory takes.
+template <class T>
+int excess_of(int64_t m, int64_t n, const dense::Window<const T>& a) {
+  const T largest = dense::largest(m, n, a);
+  constexpr int room = 32, top = std::numeric_limits<T>::max_exponent - room;
+  return largest >= std::ldexp(T(1), top) && std::isfinite(largest) ? 2 * room : 0;
+}
+
+// Row-major copy times 2^-e, and e.
 template <class T>
 int load_in_range(const View& v, int64_t batch, T* to) {
   load(v, batch, to);
   const int64_t m = rows_of(v), n = columns_of(v);
-  const T largest = dense::largest(m, n, dense::Window<const T>{to, n, 1});
-  constexpr int room = 32, top = std::numeric_limits<T>::max_exponent - room;
-  if (!(largest >= std::ldexp(T(1), top)) || !std::isfinite(largest)) return 0;
-  for (T* x = to; x < to + m * n; ++x) *x = std::ldexp(*x, -2 * room);
-  return 2 * room;
+  const int excess = excess_of(m, n, dense::Window<const T>{to, n, 1});
+  if (excess != 0)
+    for (T* x = to; x < to + m * n; ++x) *x = std::ldexp(*x, -excess);
+  return excess;
 }
 
 template <class T>

@@ -29,6 +29,20 @@ Tensor kept_inverse(const Tensor& s, const Tensor& a, double tolerance) {
   return where(none, 0.0, 1.0 / where(none, 1.0, s));
 }
 
+// a 2^-e and 2^-e, one e for each matrix: 0 unless singular values could leave the range.
+struct InRange {
+  Tensor a, scale;
+};
+InRange in_range(const Tensor& a) {
+  const double top = a.dtype() == DType::f32 ? 0x1p96 : 0x1p960;
+  const Tensor one = cast(Tensor(1.0), a.dtype());
+  if (a.size() == 0) return {a, one};
+  if (Tape::open() == nullptr && number(max(a)) < top && number(min(a)) > -top) return {a, one};
+  const Tensor most = max(abs(a), {.axis = {-2, -1}, .keepdims = true});
+  const Tensor scale = cast(where(most >= top, 0x1p-64, 1.0), a.dtype());
+  return {a * scale, scale};
+}
+
 Tensor column(const Tensor& x) {
   return expand_dims(x, -1);
 }
@@ -99,7 +113,7 @@ Tensor threshold(const Tensor& values, const Tensor& a, double tolerance) {
 
 Tensor matrix_rank(const Tensor& a, double tolerance) {
   refuse_unless_matrix("matrix_rank", a.type());
-  const Tensor kept = kept_inverse(svdvals(stop_gradient(a)), a, tolerance);
+  const Tensor kept = kept_inverse(svdvals(in_range(stop_gradient(a)).a), a, tolerance);
   return sum(cast(kept > 0.0, DType::i64), {.axis = -1});
 }
 
@@ -109,8 +123,10 @@ Tensor pinv(const Tensor& a, double tolerance) {
 
 Decided pinv_with_values(const Tensor& a, double tolerance) {
   refuse_unless_matrix("pinv", a.type());
-  const auto [u, s, vt] = svd(stop_gradient(a));
-  const Tensor x = matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u));
+  const auto [fixed, scale] = in_range(stop_gradient(a));
+  const auto [u, s, vt] = svd(fixed);
+  const Tensor x =
+      matmul(transpose(vt), column(kept_inverse(s, a, tolerance)) * transpose(u)) * scale;
   return {Tape::open() == nullptr ? x : apply(op::pinv, {a, x}), s};
 }
 
@@ -126,7 +142,8 @@ Decided lstsq_with_values(const Tensor& a, const Tensor& b, double tolerance) {
                                 ": the right side needs one number a row. It is a vector (m) or "
                                 "has columns (..., m, k).");
   const Tensor right = vector ? column(b) : b;
-  const Tensor fixed = stop_gradient(a), fixed_right = stop_gradient(right);
+  const auto [fixed, scale] = in_range(stop_gradient(a));
+  const Tensor fixed_right = stop_gradient(right);
   // Of a tall matrix the triangle has the values: U is Q times its own, and never made.
   const bool tall = a.shape()[a.rank() - 2] >= 2 * a.shape().back();
   const QR f = tall ? qr(fixed) : QR{{}, fixed};
@@ -138,7 +155,7 @@ Decided lstsq_with_values(const Tensor& a, const Tensor& b, double tolerance) {
   };
   const Tensor first = best(fixed_right);
   // What is left once more: the digits that the first pass lost.
-  Tensor x = first + best(fixed_right - matmul(fixed, first));
+  Tensor x = (first + best(fixed_right - matmul(fixed, first))) * scale;
   if (Tape::open() != nullptr) {
     // The derivative of the product, and nothing of its value.
     const Tensor moves = matmul(pinv(a, tolerance), right);
@@ -182,21 +199,39 @@ bool is_singular(const Tensor& a) {
                                 " is not one square matrix. It decides one at a time.");
   const auto n = static_cast<size_t>(a.shape().back());
   const std::vector<double> x = numbers(a);
-  double largest = 0;
-  for (const double value : x) largest = std::max(largest, std::fabs(value));
-  if (!(largest > 0)) return n > 0;
+  // Rows, then columns, times powers of 2, which are exact: the largest of each is near 1.
+  std::vector<double> even = x;
+  for (const bool rows : {true, false})
+    for (size_t i = 0; i < n; ++i) {
+      const auto at = [&](size_t j) -> double& { return even[rows ? i * n + j : j * n + i]; };
+      double largest = 0;
+      for (size_t j = 0; j < n; ++j) largest = std::max(largest, std::fabs(at(j)));
+      if (largest == 0) return true;
+      for (size_t j = 0; j < n; ++j) at(j) = std::ldexp(at(j), -std::ilogb(largest));
+    }
+  // An element is 0 where it is less than the digits of what it was computed from: `from`, the
+  // largest of those.
   std::vector<DoubleDouble> m(n * n);
-  // By a power of 2: exact.
-  for (size_t i = 0; i < n * n; ++i) m[i] = std::ldexp(x[i], -std::ilogb(largest));
+  std::vector<double> from(n * n);
+  for (size_t i = 0; i < n * n; ++i) m[i] = even[i], from[i] = std::fabs(even[i]);
+  const auto size = [&](size_t i) { return std::fabs(m[i].high); };
   for (size_t k = 0; k < n; ++k) {
     size_t pivot = k;
     for (size_t i = k + 1; i < n; ++i)
-      if (std::fabs(m[i * n + k].high) > std::fabs(m[pivot * n + k].high)) pivot = i;
-    if (!(std::fabs(m[pivot * n + k].high) > 1e-28)) return true;
-    for (size_t j = k; j < n; ++j) std::swap(m[k * n + j], m[pivot * n + j]);
+      if (size(i * n + k) > size(pivot * n + k)) pivot = i;
+    if (size(pivot * n + k) == 0) return true;
+    for (size_t j = k; j < n; ++j) {
+      std::swap(m[k * n + j], m[pivot * n + j]);
+      std::swap(from[k * n + j], from[pivot * n + j]);
+    }
     for (size_t i = k + 1; i < n; ++i) {
       const DoubleDouble factor = m[i * n + k] / m[k * n + k];
-      for (size_t j = k + 1; j < n; ++j) m[i * n + j] = m[i * n + j] - factor * m[k * n + j];
+      for (size_t j = k + 1; j < n; ++j) {
+        const size_t to = i * n + j;
+        m[to] = m[to] - factor * m[k * n + j];
+        from[to] = std::max(from[to], std::fabs(factor.high) * from[k * n + j]);
+        if (!(size(to) > 1e-28 * from[to])) m[to] = 0.0;
+      }
     }
   }
   return false;

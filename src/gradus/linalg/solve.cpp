@@ -1,5 +1,6 @@
 #include <gradus/base/error.h>
 #include <gradus/base/pool.h>
+#include <gradus/base/singular.h>
 #include <gradus/base/text.h>
 #include <gradus/core/buffer.h>
 #include <gradus/core/tape.h>
@@ -34,11 +35,11 @@ using namespace matrices;
 
 [[noreturn]] void refuse_pivot(const char* op, const View& v, int64_t batch, int64_t pivot,
                                const char* is) {
-  raise(ErrorKind::numeric, std::string(op) + ": " + subject(v, batch) + " is singular: " + is +
-                                " " + std::to_string(pivot) +
-                                " is 0. Its columns depend on each other. Add a small diagonal, "
-                                "such as 1e-6 * eye(" +
-                                std::to_string(columns_of(v)) + ").");
+  raise_singular(0, std::string(op) + ": " + subject(v, batch) + " is singular, rcond 0: " + is +
+                        " " + std::to_string(pivot) +
+                        " is 0. Its columns depend on each other. Add a small diagonal, such as "
+                        "1e-6 * eye(" +
+                        std::to_string(columns_of(v)) + ").");
 }
 
 template <class T>
@@ -59,10 +60,14 @@ template <class T>
 void run_lu(const Call& c) {
   const View& a = c.in[0];
   const int64_t n = columns_of(a);
-  if (c.attrs->a.size() > 0) require_finite<T>("lu", a);
+  const bool as_asked = c.attrs->a.size() > 0;  // else for solve and inv, which scale back
+  if (as_asked) require_finite<T>("lu", a);
   each_matrix(batch_of(a), a, [&](int64_t b) {
     T* factors = c.out[0].as<T>() + b * n * n;
-    load(a, b, factors);
+    if (as_asked)
+      load(a, b, factors);
+    else
+      load_in_range(a, b, factors);
     dense::lu(n, factors, c.out[1].as<int64_t>() + b * n);
   });
 }
@@ -122,17 +127,19 @@ void run_triangular_solve(const Call& c) {
   });
 }
 
-// The factors of matrix `batch` from the inputs of solve and inv: a, factors, rows.
+// The factors of matrix `batch` from the inputs of solve and inv: a, those of a 2^-exponent, rows.
 template <class T>
 struct Factored {
   Window<const T> lu;
   const int64_t* row;
   int64_t stride;
+  int exponent;
 
   Factored(std::span<const View> in, int64_t batch)
       : lu(constant_of<T>(in[1], batch)),
         row(in[2].as<int64_t>() + offset_of(in[2], batch, 1)),
-        stride(in[2].strides[in[2].shape.size() - 1]) {}
+        stride(in[2].strides[in[2].shape.size() - 1]),
+        exponent(excess_of(columns_of(in[0]), columns_of(in[0]), constant_of<T>(in[0], batch))) {}
   int64_t row_of(int64_t i) const { return row[i * stride]; }
 };
 
@@ -200,6 +207,7 @@ void run_solve(const Call& c) {
         for (int64_t j = 0; j < k; ++j) x[r * k + j] = from(f.row_of(r), j);
       dense::solve_triangle(true, true, n, k, f.lu, x, k);
       dense::solve_triangle(false, false, n, k, f.lu, x, k);
+      scale(-f.exponent, n * k, x);
       return;
     }
     Scratch<T> scratch(n * k);
@@ -208,6 +216,7 @@ void run_solve(const Call& c) {
     dense::solve_triangle(true, false, n, k, f.lu.transposed(), y, k);
     dense::solve_triangle(false, true, n, k, f.lu.transposed(), y, k);
     for (int64_t r = 0; r < n; ++r) std::copy(y + r * k, y + (r + 1) * k, x + f.row_of(r) * k);
+    scale(-f.exponent, n * k, x);
   });
 }
 
@@ -220,7 +229,9 @@ void run_inv(const Call& c) {
     const Factored<T> f(c.in, i);
     Scratch<int64_t> rows(n);
     for (int64_t r = 0; r < n; ++r) rows.data()[r] = f.row_of(r);
-    dense::invert(n, f.lu, rows.data(), c.out[0].as<T>() + i * n * n);
+    T* inverse = c.out[0].as<T>() + i * n * n;
+    dense::invert(n, f.lu, rows.data(), inverse);
+    scale(-f.exponent, n * n, inverse);
   });
 }
 

@@ -1,9 +1,10 @@
 // Factorisations, systems, inverses and determinants of the last two axes; leading axes are a
 // batch. Every function has derivatives of any order in both modes. An element that is NaN or
-// infinite is a DomainError, a matrix that is singular where it must not be a NumericError with the
-// place of the pivot, counted from 0.
+// infinite is a DomainError, a matrix that is singular where it must not be a SingularMatrixError
+// with the place of the pivot, counted from 0.
 #pragma once
 
+#include <gradus/base/singular.h>
 #include <gradus/core/op.h>
 
 namespace gradus {

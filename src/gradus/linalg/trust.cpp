@@ -33,6 +33,11 @@ Tensor scaled(const Tensor& x, int exponent) {
   return cast(x, DType::f64) * std::ldexp(1.0, -half) * std::ldexp(1.0, half - exponent);
 }
 
+// Whether the singular values are below the largest number, however many there are.
+bool is_in_range(const Tensor& a) {
+  return exponent_of(a) < (a.dtype() == DType::f32 ? 96 : 960);
+}
+
 double share(double part, double whole) {
   return part == 0 ? 0 : whole == 0 ? std::numeric_limits<double>::infinity() : part / whole;
 }
@@ -54,7 +59,7 @@ struct Scaled {
 
 RankDecision rank_decision(const Tensor& a, double tolerance) {
   require_one_matrix("rank_decision", a.type());
-  return rank_decision(a, svdvals(a), tolerance);
+  return trust_in(a, 0, tolerance).rank;
 }
 
 RankDecision rank_decision(const Tensor& a, const Tensor& values, double tolerance) {
@@ -83,8 +88,8 @@ double roundings_of(const Tensor& a, double residual) {
 Trust trust_in(const Tensor& a, double residual, double tolerance) {
   require_one_matrix("trust_in", a.type());
   // Values of a matrix near the largest number are beyond it; their ratios are not.
-  const int size = exponent_of(a), room = a.dtype() == DType::f32 ? 96 : 960;
-  if (size < room) return trust_in(a, svdvals(a), residual, tolerance);
+  const int size = exponent_of(a);
+  if (is_in_range(a)) return trust_in(a, svdvals(a), residual, tolerance);
   const Tensor near = cast(scaled(a, size), a.dtype());
   Trust t = trust_in(near, svdvals(near), residual, tolerance);
   for (double* x : {&t.rank.threshold, &t.rank.least_kept, &t.rank.largest_dropped})
@@ -136,7 +141,9 @@ Solution lstsq_with_report(const Tensor& a, const Tensor& b, double tolerance) {
   const auto [x, values] = lstsq_with_values(a, b, tolerance);
   const Scaled s(a, x, b);
   const double left = frobenius_norm(matmul(transpose(s.a), s.left()));
-  return {x, trust_in(a, values, share(left, frobenius_norm(s.a) * s.size()), tolerance)};
+  const double residual = share(left, frobenius_norm(s.a) * s.size());
+  return {x, is_in_range(a) ? trust_in(a, values, residual, tolerance)
+                            : trust_in(a, residual, tolerance)};
 }
 
 Solution pinv_with_report(const Tensor& a, double tolerance) {
@@ -146,7 +153,8 @@ Solution pinv_with_report(const Tensor& a, double tolerance) {
   const Tensor near = scaled(a, size), inverse = scaled(x, -size);
   const double left = frobenius_norm(matmul(matmul(near, inverse), near) - near);
   const double whole = frobenius_norm(near) * frobenius_norm(near) * frobenius_norm(inverse);
-  return {x, trust_in(a, values, share(left, whole), tolerance)};
+  return {x, is_in_range(a) ? trust_in(a, values, share(left, whole), tolerance)
+                            : trust_in(a, share(left, whole), tolerance)};
 }
 
 }  // namespace gradus

@@ -106,7 +106,10 @@ ENTRY(erfcx)("erfcx", "erfc(x) times exp(x^2), which does not vanish", "erfcx(x)
     {.ulp = 4, .low = -1, .high = 3, .known = erfcx_known},
     One{[](Tensor x, Tensor y) {
       const Tensor z = 0.5 / square(where(x > 25.0, x, 25.0));
-      const Tensor far = -0.5 * two_over_sqrt_pi * 2.0 * z * (1.0 - z * (3.0 - z * (15.0 - z * 105.0)));
+      const Tensor series =
+          1.0 -
+          z * (3.0 - z * (15.0 - z * (105.0 - z * (945.0 - z * (10395.0 - z * 135135.0)))));
+      const Tensor far = -0.5 * two_over_sqrt_pi * 2.0 * z * series;
       return where(x > 25.0, far, 2.0 * x * y - two_over_sqrt_pi);
     }});
 
