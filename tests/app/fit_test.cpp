@@ -159,7 +159,7 @@ TEST(FitVerb, says_in_one_line_what_it_cannot_take) {
           "fit nonlinear: the data do not determine 'b': near the end of the descent other values "
           "fit as well. Fix one of the parameters, or try another start.");
   refused("ridge " + good.path() + " --response y --lambda nan", 2,
-          "fit_ridge: lambda is nan. A penalty is a finite number, 0 or more.");
+          "--lambda is nan. A penalty is a finite number, 0 or more.");
   refused("linear " + good.path() + " --response y --lambda 3", 2,
           "--lambda belongs to ridge, lasso, not to linear. Leave it out.");
   refused("linear " + good.path() + " --response y --terms ''", 2,

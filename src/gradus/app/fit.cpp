@@ -423,6 +423,9 @@ int run_penalised(const FitWords& w, const Settings& settings) {
   const PenaltyOptions options{.intercept = !w.no_intercept,
                                .standardise = w.standardise,
                                .l1_ratio = lasso ? w.l1_ratio : 1};
+  if (!std::isfinite(w.lambda))
+    raise(ErrorKind::usage,
+          "--lambda is " + text::number(w.lambda) + ". A penalty is a finite number, 0 or more.");
   const auto rows = static_cast<double>(d.y.size());
   double top = largest_lambda(d.x, d.y, options);
   if (!(top > 0)) top = 1;
