@@ -6,22 +6,13 @@
 #include <gradus/ops/random.h>
 #include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 #include <limits>
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 const Tensor rows{{3, 4}, {1, 0}, {-2, 0}, {0, 0}, {0, 1}, {30, 40}};
 

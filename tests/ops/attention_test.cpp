@@ -8,6 +8,7 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 #include <limits>
@@ -25,16 +26,6 @@ void expect_near(const Tensor& got, const std::vector<double>& want, double tole
   const std::vector<double> x = numbers(got);
   ASSERT_EQ(x.size(), want.size()) << to_string(got.type());
   for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], want[i], tolerance) << i;
-}
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
 }
 
 // Three tokens of four numbers, as numpy.random.RandomState(42) draws them.

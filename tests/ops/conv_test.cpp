@@ -9,9 +9,9 @@
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 #include <hwy/targets.h>
+#include <message.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -182,15 +182,6 @@ TEST_P(ConvOnTarget, the_layers_of_known_networks_are_the_plain_loops) {
 Tensor drawn(const Shape& shape, uint64_t seed) {
   Numbers draw{seed};
   return from_vector(draw.some<double>(element_count(shape)), shape);
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
 }
 
 TEST(Conv, the_window_is_not_turned_round) {

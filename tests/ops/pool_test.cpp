@@ -9,10 +9,10 @@
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 #include <hwy/targets.h>
+#include <message.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -24,15 +24,6 @@ const double nan_ = std::nan("");
 
 Tensor sixteen() {
   return reshape(iota(16, DType::f64) + 1.0, {1, 1, 4, 4});
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
 }
 
 TEST(Pool, two_by_two_of_one_to_sixteen) {

@@ -7,12 +7,12 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shaping.h>
 #include <gtest/gtest.h>
+#include <message.h>
 #include <plan/allocations.h>
 
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -138,15 +138,6 @@ TEST(Random, a_mask_is_true_as_often_as_its_own_probability_says) {
   EXPECT_NEAR(share[1], 0.25, 5 * std::sqrt(0.25 * 0.75 / 100000));
   EXPECT_EQ(share[2], 1);
   EXPECT_TRUE(same_bits(bernoulli(key, 0.5, {50}), random_uniform(key, {50}, DType::f32) < 0.5));
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(Random, only_f32_and_f64_are_drawn) {

@@ -6,6 +6,7 @@
 #include <gradus/optim/optimiser.h>
 #include <gradus/plan/plan.h>
 #include <gtest/gtest.h>
+#include <message.h>
 #include <gradus/gradus.hpp>
 
 #include <atomic>
@@ -49,15 +50,6 @@ Tensor drawn(uint64_t seed, const Shape& shape, DType dtype = DType::f32) {
   std::vector<double> z(static_cast<size_t>(element_count(shape)));
   fill_normal(key_from_seed(seed), 0, std::span<double>(z));
   return cast(from_vector(z, shape), dtype);
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 void expect_plan_equals_interpreter(const PlanFunction& f, const std::vector<Tensor>& args) {

@@ -12,9 +12,9 @@
 #include <gradus/plan/plan.h>
 #include <gradus/plan/recompute.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
-#include <functional>
 #include <utility>
 
 namespace gradus {
@@ -105,15 +105,6 @@ std::vector<Carry> carries_of(size_t layers) {
   std::vector<Carry> carries;
   for (int i = 0; i < static_cast<int>(2 * layers); ++i) carries.push_back({i + 1, i});
   return carries;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(PeakBytes, counts_arguments_results_and_what_waits) {

@@ -12,6 +12,7 @@
 #include <gradus/prob/multivariate.h>
 #include <gradus/prob/table.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,16 +20,6 @@
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 double value(const Tensor& x) {
   return number(x);

@@ -11,10 +11,10 @@
 #include <gradus/prob/distribution.h>
 #include <gradus/prob/multivariate.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <numbers>
@@ -23,16 +23,6 @@ namespace gradus {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 using Made = std::unique_ptr<Distribution>;
 

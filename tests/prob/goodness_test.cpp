@@ -6,21 +6,12 @@
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/goodness.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 // By hand: of 0.1, 0.4, 0.7 in [0, 1] the shares 1/3, 2/3, 1 are 0.3 from the cdf at most.
 TEST(KolmogorovSmirnov, distance_is_the_largest_gap) {

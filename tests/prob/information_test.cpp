@@ -7,6 +7,7 @@
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/information.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <cmath>
 #include <numbers>
@@ -16,16 +17,6 @@ namespace {
 
 constexpr LogBase bits = LogBase::two, nats = LogBase::e, bans = LogBase::ten;
 constexpr double infinite = std::numeric_limits<double>::infinity();
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 Tensor normals(uint64_t seed, int64_t n) {
   std::vector<double> x(static_cast<size_t>(n));

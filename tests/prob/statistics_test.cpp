@@ -6,6 +6,7 @@
 #include <gradus/ops/shaping.h>
 #include <gradus/prob/statistics.h>
 #include <gtest/gtest.h>
+#include <message.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,16 +19,6 @@ namespace {
 
 using Numbers = std::vector<double>;
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "nothing was raised";
-}
 
 Numbers normals(uint64_t seed, size_t n) {
   Numbers x(n);

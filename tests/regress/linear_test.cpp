@@ -10,20 +10,11 @@
 #include <cmath>
 #include <numeric>
 
+#include "message.h"
 #include "sample.h"
 
 namespace gradus {
 namespace {
-
-template <class F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 const Tensor line_x = from_vector<double>({1, 2, 3, 4, 5}, {5, 1});
 const Tensor line_y{2, 4, 5, 4, 5};

@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 
+#include "message.h"
 #include "nist.h"
 
 namespace gradus {
@@ -22,15 +22,6 @@ Bindings starts(const std::vector<double>& b) {
     from.values.push_back(Tensor(b[k]));
   }
   return from;
-}
-
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 // A curve with small noise: both starts must end at one minimum, no higher than the truth.
