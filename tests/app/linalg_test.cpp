@@ -248,6 +248,9 @@ TEST_F(Linalg, numbers_near_the_largest_are_scaled_or_refused_but_never_nan) {
                1e-320);
   // det = 2 h^2.
   EXPECT_NEAR(json("slogdet", a)["log"].get<double>(), std::log(2.0) + 2 * std::log(h), 1e-12);
+  // Both singular values are sqrt(2) h; rank is counted on a scaled matrix.
+  expect("linalg rank " + a, 0,
+         "r  i64[]\n2\n\nrank   2   2 of 2 singular values exceed 9.42e+292\n");
   for (const auto& [words, says] : std::initializer_list<std::pair<std::string, std::string>>{
            {"det " + a,
             "det: d is beyond the largest number of f64. Divide A by a power of two, or "
@@ -256,10 +259,9 @@ TEST_F(Linalg, numbers_near_the_largest_are_scaled_or_refused_but_never_nan) {
            {"expm " + a,
             "expm: X is beyond the largest number of f64. Divide A by a power of two."},
            {"lu " + a, "lu: U is beyond the largest number of f64. Divide A by a power of two."},
-           {"rank " + a,
+           {"norm " + a,
             "svdvals: f64[2,2] has a value beyond the largest number, 1.8e+308. Values reach n "
-            "times "
-            "the largest element. Divide the matrix by a power of two."}})
+            "times the largest element. Divide the matrix by a power of two."}})
     expect("linalg " + words + " 2>&1", 4, "gradus linalg: " + says + "\n");
 }
 
