@@ -49,12 +49,40 @@ TEST(TrainVerb, says_what_words_it_cannot_use) {
   expect("train gtp text.txt 2>&1", 2,
          "gradus train: 'gtp' is no recipe, so that 'text.txt' is one word too many. Did you mean "
          "'gpt'? gradus train --list names the recipes.\n");
+  expect(
+      "train gtp 2>&1", 2,
+      "gradus train: 'gtp' is no recipe, no generator (digits, digits28, shapes, spirals, moons, "
+      "circles, blobs, xor) and no file. Did you mean 'gpt'? gradus train --list names the "
+      "recipes.\n");
   expect_parts("train 2>&1", 2,
                {"train: nothing to train on. Name a generator (digits, ",
                 "), a file, or a recipe of gradus train --list."});
   expect("train lenet5 digits 2>&1", 2,
          "gradus train: the model lenet5 takes grey pictures of 28x28, but digits has 1 planes of "
          "8x8. Choose another --model.\n");
+}
+
+TEST(TrainVerb, refuses_options_that_a_recipe_would_not_read) {
+  expect("train gpt --augment flip 2>&1", 2,
+         "gradus train: --augment belongs to mlp-digits, lenet5, resnet20, vit-digits, not to gpt. "
+         "Leave it out.\n");
+  expect("train skipgram --dropout 0.1 2>&1", 2,
+         "gradus train: --dropout belongs to mlp-digits, lenet5, resnet20, vit-digits, char-rnn, "
+         "char-lstm, gpt, not to skipgram. Leave it out.\n");
+  expect("lr-find seq2seq-sort --mixup 0.2 2>&1", 2,
+         "gradus lr-find: --mixup belongs to mlp-digits, lenet5, resnet20, vit-digits, not to "
+         "seq2seq-sort. Leave it out.\n");
+  expect_parts("train perceptron-and --lr 1 2>&1", 2,
+               {"gradus train: --lr belongs to mlp-digits, ", ", not to perceptron-and."});
+}
+
+TEST(TrainVerb, of_no_epochs_leaves_the_model_as_it_begins) {
+  const Scratch folder;
+  const std::string text = folder.write("text.txt", "one two three four five six seven eight");
+  EXPECT_EQ(run("train gpt " + text + " --model gpt:1-1-8-8 --epochs 0 --val 0 --quiet --out " +
+                folder.path("run"))
+                .status,
+            0);
 }
 
 TEST(TrainVerb, takes_a_flag_over_a_recipe_though_it_is_the_usual_value) {

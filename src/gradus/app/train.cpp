@@ -89,21 +89,56 @@ TrainConfig with_flags(TrainConfig config, const TrainConfig& flags, const Comma
   return config;
 }
 
+// Refuses options that the recipe would not read.
+void require_read(const Recipe& recipe, const Command& command) {
+  using enum Material;
+  const auto of = [](std::initializer_list<Material> materials) {
+    std::vector<std::string_view> names;
+    for (const Recipe& r : recipes())
+      if (std::ranges::find(materials, r.material) != materials.end()) names.push_back(r.name);
+    return names;
+  };
+  const std::string word(recipe.name);
+  if (recipe.material == truth_table) {
+    const auto others = of({examples, text, words, pairs});
+    std::vector<std::string> options{"--config", "--resume", "--no-standardise"};
+    for (const TomlEntry& e : entries_of(TrainConfig{}))
+      if (e.key != "training.epochs") options.push_back(option_of(e.key));
+    for (const std::string& o : options) require_belonging(command, word, {{o.c_str(), others}});
+    return;
+  }
+  std::vector<Belongs> some{{"--dropout", of({examples, text})},
+                            {"--examples", of({examples, pairs})}};
+  for (const char* o : {"--label", "--labels", "--ignore", "--missing", "--validation",
+                        "--no-standardise", "--activation", "--init", "--init-gain", "--loss",
+                        "--label-smoothing", "--mixup", "--augment", "--shuffle-labels"})
+    some.push_back({o, of({examples})});
+  require_belonging(command, word, some);
+}
+
 // The words in front: DATA, or RECIPE and perhaps its DATA.
 TrainConfig with_recipe(const Options& o) {
-  const Recipe* recipe = find_recipe(o.config.data);
+  const std::string& first = o.config.data;
+  const Recipe* recipe = find_recipe(first);
   if (!recipe) {
-    if (!o.file.empty()) {
-      std::vector<std::string_view> names;
-      for (const Recipe& r : recipes()) names.push_back(r.name);
-      const auto near = text::nearest(o.config.data, names);
-      raise(ErrorKind::usage, "'" + o.config.data + "' is no recipe, so that '" + o.file +
-                                  "' is one word too many. " +
-                                  (near ? "Did you mean '" + std::string(*near) + "'? " : "") +
-                                  "gradus train --list names the recipes.");
-    }
-    return o.config;
+    const bool known =
+        std::ranges::find(generators(), first, &GeneratorInfo::name) != generators().end() ||
+        first.find_first_of("./") != first.npos || first.empty() || fs::exists(first);
+    if (known && o.file.empty()) return o.config;
+    std::vector<std::string_view> names;
+    for (const Recipe& r : recipes()) names.push_back(r.name);
+    if (o.file.empty())
+      for (const GeneratorInfo& g : generators()) names.push_back(g.name);
+    const auto near = text::nearest(first, names);
+    raise(ErrorKind::usage,
+          "'" + first +
+              (o.file.empty()
+                   ? "' is no recipe, no generator (" + generator_names() + ") and no file. "
+                   : "' is no recipe, so that '" + o.file + "' is one word too many. ") +
+              (near ? "Did you mean '" + std::string(*near) + "'? " : "") +
+              "gradus train --list names the recipes.");
   }
+  if (o.command) require_read(*recipe, *o.command);
   TrainConfig config, flags = o.config;
   config.recipe = recipe->name;
   recipe->defaults(config);
@@ -139,6 +174,7 @@ int run(const Settings& settings, Options& o) {
     TrainConfig file;
     apply_entries(file, read_toml(o.config_file), o.config_file);
     config = with_flags(file, config, o.command);
+    if (const Recipe* r = find_recipe(config.recipe)) require_read(*r, *o.command);
   }
   if (o.config_file.empty() || settings.seed != 0) config.seed = settings.seed;
   if (o.no_standardise) config.standardise = false;

@@ -24,54 +24,57 @@ void sequence_defaults(TrainConfig& c, const char* task) {
 
 // To add a recipe: a line here.
 constexpr Recipe all_recipes[] = {
-    {"perceptron-and", "Rosenblatt's rule learns AND",
+    {"perceptron-and", "Rosenblatt's rule learns AND", Material::truth_table,
      [](TrainConfig& c) { c.data = "and", c.epochs = 1000; }, nullptr},
-    {"perceptron-xor", "Rosenblatt's rule on XOR, which no line separates",
+    {"perceptron-xor", "Rosenblatt's rule on XOR, which no line separates", Material::truth_table,
      [](TrainConfig& c) { c.data = "xor", c.epochs = 1000; }, nullptr},
-    {"mlp-digits", "a perceptron with one hidden layer on drawn 8x8 digits",
+    {"mlp-digits", "a perceptron with one hidden layer on drawn 8x8 digits", Material::examples,
      [](TrainConfig& c) { c.data = "digits"; }, assign_table},
-    {"lenet5", "LeNet-5 on drawn 28x28 digits, or a file in MNIST's format",
+    {"lenet5", "LeNet-5 on drawn 28x28 digits, or a file in MNIST's format", Material::examples,
      [](TrainConfig& c) {
        c.data = "digits28", c.model = "lenet5", c.optimiser = "adam", c.lr = 2e-3;
        c.schedule = "cosine", c.epochs = 12;
      },
      assign_table},
     {"resnet20", "ResNet-20 on drawn 32x32 shapes, or a file in CIFAR's binary format",
+     Material::examples,
      [](TrainConfig& c) {
        c.data = "shapes", c.model = "resnet20", c.optimiser = "nesterov", c.lr = 0.05;
        c.weight_decay = 1e-4, c.schedule = "cosine", c.augment = "shift(4)+flip";
        c.epochs = 8;
      },
      assign_table},
-    {"vit-digits", "a small vision transformer on drawn 28x28 digits",
+    {"vit-digits", "a small vision transformer on drawn 28x28 digits", Material::examples,
      [](TrainConfig& c) {
        c.data = "digits28", c.model = "vit", c.optimiser = "adamw", c.lr = 2e-3;
        c.schedule = "cosine", c.epochs = 12;
      },
      assign_table},
-    {"char-rnn", "a plain recurrent network learns a text letter by letter",
+    {"char-rnn", "a plain recurrent network learns a text letter by letter", Material::text,
      [](TrainConfig& c) { text_defaults(c, "rnn:1-128-64"); }, assign_text},
-    {"char-lstm", "an LSTM learns a text letter by letter",
+    {"char-lstm", "an LSTM learns a text letter by letter", Material::text,
      [](TrainConfig& c) { text_defaults(c, "lstm:1-128-64"); }, assign_text},
     {"gpt", "a small GPT learns a text letter by letter, the guide's own without a file",
+     Material::text,
      [](TrainConfig& c) {
        text_defaults(c, "gpt:4-4-128-128");
        c.optimiser = "adamw", c.weight_decay = 0.1, c.dropout = 0.1, c.batch = 16, c.epochs = 24;
      },
      assign_text},
     {"skipgram", "words become vectors by the words around them, with negative sampling",
+     Material::words,
      [](TrainConfig& c) {
        c.data = "lessons", c.model = "skipgram:64-10-5-5", c.optimiser = "adam", c.lr = 5e-3;
        c.schedule = "linear", c.batch = 512, c.epochs = 10;
      },
      assign_skipgram},
-    {"seq2seq-reverse", "a small transformer writes digits backwards",
+    {"seq2seq-reverse", "a small transformer writes digits backwards", Material::pairs,
      [](TrainConfig& c) { sequence_defaults(c, "reverse"); }, assign_sequences},
-    {"seq2seq-sort", "a small transformer sorts digits",
+    {"seq2seq-sort", "a small transformer sorts digits", Material::pairs,
      [](TrainConfig& c) { sequence_defaults(c, "sort"); }, assign_sequences},
-    {"seq2seq-copy", "a small transformer writes digits down again",
+    {"seq2seq-copy", "a small transformer writes digits down again", Material::pairs,
      [](TrainConfig& c) { sequence_defaults(c, "copy"); }, assign_sequences},
-    {"seq2seq-add", "a small transformer adds numbers of up to three digits",
+    {"seq2seq-add", "a small transformer adds numbers of up to three digits", Material::pairs,
      [](TrainConfig& c) { sequence_defaults(c, "add"), c.epochs = 30; }, assign_sequences},
 };
 

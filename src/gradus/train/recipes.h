@@ -58,8 +58,13 @@ class Assignment {
   virtual TomlEntries resolved() const { return {}; }
 };
 
+// What a recipe learns from: two inputs of 0 or 1, a table or pictures, a text letter by letter, its
+// words, or pairs of sequences.
+enum class Material { truth_table, examples, text, words, pairs };
+
 struct Recipe {
   std::string_view name, says;
+  Material material;
   // Sets its own data, model, optimiser, epochs; flags are laid over it.
   void (*defaults)(TrainConfig&);
   // Settles what the configuration leaves open. The same for equal configurations. Null: it is no

@@ -362,7 +362,8 @@ class Training {
     whole_ = std::min(batch * config_.accumulate, used_);
     steps_per_epoch_ = (used_ + whole_ - 1) / whole_;
     steps_ = steps_per_epoch_ * config_.epochs;
-    if (!config_.schedule.empty()) schedule_ = parse_schedule(config_.schedule, steps_);
+    if (!config_.schedule.empty())
+      schedule_ = parse_schedule(config_.schedule, std::max<int64_t>(steps_, 1));
     base_rate_ = optimiser_of(config_).lr;
     options_ = options_of(config_, *what_, steps_);
     start_of(state_, what_->model, options_);
