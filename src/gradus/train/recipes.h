@@ -58,8 +58,8 @@ class Assignment {
   virtual TomlEntries resolved() const { return {}; }
 };
 
-// What a recipe learns from: two inputs of 0 or 1, a table or pictures, a text letter by letter, its
-// words, or pairs of sequences.
+// What a recipe learns from: two inputs of 0 or 1, a table or pictures, a text letter by letter,
+// its words, or pairs of sequences.
 enum class Material { truth_table, examples, text, words, pairs };
 
 struct Recipe {
